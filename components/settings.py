@@ -1,0 +1,84 @@
+"""What a run can be told, typed and frozen; the defaults leave the BiT-HyperRule untouched.
+
+Plain msgspec structs without any framework, so that the command line can check a configuration in
+milliseconds and a stage in a container can read it back from its execution properties.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+PositiveInt = Annotated[int, Meta(ge=1)]
+PositiveFloat = Annotated[float, Meta(gt=0.0)]
+PixelSize = Annotated[int, Meta(ge=8, le=4096)]
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Common options: immutable, and an unknown key is an error rather than a silent no-op."""
+
+
+class DataSettings(_Settings, frozen=True):
+    """How photographs become examples."""
+
+    # Share of the images held out for evaluation, by hash of the content, in percent steps.
+    eval_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.2
+    # A class with fewer files than this cannot be split into training and evaluation.
+    min_images_per_class: Annotated[int, Meta(ge=2)] = 5
+    # The run stops when more than this share of the files cannot be read.
+    max_rejected_share: Share = 0.1
+    # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
+    max_megapixels: PositiveFloat = 100.0
+
+
+class ModelSettings(_Settings, frozen=True):
+    """Which network, and where its weights come from."""
+
+    # A name from components/bit/variants.py.
+    variant: str = "R50x1"
+    # `scratch`, a name from components.bit.weights.SOURCES, a path, or a TF Hub handle.
+    backbone: str = "bit-m-r50x1"
+
+
+class LabelSafe(_Settings, frozen=True):
+    """Which augmentations keep the label true: no crop where things are counted, no flip where
+    orientation is the label."""
+
+    crop: bool = True
+    flip: bool = True
+
+
+class TrainSettings(_Settings, frozen=True):
+    """Overrides of the HyperRule; `None` leaves its choice."""
+
+    steps: PositiveInt | None = None
+    batch_size: PositiveInt = 512
+    # The rate at this very batch size; the rule's own is 0.003 * batch_size / 512.
+    learning_rate: PositiveFloat | None = None
+    warmup_steps: Annotated[int, Meta(ge=0)] | None = None
+    boundaries: tuple[PositiveInt, ...] | None = None
+    resize: PixelSize | None = None
+    crop: PixelSize | None = None
+    mixup_alpha: Annotated[float, Meta(ge=0.0)] | None = None
+    label_safe: LabelSafe = LabelSafe()
+    examples_per_class: PositiveInt | None = None
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+
+    def hyperrule_overrides(self) -> dict[str, object]:
+        """The settings that replace a value of the HyperRule, by the rule's own names."""
+        names = ("steps", "learning_rate", "warmup_steps", "boundaries", "resize", "crop")
+        given = {name: getattr(self, name) for name in (*names, "mixup_alpha")}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class GateSettings(_Settings, frozen=True):
+    """What a candidate must show on the evaluation split to be served."""
+
+    min_accuracy: Share = 0.5
+    # Accuracy the candidate may lose against the model in service (0.01 = one percentage point).
+    max_drop: Share = 0.0
+    # The floor that every single class must reach; `None` judges the whole split only.
+    min_class_accuracy: Share | None = None
