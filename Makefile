@@ -1,0 +1,55 @@
+# `make` lists the targets. Nothing has to be installed first but Python: see tools/setup.sh.
+# LANE=stable|current, PYTHON=/path/to/python and VENV=DIR override what setup chooses.
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/stable.txt requirements/current.txt requirements/uv.txt
+# Words after the target's own, e.g. make test ARGS="-k lanes -x"
+ARGS ?=
+export LANE PYTHON VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check format lock clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## Create or update the environment; does nothing when it is current
+	@sh tools/setup.sh
+
+demo: setup ## Run the whole pipeline on scikit-learn's digits, then serve and query the model
+	@$(BIN)/bitpipe demo $(ARGS)
+
+test: setup ## Run all tests but those that need Docker or an accelerator
+	@$(BIN)/pytest -m "not docker and not gpu" $(ARGS)
+
+test-fast: setup ## Run the tests that import no TFX and run no pipeline
+	@$(BIN)/pytest -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
+
+check: setup ## Check format, lint, types, import contracts and lock files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/check_locks.py $(LOCKS)
+
+format: setup ## Format the code and apply safe lint fixes
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# Pins that still fit are kept; UPGRADE=1 takes the newest of everything.
+COMPILE = $$(sh tools/uv.sh) pip compile --quiet --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file
+lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
+	@$(COMPILE) requirements/stable.txt setup.py requirements/stable.in --extra kubeflow --extra dev \
+		--override requirements/stable.override.in --python-version 3.10 --python-platform x86_64-manylinux_2_28
+	@$(COMPILE) requirements/current.txt setup.py requirements/current.in --extra kubeflow --extra dev \
+		--override requirements/current.override.in --python-version 3.11 --universal
+	@$(COMPILE) requirements/uv.txt requirements/uv.in --python-version 3.8 --universal
+	@python3 tools/check_locks.py $(LOCKS)
+
+clean: ## Remove what builds, tests and the demo left
+	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	@find pipeline components serving tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment and the project's own uv as well
+	@rm -rf .venv .tools

@@ -1,0 +1,61 @@
+"""Packaging of bitpipe: what is shipped, what it needs, and the `bitpipe` command."""
+
+from setuptools import find_packages, setup
+
+VERSION = "0.1.0"  # the only place; code asks importlib.metadata.version("bitpipe")
+
+PACKAGES = ("pipeline", "components", "serving")
+
+INSTALL_REQUIRES = [
+    "apache-beam>=2.73,<3",
+    "click>=8.1,<9",
+    "grpcio>=1.60,<2",
+    "h5py>=3.10,<4",
+    "httpx>=0.27,<1",
+    "keras>=3.12,<4",
+    "msgspec>=0.19,<1",
+    "numpy>=1.26,<3",
+    "pillow>=10,<13",
+    "protobuf>=3.20.3,<7",
+    "psutil>=5.9,<8",
+    "PyYAML>=6,<7",
+    "rich>=13,<16",
+    "scikit-learn>=1.3,<2",
+    "tensorflow>=2.16.2,<2.22",
+    "tensorflow-hub>=0.16.1,<0.17",
+    "tensorflow-serving-api>=2.16.1,<3",
+    "tfx>=1.16,<1.22",  # brings and pins its family: TFDV, TFMA, TFT, tfx-bsl, ml-metadata
+]
+
+EXTRAS_REQUIRE = {
+    "kubeflow": ["kfp>=2.5,<3"],
+    "dataflow": ["apache-beam[gcp]>=2.73,<3"],
+    "dev": [
+        "hypothesis>=6.100,<7",
+        "import-linter>=2,<3",
+        "mypy>=1.10,<3",
+        "pre-commit>=4,<5",
+        "pytest>=8,<10",
+        "pytest-timeout>=2.3,<3",
+        "ruff>=0.12,<1",
+        "types-PyYAML>=6,<7",
+    ],
+}
+
+setup(
+    name="bitpipe",
+    version=VERSION,
+    description="From a folder of photos to a served model: BiT fine-tuning with TFX, "
+    "Kubeflow and TensorFlow Serving",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.14",
+    # Named one by one: found automatically, `kubernetes/` (YAML only) would be shipped as a
+    # namespace package and clash with the Kubernetes client that TFX imports.
+    packages=find_packages(include=[*PACKAGES, *(f"{name}.*" for name in PACKAGES)]),
+    package_data={"pipeline": ["configs/*.yaml"]},
+    install_requires=INSTALL_REQUIRES,
+    extras_require=EXTRAS_REQUIRE,
+    entry_points={"console_scripts": ["bitpipe = pipeline.cli:main"]},
+    zip_safe=False,
+)
