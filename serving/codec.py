@@ -1,0 +1,196 @@
+"""Between Python values and the messages of TensorFlow Serving's API.
+
+The signature spoken is that of this project's exported models: `image`, (B,) encoded JPEG or PNG
+bytes, in; `scores`, (B, classes) float32, `labels`, (B, classes) strings, and `label`, (B,), out.
+"""
+
+import array
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serving import messages
+from serving.errors import UnexpectedReplyError
+
+SIGNATURE = "serving_default"
+_INPUT = "image"
+_OUTPUTS = ("scores", "labels")
+_FLOAT = messages.ENUMS["DataType"]["DT_FLOAT"]
+_STRING = messages.ENUMS["DataType"]["DT_STRING"]
+_TYPE_NAMES = {number: name[3:].lower() for name, number in messages.ENUMS["DataType"].items()}
+_STATE_NAMES = {number: name for name, number in messages.ENUMS["State"].items()}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture.
+
+    Attributes:
+        label: the class with the highest score.
+        scores: (label, score) of every class, highest first.
+        model_version: the version that answered.
+    """
+
+    label: str
+    scores: tuple[tuple[str, float], ...]
+    model_version: int
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """dtype as TensorFlow names it; shape with None where any size goes, None if the rank is."""
+
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True)
+class Signature:
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    model_version: int
+    signatures: dict[str, Signature]
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """state: START, LOADING, AVAILABLE, UNLOADING or END; error is empty unless loading failed."""
+
+    version: int
+    state: str
+    error: str
+
+
+def predict_request(name: str, pictures: Sequence[bytes]) -> Any:
+    """A `PredictRequest` for the pictures, which are one batch."""
+    request = messages.PredictRequest()
+    request.model_spec.name = name
+    request.model_spec.signature_name = SIGNATURE
+    request.output_filter.extend(_OUTPUTS)
+    tensor = request.inputs[_INPUT]
+    tensor.dtype = _STRING
+    tensor.tensor_shape.dim.add(size=len(pictures))
+    tensor.string_val.extend(pictures)
+    return request
+
+
+def predictions(response: Any, count: int) -> list[Prediction]:
+    """The predictions in a `PredictResponse` to a request with `count` pictures.
+
+    Raises:
+        UnexpectedReplyError: outputs of another kind or size.
+    """
+    missing = [name for name in _OUTPUTS if name not in response.outputs]
+    if missing:
+        raise UnexpectedReplyError(
+            f"The model must return {' and '.join(_OUTPUTS)}. Received: "
+            f"{', '.join(sorted(response.outputs)) or 'nothing'}. Serve a model of this pipeline."
+        )
+    scores, labels = (response.outputs[name] for name in _OUTPUTS)
+    shapes = [tuple(dim.size for dim in tensor.tensor_shape.dim) for tensor in (scores, labels)]
+    if (
+        (scores.dtype, labels.dtype) != (_FLOAT, _STRING)
+        or shapes[0] != shapes[1]
+        or len(shapes[0]) != 2
+        or shapes[0][0] != count
+        or shapes[0][1] < 1
+    ):
+        raise UnexpectedReplyError(
+            f"The model must return float scores and string labels of shape ({count}, classes). "
+            f"Received: {_TYPE_NAMES.get(scores.dtype)} {shapes[0]} and "
+            f"{_TYPE_NAMES.get(labels.dtype)} {shapes[1]}. Serve a model of this pipeline."
+        )
+    size = math.prod(shapes[0])
+    classes = shapes[0][1]
+    flat_scores = _filled(_floats(scores), size)
+    flat_labels = _filled([label.decode() for label in labels.string_val], size)
+    version = response.model_spec.version.value
+    rows = []
+    for start in range(0, size, classes):
+        row = slice(start, start + classes)
+        pairs = zip(flat_labels[row], flat_scores[row], strict=True)
+        ranked = tuple(sorted(pairs, key=lambda pair: -pair[1]))
+        rows.append(Prediction(ranked[0][0], ranked, version))
+    return rows
+
+
+def metadata_request(name: str) -> Any:
+    request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = name
+    return request
+
+
+def metadata(response: Any) -> ModelMetadata:
+    """What a `GetModelMetadataResponse` says of the signatures.
+
+    Raises:
+        UnexpectedReplyError: the reply holds no signatures.
+    """
+    if "signature_def" not in response.metadata:
+        raise UnexpectedReplyError(
+            f"The reply must hold signature_def. Received: {sorted(response.metadata)}. "
+            f"Is this server TensorFlow Serving?"
+        )
+    signatures = messages.SignatureDefMap.FromString(response.metadata["signature_def"].value)
+    return ModelMetadata(
+        response.model_spec.version.value,
+        {
+            name: Signature(_tensor_specs(signature.inputs), _tensor_specs(signature.outputs))
+            for name, signature in sorted(signatures.signature_def.items())
+        },
+    )
+
+
+def status_request(name: str) -> Any:
+    request = messages.GetModelStatusRequest()
+    request.model_spec.name = name
+    return request
+
+
+def statuses(response: Any) -> list[VersionStatus]:
+    """The versions in a `GetModelStatusResponse`, newest first."""
+    found = [
+        VersionStatus(
+            status.version,
+            _STATE_NAMES.get(status.state, str(status.state)),
+            status.status.error_message,
+        )
+        for status in response.model_version_status
+    ]
+    return sorted(found, key=lambda status: -status.version)
+
+
+def _floats(tensor: Any) -> list[float]:
+    if not tensor.tensor_content:
+        return list(tensor.float_val)
+    values = array.array("f", tensor.tensor_content)
+    if sys.byteorder == "big":  # the content is little-endian
+        values.byteswap()
+    return values.tolist()
+
+
+def _filled(values: list[Any], size: int) -> list[Any]:
+    """A TensorProto may leave out a tail of equal values."""
+    if not 0 < len(values) <= size:
+        raise UnexpectedReplyError(
+            f"A tensor of {size} values must hold 1 to {size} of them. Received: {len(values)}."
+        )
+    return values + values[-1:] * (size - len(values))
+
+
+def _tensor_specs(infos: Any) -> dict[str, TensorSpec]:
+    return {name: _tensor_spec(info) for name, info in sorted(infos.items())}
+
+
+def _tensor_spec(info: Any) -> TensorSpec:
+    shape = info.tensor_shape
+    sizes = tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
+    return TensorSpec(
+        _TYPE_NAMES.get(info.dtype, str(info.dtype)), None if shape.unknown_rank else sizes
+    )

@@ -1,0 +1,201 @@
+"""Keeps the newest version of one model in service while its folder changes."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from serving.errors import ModelLoadError
+from serving.versions import SAVED_MODEL, find_versions
+
+_log = logging.getLogger(__name__)
+
+UNKNOWN = 2  # gRPC's code for errors without one
+
+
+class Servable(Protocol):
+    """A loaded version."""
+
+    def close(self) -> None: ...
+
+
+ServableT = TypeVar("ServableT", bound=Servable)
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """State of a version, by the names of ModelVersionStatus.State, and why it failed if it did."""
+
+    state: str
+    error_code: int = 0
+    error_message: str = ""
+
+
+class _Lease(Generic[ServableT]):
+    """A servable, the requests that use it, and whether it may be closed after the last of them."""
+
+    def __init__(self, version: int, servable: ServableT) -> None:
+        self.version = version
+        self.servable = servable
+        self.requests = 0
+        self.retired = False
+
+
+class ModelManager(Generic[ServableT]):
+    """Serves the newest version in `folder` that can be loaded, and watches for others.
+
+    A version is loaded while its predecessor answers; requests then move over at once, and the
+    predecessor is closed after its last request. A version that fails to load is reported, and
+    tried again only if its saved_model.pb changes. If the newest folder is removed, the newest of
+    the rest takes over; if all are, the version in service stays.
+
+    Args:
+        folder: holds the numbered versions.
+        load: makes a version ready to answer, warmed up. Called with folder and version.
+        poll_interval_s: seconds between two looks at the folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        load: Callable[[Path, int], ServableT],
+        *,
+        poll_interval_s: float = 1.0,
+    ) -> None:
+        self._folder = folder
+        self._load = load
+        self._poll_interval_s = poll_interval_s
+        self._lock = threading.Lock()  # guards the leases and the two below
+        self._current: _Lease[ServableT] | None = None
+        self._states: dict[int, VersionState] = {}
+        self._failed: dict[int, int] = {}  # version -> mtime of its saved_model.pb, in ns
+        self._stopped = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="model-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Loads a version, then watches the folder in a thread.
+
+        Raises:
+            ModelLoadError: no version can be loaded.
+        """
+        self.poll()
+        if self._current is None:
+            failures = [
+                f"version {version}: {state.error_message}"
+                for version, state in sorted(self.states().items(), reverse=True)
+            ]
+            raise ModelLoadError(
+                f"No version in {self._folder} can be loaded. Received: "
+                f"{'; '.join(failures) or 'an empty folder'}. Push the model again."
+            )
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stops watching and closes the version in service once its requests are answered."""
+        self._stopped.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self._put_in_service(None)
+
+    def poll(self) -> None:
+        """Looks at the folder once. Called by one thread at a time."""
+        for version, path in sorted(find_versions(self._folder).items(), reverse=True):
+            if self._current is not None and self._current.version == version:
+                return
+            if self._is_loadable(version, path) and self._try_load(version, path):
+                return
+
+    def states(self) -> dict[int, VersionState]:
+        """State of every version seen since the start."""
+        with self._lock:
+            return dict(self._states)
+
+    @property
+    def version(self) -> int | None:
+        """The version in service."""
+        current = self._current
+        return None if current is None else current.version
+
+    @contextmanager
+    def acquire(self, version: int | None = None) -> Iterator[tuple[int, ServableT]]:
+        """Lends (version, servable), which stays open for as long as it is lent.
+
+        Args:
+            version: the one wanted; None for the one in service.
+
+        Raises:
+            LookupError: the version wanted is not in service.
+        """
+        with self._lock:
+            lease = self._current
+            if lease is None or version not in (None, lease.version):
+                raise LookupError(version)
+            lease.requests += 1
+        try:
+            yield lease.version, lease.servable
+        finally:
+            with self._lock:
+                lease.requests -= 1
+                last = lease.retired and not lease.requests
+            if last:
+                self._close(lease)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._poll_interval_s):
+            try:
+                self.poll()
+            except OSError:  # a network folder may be away for a while
+                _log.exception("Cannot look for versions in %s", self._folder)
+
+    def _is_loadable(self, version: int, path: Path) -> bool:
+        return self._failed.get(version) != _mtime_ns(path)
+
+    def _try_load(self, version: int, path: Path) -> bool:
+        mtime_ns = _mtime_ns(path)
+        self._set_state(version, VersionState("LOADING"))
+        _log.info("Loading version %d from %s", version, path)
+        try:
+            servable = self._load(path, version)
+        # Whatever a model does while it loads, the version in service goes on.
+        except Exception as error:
+            _log.exception("Version %d cannot be loaded", version)
+            code = getattr(error, "error_code", UNKNOWN)
+            self._failed[version] = mtime_ns
+            self._set_state(version, VersionState("END", code, str(error) or repr(error)))
+            return False
+        self._put_in_service(_Lease(version, servable))
+        _log.info("Version %d is in service", version)
+        return True
+
+    def _put_in_service(self, lease: _Lease[ServableT] | None) -> None:
+        with self._lock:
+            retired = self._current
+            self._current = lease
+            if lease is not None:
+                self._states[lease.version] = VersionState("AVAILABLE")
+            if retired is None:
+                return
+            self._states[retired.version] = VersionState("UNLOADING")
+            retired.retired = True
+            idle = not retired.requests
+        if idle:
+            self._close(retired)
+
+    def _close(self, lease: _Lease[ServableT]) -> None:
+        lease.servable.close()
+        self._set_state(lease.version, VersionState("END"))
+        _log.info("Version %d is unloaded", lease.version)
+
+    def _set_state(self, version: int, state: VersionState) -> None:
+        with self._lock:
+            self._states[version] = state
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return (path / SAVED_MODEL).stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,75 @@
+"""A model of numbers, where test_server.py has one of pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+
+from serving.servable import SavedModelServable
+
+DTYPES = (tf.float32, tf.float64, tf.float16, tf.int32, tf.int64, tf.uint8, tf.bool)
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SavedModelServable]:
+    """Returns what it is sent; a signature per dtype, named like it."""
+    folder = tmp_path_factory.mktemp("echo")
+    module = tf.Module()
+    signatures = {
+        dtype.name: tf.function(
+            lambda x: {"x": tf.identity(x)},
+            input_signature=[tf.TensorSpec([None, 2], dtype, name="x")],
+        ).get_concrete_function()
+        for dtype in DTYPES
+    }
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    servable = SavedModelServable(folder)
+    yield servable
+    servable.close()
+
+
+def request_for(value: Any, dtype: tf.DType) -> Any:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = dtype.name
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto(value, dtype))
+    return request
+
+
+def shortened_request(rows: int, values: list[float]) -> Any:
+    """For a (rows, 2) float tensor of which only the first values are sent."""
+    request = request_for(np.empty((0, 2)), tf.float32)
+    request.inputs["x"].tensor_shape.dim[0].size = rows
+    request.inputs["x"].float_val.extend(values)
+    return request
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_numbers_survive_the_way_in_and_out(echo: SavedModelServable, dtype: tf.DType) -> None:
+    value = np.array([[0, 1], [1, 1], [1, 0]], dtype.as_numpy_dtype)
+    received = tf.make_ndarray(echo.predict(request_for(value, dtype)).outputs["x"])
+    np.testing.assert_array_equal(received, value)
+    assert received.dtype == value.dtype
+
+
+def test_tail_of_equal_numbers_may_be_left_out(echo: SavedModelServable) -> None:
+    response = echo.predict(shortened_request(2, [1, 2]))
+    assert tf.make_ndarray(response.outputs["x"]).tolist() == [[1, 2], [2, 2]]
+
+
+@pytest.mark.parametrize("size", [2**26, 2**62, -1])
+def test_small_message_cannot_ask_for_a_huge_tensor(echo: SavedModelServable, size: int) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="tensor parsing error: x"):
+        echo.predict(shortened_request(size, [1, 2]))
+
+
+def test_closed_model_frees_its_session(saved_model: Path) -> None:
+    servable = SavedModelServable(saved_model)
+    servable.close()
+    request = predict_pb2.PredictRequest()
+    request.inputs["image"].CopyFrom(tf.make_tensor_proto([b"picture"]))
+    with pytest.raises(RuntimeError, match="closed Session"):
+        servable.predict(request)
