@@ -1,0 +1,176 @@
+"""Runs the ingest on Beam and publishes its report beside the examples."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from absl import logging
+from tfx import types
+from tfx.components.example_gen import base_example_gen_executor
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from components import progress
+from components.errors import DataError
+from components.image_example_gen import images, report, shard
+from components.image_example_gen.driver import data_folder
+from components.image_example_gen.options import IngestOptions
+
+STAGE = "ImageExampleGen"
+
+# Every later stage reads these two: training and statistics the one, the gate the other.
+REQUIRED_SPLITS = ("train", "eval")
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Writes each shard's records where it converted them.
+
+    Not TFX's `BaseExampleGenExecutor`: that one sends every encoded picture through a shuffle,
+    which the in-memory runner holds in full, and then deflates JPEG. Its hash buckets are kept.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Fills the `examples` artifact.
+
+        Raises:
+          DataError: the pictures break a rule of `report.check`; what was written is no artifact,
+            TFX removes it, and the list of rejected files stays in the node's `rejected` folder.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        options = IngestOptions.unpack(
+            exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
+        )
+        pattern = _input_pattern(exec_properties)
+        path = data_folder(exec_properties[standard_component_specs.INPUT_BASE_KEY], pattern)
+        split_config = _split_config(exec_properties)
+        splits = {split.name: split.hash_buckets for split in split_config.splits}
+
+        artifact = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        artifact.split_names = artifact_utils.encode_split_names(list(splits))
+        split_folders = {name: artifact_utils.get_split_uri([artifact], name) for name in splits}
+        outcome_folder = tf.io.gfile.join(artifact.uri, "unfinished")
+        for place in (*split_folders.values(), outcome_folder):
+            tf.io.gfile.makedirs(place)
+
+        listing = images.list_images(path)
+        if listing.loose_files:
+            logging.warning(
+                "%d files lie directly in %s and have no class: ignored.", listing.loose_files, path
+            )
+        progress.report(STAGE, 0, len(listing.files))
+        shards = shard.plan(listing.files)
+        if shards:
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "Shards" >> beam.Create(shards)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Write"
+                    >> beam.ParDo(
+                        _WriteShard(
+                            path=path,
+                            max_pixels=options.max_pixels,
+                            split_config=split_config,
+                            split_folders=split_folders,
+                            outcome_folder=outcome_folder,
+                            num_files=len(listing.files),
+                        )
+                    )
+                )
+        found = report.summarise(listing, shard.read_outcomes(outcome_folder), splits)
+        tf.io.gfile.rmtree(outcome_folder)
+
+        kept_folder = _kept_folder(artifact.uri)
+        try:
+            report.check(
+                found,
+                max_rejected_share=options.max_rejected_share,
+                splits=splits,
+                required_splits=REQUIRED_SPLITS,
+                rejected_list=tf.io.gfile.join(kept_folder, report.REJECTED_FILE),
+            )
+        except DataError:
+            if found.rejected:
+                _write_text(kept_folder, report.REJECTED_FILE, found.rejected_jsonl())
+            raise
+        _write_text(artifact.uri, report.REJECTED_FILE, found.rejected_jsonl())
+        _write_text(artifact.uri, report.REPORT_FILE, found.to_json())
+        examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(artifact, "tfrecords_gzip")
+
+
+def choose_split(example: tf.train.Example, config: example_gen_pb2.SplitConfig) -> str:
+    """The split whose hash buckets the example's digest falls into."""
+    ends = list(itertools.accumulate(split.hash_buckets for split in config.splits))
+    # TFX's own rule, private as it is, so that the split configuration means what it says.
+    index = base_example_gen_executor._PartitionFn(example, len(ends), ends, config)
+    return config.splits[index].name
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(
+        self,
+        *,
+        path: str,
+        max_pixels: int,
+        split_config: example_gen_pb2.SplitConfig,
+        split_folders: dict[str, str],
+        outcome_folder: str,
+        num_files: int,
+    ) -> None:
+        super().__init__()
+        self._path = path
+        self._max_pixels = max_pixels
+        self._split_config = split_config
+        self._split_folders = split_folders
+        self._outcome_folder = outcome_folder
+        self._num_files = num_files
+
+    def process(self, element: shard.Shard) -> Iterator[None]:
+        shard.write(
+            element,
+            path=self._path,
+            max_pixels=self._max_pixels,
+            split_folders=self._split_folders,
+            choose_split=lambda example: choose_split(example, self._split_config),
+            outcome_folder=self._outcome_folder,
+            on_file=lambda: progress.advance(STAGE, 1, self._num_files),
+        )
+        yield from ()
+
+
+def _input_pattern(exec_properties: dict[str, Any]) -> str:
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
+    (split,) = config.splits
+    return split.pattern
+
+
+def _split_config(exec_properties: dict[str, Any]) -> example_gen_pb2.SplitConfig:
+    config = example_gen_pb2.Output()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], config)
+    return config.split_config
+
+
+def _kept_folder(artifact_uri: str) -> str:
+    """`NODE/rejected/ID` for the artifact `NODE/examples/ID`, which TFX removes after a failure."""
+    node, _, execution_id = artifact_uri.rstrip("/").rsplit("/", 2)
+    return tf.io.gfile.join(node, "rejected", execution_id)
+
+
+def _write_text(place: str, name: str, text: str) -> None:
+    tf.io.gfile.makedirs(place)
+    with tf.io.gfile.GFile(tf.io.gfile.join(place, name), "w") as file:
+        file.write(text)

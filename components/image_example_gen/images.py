@@ -1,0 +1,159 @@
+"""From a picture file to a `tf.train.Example`; TensorFlow and Pillow, no TFX and no Beam."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from components import features
+from components.image_example_gen import folder
+from serving import pictures
+from serving.errors import UnreadablePictureError
+
+# A remote listing waits for the network once per name, not for the processor.
+_REMOTE_LISTING_THREADS = 32
+
+# What a file itself is to blame for. Anything else (a store that is down, a full disk) is raised:
+# better a retry, or a failed run, than a data set that silently lost pictures.
+_UNREADABLE_FILE = (
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.FailedPreconditionError,
+)
+
+
+class RejectedImageError(Exception):
+    """A file that cannot become an example; the message is the reason, for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that training and serving can decode; the fields bear the features' names."""
+
+    filename: str
+    label: str
+    image: bytes  # JPEG or PNG, upright
+    height: int
+    width: int
+    sha256: str
+    changed: bool  # whether `image` differs from the file's own bytes
+
+
+def list_images(path: str) -> folder.ImageFolder:
+    """Lists `path` as `folder.list_folder` does, also where only `tf.io.gfile` can (`gs://...`)."""
+    if folder.is_remote(path):
+        return folder.list_folder(path, scan_remote)
+    return folder.list_folder(path)
+
+
+def scan_remote(path: str) -> Iterator[folder.Entry]:
+    """Lists one folder through `tf.io.gfile`; raises FileNotFoundError when there is none."""
+
+    def entry(name: str) -> folder.Entry:
+        if name.endswith("/"):  # Object stores mark folders so, and have no times for them.
+            return folder.Entry(name.rstrip("/"), is_folder=True)
+        stat = tf.io.gfile.stat(folder.join(path, name))
+        return folder.Entry(name, stat.is_directory, stat.length, stat.mtime_nsec)
+
+    try:
+        names = tf.io.gfile.listdir(path)
+        with ThreadPoolExecutor(_REMOTE_LISTING_THREADS) as pool:
+            yield from pool.map(entry, names)
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(path) from error
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
+
+
+def read_image(path: str, filename: str, max_pixels: int) -> Image:
+    """Reads `filename` below the data folder `path` and proves that TensorFlow can decode it.
+
+    Pillow's verdict is not enough: one picture that `tf.io.decode_image` refuses would end a whole
+    Transform or training run, so each is decoded once here, by the decoder of training and serving.
+
+    Raises:
+      RejectedImageError: with the reason, when the file cannot become an example.
+    """
+    try:
+        filename.encode()
+    except UnicodeEncodeError:
+        raise RejectedImageError("its name is not valid UTF-8") from None
+    try:
+        with tf.io.gfile.GFile(folder.join(path, filename), "rb") as file:
+            data = file.read()
+    except _UNREADABLE_FILE as error:
+        raise RejectedImageError(f"cannot be opened: {error.message.split('; ')[-1]}") from None
+    try:
+        picture = pictures.normalise(data, max_pixels=max_pixels)
+    except UnreadablePictureError as error:
+        raise RejectedImageError(error.reason) from None
+    pixels = decode(picture.data)
+    if pixels.shape != (picture.height, picture.width, 3):
+        raise RejectedImageError(
+            f"TensorFlow decodes it to the shape {pixels.shape}, "
+            f"Pillow to {picture.height} x {picture.width} pixels"
+        )
+    return Image(
+        filename=filename,
+        label=filename.partition("/")[0],
+        image=picture.data,
+        height=picture.height,
+        width=picture.width,
+        sha256=pixel_digest(pixels),
+        changed=picture.changed,
+    )
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Decodes an encoded picture to (H, W, 3) uint8 exactly as training and serving do."""
+    try:
+        # An accelerator has no decoder, and its memory belongs to the trainer.
+        with tf.device("/cpu:0"):
+            return tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        # The message opens with the graph node and ends with the operation: of no use to a user.
+        message = error.message.split("}} ")[-1].split(" [Op:")[0]
+        raise RejectedImageError(f"TensorFlow cannot decode it: {message}") from None
+
+
+def pixel_digest(pixels: np.ndarray) -> str:
+    """SHA-256 of what the model will see: the shape and the decoded, upright pixels.
+
+    The bytes of the file would not do: a copy with other metadata, or saved as another lossless
+    format, is the same picture, and with one copy in training the other is no fair examination. A
+    picture compressed again with loss has other pixels and counts as another picture.
+
+    Args:
+      pixels: (H, W, 3) uint8.
+
+    Returns:
+      64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(np.array(pixels.shape, dtype="<i8").tobytes())
+    digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+def to_example(image: Image) -> tf.train.Example:
+    """The example of `components.features`, each feature with exactly one value."""
+    values: dict[str, bytes | int] = {
+        features.IMAGE: image.image,
+        features.HEIGHT: image.height,
+        features.WIDTH: image.width,
+        features.AREA: image.height * image.width,
+        features.SHA256: image.sha256.encode(),
+        features.FILENAME: image.filename.encode(),
+        features.LABEL: image.label.encode(),
+    }
+    return tf.train.Example(
+        features=tf.train.Features(feature={name: _feature(v) for name, v in values.items()})
+    )
+
+
+def _feature(value: bytes | int) -> tf.train.Feature:
+    if isinstance(value, int):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))

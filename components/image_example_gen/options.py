@@ -1,0 +1,50 @@
+"""What the ingest can be told beyond the splits, and its way through TFX's `custom_config`."""
+
+from dataclasses import asdict, dataclass
+
+from google.protobuf import json_format, struct_pb2
+from tfx.proto import example_gen_pb2
+
+from components.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """Part of the execution properties, and so of TFX's cache key.
+
+    Raises ConfigError for values out of range.
+    """
+
+    # Above it a picture is rejected before it is decoded. Pixels, not bytes.
+    max_pixels: int = 100_000_000
+    # Of all listed files; above it the run stops instead of training on what is left.
+    max_rejected_share: float = 0.1
+    # Stands for the code in the cache key, which TFX cannot see.
+    code_version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.max_pixels < 1:
+            raise ConfigError(f"max_pixels must be at least 1. Received: {self.max_pixels}.")
+        if not 0 <= self.max_rejected_share <= 1:
+            raise ConfigError(
+                f"max_rejected_share must lie within 0 and 1. Received: {self.max_rejected_share}."
+            )
+
+    def pack(self) -> example_gen_pb2.CustomConfig:
+        struct = struct_pb2.Struct()
+        struct.update(asdict(self))
+        config = example_gen_pb2.CustomConfig()
+        config.custom_config.Pack(struct)
+        return config
+
+    @classmethod
+    def unpack(cls, custom_config: str | None) -> "IngestOptions":
+        """Reads the JSON that `pack` becomes in the execution properties; `None` is the default."""
+        if not custom_config:
+            return cls()
+        struct = struct_pb2.Struct()
+        config = json_format.Parse(custom_config, example_gen_pb2.CustomConfig())
+        config.custom_config.Unpack(struct)
+        values = json_format.MessageToDict(struct)
+        values["max_pixels"] = int(values["max_pixels"])  # A Struct knows floating point only.
+        return cls(**values)

@@ -1,0 +1,245 @@
+import gzip
+import json
+import shutil
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from components import progress
+from components.errors import DataError
+from components.image_example_gen import images, shard
+from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.executor import Executor, choose_split
+
+pytestmark = pytest.mark.tfx
+
+SHARED_PHOTOS = Path(__file__).parents[4] / "shared" / "data" / "ants_bees.zip"
+
+# Naming any image spares the source package of TFX that TFX would build for remote workers.
+BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=unused"]
+
+
+@pytest.fixture
+def ingest(tmp_path: Path):
+    """Runs the executor as the launcher would, without metadata; returns the artifact's folder."""
+
+    def ingest(data: Path, name="1", beam=BEAM, **options) -> Path:
+        node = ImageExampleGen(str(data), **options)
+        properties = {
+            key: proto_utils.proto_to_json(value) if hasattr(value, "DESCRIPTOR") else value
+            for key, value in node.spec.exec_properties.items()
+            if value is not None
+        }
+        artifact = standard_artifacts.Examples()
+        artifact.uri = str(tmp_path / "node" / "examples" / name)
+        context = Executor.Context(beam_pipeline_args=list(beam), tmp_dir=str(tmp_path / "tmp"))
+        Executor(context).Do({}, {"examples": [artifact]}, properties)
+        assert json.loads(artifact.split_names) == list(options.get("splits", ("train", "eval")))
+        return Path(artifact.uri)
+
+    return ingest
+
+
+def records(folder: Path, split: str) -> list[dict[str, bytes]]:
+    files = sorted(str(path) for path in (folder / f"Split-{split}").iterdir())
+    found = []
+    for record in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator():
+        feature = tf.train.Example.FromString(record).features.feature
+        found.append(
+            {name: feature[name].bytes_list.value[0] for name in ("filename", "label", "sha256")}
+        )
+    return found
+
+
+def filenames(folder: Path, split: str) -> list[str]:
+    return [record["filename"].decode() for record in records(folder, split)]
+
+
+def rejected(path: Path) -> dict[str, str]:
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["filename"] for line in lines] == sorted(line["filename"] for line in lines)
+    return {line["filename"]: line["reason"] for line in lines}
+
+
+def test_every_picture_becomes_one_example_and_the_report_agrees(photos, ingest):
+    out = ingest(photos)
+    train, evaluation = records(out, "train"), records(out, "eval")
+    facts = json.loads((out / "ingest.json").read_text())
+
+    assert sorted(filenames(out, "train") + filenames(out, "eval")) == sorted(
+        f"{path.parent.name}/{path.name}" for path in photos.glob("*/*")
+    )
+    assert facts["splits"] == {"train": len(train), "eval": len(evaluation)}
+    for split, found in [("train", train), ("eval", evaluation)]:
+        counts = Counter(record["label"].decode() for record in found)
+        assert {label: n[split] for label, n in facts["classes"].items()} == counts
+    assert sorted(path.name for path in out.iterdir()) == [
+        "Split-eval",
+        "Split-train",
+        "ingest.json",
+        "rejected.jsonl",
+    ]
+
+
+def test_two_runs_write_the_same_examples(photos, ingest):
+    one, two = ingest(photos, "1"), ingest(photos, "2")
+
+    for split in ("Split-train", "Split-eval"):
+        (a,), (b,) = (one / split).iterdir(), (two / split).iterdir()
+        assert gzip.decompress(a.read_bytes()) == gzip.decompress(b.read_bytes())
+
+
+def test_added_pictures_leave_the_others_on_their_side(photos, ingest, encode):
+    before = ingest(photos, "1")
+    for seed in range(100, 120):
+        (photos / "ants" / f"{seed}.png").write_bytes(encode(seed=seed))
+    out = ingest(photos, "2")
+
+    for split in ("train", "eval"):
+        assert set(filenames(before, split)) <= set(filenames(out, split))
+
+
+def test_copies_of_a_picture_stay_on_one_side_under_any_name_format_or_label(photos, ingest):
+    for path in sorted(photos.glob("*/*.png")):
+        other = "bees" if path.parent.name == "ants" else "ants"
+        shutil.copy(path, path.with_name(f"copy of {path.name}"))
+        (photos / other / "deep").mkdir(exist_ok=True)
+        pixels = tf.io.decode_png(path.read_bytes())
+        tf.io.write_file(str(photos / other / "deep" / path.name), tf.io.encode_png(pixels, 0))
+    out = ingest(photos)
+    digests = {split: {r["sha256"] for r in records(out, split)} for split in ("train", "eval")}
+    facts = json.loads((out / "ingest.json").read_text())
+
+    assert facts["num_examples"] == 72
+    assert len(digests["train"] | digests["eval"]) == 24
+    assert not digests["train"] & digests["eval"]
+    assert facts["duplicates"] == 48
+    assert facts["conflicting_duplicates"] == 24
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=12, max_size=12), st.lists(st.integers(1, 50), min_size=2, max_size=4))
+def test_the_split_depends_on_the_pixels_alone(pixels, buckets):
+    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
+    for index, count in enumerate(buckets):
+        config.splits.add(name=str(index), hash_buckets=count)
+    digest = images.pixel_digest(np.frombuffer(pixels, np.uint8).reshape(2, 2, 3))
+    examples = [
+        images.to_example(images.Image(name, label, data, 2, 2, digest, False))
+        for name, label, data in [("a/1.png", "a", b"1"), ("b/2.jpg", "b", b"2")]
+    ]
+
+    assert len({choose_split(example, config) for example in examples}) == 1
+
+
+def test_split_sizes_follow_the_buckets():
+    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
+    config.splits.add(name="train", hash_buckets=4)
+    config.splits.add(name="eval", hash_buckets=1)
+    counts: Counter[str] = Counter()
+    for n in range(2000):
+        pixels = np.frombuffer(n.to_bytes(3, "big"), np.uint8).reshape(1, 1, 3)
+        image = images.Image("a/1", "a", b"", 1, 1, images.pixel_digest(pixels), False)
+        counts[choose_split(images.to_example(image), config)] += 1
+
+    assert 0.17 < counts["eval"] / 2000 < 0.23  # 0.2 with a standard deviation of 0.009
+
+
+def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
+    whole = encode(size=(64, 64), file_format="JPEG")
+    (photos / "ants/empty.jpg").touch()
+    (photos / "ants/cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "bees/Ü text.jpg").write_text("not a picture")
+    (photos / "bees/gone.jpg").symlink_to(photos / "nowhere.jpg")
+    out = ingest(photos, max_rejected_share=0.2)
+    reasons = rejected(out / "rejected.jsonl")
+
+    assert "empty" in reasons["ants/empty.jpg"]
+    assert "truncated" in reasons["ants/cut.jpg"]
+    assert "none of" in reasons["bees/Ü text.jpg"]
+    assert "No such file" in reasons["bees/gone.jpg"]
+    assert len(reasons) == 4
+    assert len(filenames(out, "train") + filenames(out, "eval")) == 24
+    assert json.loads((out / "ingest.json").read_text())["rejected"] == 4
+
+
+def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest, tmp_path):
+    for n in range(5):
+        (photos / "ants" / f"empty{n}.jpg").touch()
+    with pytest.raises(DataError, match="5 of 29 ") as error:
+        ingest(photos, "7", max_rejected_share=0.1)
+    kept = tmp_path / "node" / "rejected" / "7" / "rejected.jsonl"
+
+    assert str(kept) in str(error.value)
+    assert len(rejected(kept)) == 5
+    assert not (tmp_path / "node/examples/7/ingest.json").exists()
+
+
+def test_a_class_without_an_eval_picture_is_named(photos, ingest, encode):
+    (photos / "wasps").mkdir()
+    (photos / "wasps/1.png").write_bytes(encode(seed=1000))
+    with pytest.raises(DataError, match="'wasps' with 1 readable pictures and none in"):
+        ingest(photos)
+
+
+def test_an_empty_folder_and_a_missing_one_are_data_errors(tmp_path, ingest):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no picture in any class folder"):
+        ingest(tmp_path / "empty")
+    with pytest.raises(DataError, match="does not exist"):
+        ingest(tmp_path / "missing")
+
+
+def test_odd_names_and_a_third_split_come_through(tmp_path, ingest, encode):
+    for index in range(60):
+        path = tmp_path / "data" / ["a b,c;'{}", "猫"][index % 2] / f"Größe {index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(seed=index))
+    out = ingest(tmp_path / "data", splits={"train": 2, "eval": 1, "test": 1})
+    found = [record for split in ("train", "eval", "test") for record in records(out, split)]
+
+    assert {record["label"].decode() for record in found} == {"a b,c;'{}", "猫"}
+    assert len(found) == 60
+    assert records(out, "test")
+
+
+def test_progress_is_reported_in_this_process(photos, ingest):
+    heard = []
+    with progress.listen(lambda *report: heard.append(report[:3])):
+        ingest(photos)
+
+    assert heard == [("ImageExampleGen", done, 24) for done in range(25)]
+
+
+def test_several_shards_on_several_workers_write_the_same_examples(tmp_path, ingest, encode):
+    for index in range(shard.MAX_FILES + 88):
+        path = tmp_path / "data" / "ab"[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(seed=index, size=(2, 2)))
+    one = ingest(tmp_path / "data", "1")
+    threads = ["--direct_running_mode=multi_threading", "--direct_num_workers=2", *BEAM[2:]]
+    two = ingest(tmp_path / "data", "2", beam=threads)
+
+    for split in ("train", "eval"):
+        assert len(list((two / f"Split-{split}").iterdir())) == 2
+        assert filenames(two, split) == filenames(one, split)
+
+
+@pytest.mark.skipif(not SHARED_PHOTOS.exists(), reason="needs the photographs of ../shared/data")
+def test_real_photographs_pass_unchanged(tmp_path, ingest):
+    with zipfile.ZipFile(SHARED_PHOTOS) as archive:
+        archive.extractall(tmp_path, [n for n in archive.namelist() if "/val/" in n])
+    out = ingest(tmp_path / "ants_bees/val")
+    facts = json.loads((out / "ingest.json").read_text())
+
+    assert facts["num_examples"] == 153
+    assert facts["rejected"] == facts["changed"] == 0

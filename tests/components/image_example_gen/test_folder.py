@@ -1,0 +1,201 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from components.errors import DataError
+from components.image_example_gen.folder import check_folder, list_folder
+
+
+def touch(path, text="x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    for name, text in [("roses/1", "x"), ("roses/2", "x"), ("tulips/1", "yy"), ("tulips/2", "yy")]:
+        # Equal times, so that only what a test changes can tell.
+        os.utime(touch(tmp_path / f"{name}.jpg", text), ns=(10**18, 10**18))
+    return tmp_path
+
+
+def names(folder):
+    return [file.filename for file in folder.files]
+
+
+def test_listing_is_recursive_and_sorted_and_the_class_is_the_first_folder(tmp_path):
+    for name in ["b/x.jpg", "a/deep/er/y.jpg", "a/z.jpg"]:
+        touch(tmp_path / name)
+    folder = list_folder(str(tmp_path))
+
+    assert names(folder) == ["a/deep/er/y.jpg", "a/z.jpg", "b/x.jpg"]
+    assert [file.label for file in folder.files] == ["a", "a", "b"]
+    assert folder.classes == ("a", "b")
+
+
+def test_hidden_files_and_file_manager_litter_are_passed_over(flowers):
+    before = names(list_folder(str(flowers)))
+    for name in [
+        ".DS_Store",
+        "roses/.DS_Store",
+        ".ipynb_checkpoints/1.jpg",
+        "roses/.ipynb_checkpoints/1.jpg",
+        "roses/Thumbs.db",
+        "tulips/Desktop.ini",
+        "__MACOSX/roses/1.jpg",
+    ]:
+        touch(flowers / name)
+    folder = list_folder(str(flowers))
+
+    assert names(folder) == before
+    assert folder.classes == ("roses", "tulips")
+    assert folder.loose_files == 0
+
+
+def test_loose_files_are_counted_and_have_no_class(flowers):
+    touch(flowers / "README.txt")
+    folder = list_folder(str(flowers))
+
+    assert folder.loose_files == 1
+    assert "README.txt" not in names(folder)
+
+
+def test_unicode_spaces_and_odd_class_names_are_kept(tmp_path):
+    odd = ["a b/Größe 1.jpg", "c,d;'\"/[x]*?.jpg", "{SPAN}/{}.jpg", "猫/写真.jpg"]
+    for name in odd:
+        touch(tmp_path / name)
+
+    assert names(list_folder(str(tmp_path))) == odd
+
+
+def test_a_folder_that_links_to_a_parent_is_listed_once(flowers):
+    (flowers / "roses" / "again").symlink_to(flowers / "roses", target_is_directory=True)
+
+    assert names(list_folder(str(flowers))) == [
+        "roses/1.jpg",
+        "roses/2.jpg",
+        "tulips/1.jpg",
+        "tulips/2.jpg",
+    ]
+
+
+def test_dangling_links_are_listed_and_pipes_are_not(flowers):
+    (flowers / "roses" / "gone.jpg").symlink_to(flowers / "nowhere.jpg")
+    os.mkfifo(flowers / "roses" / "pipe.jpg")
+    listed = names(list_folder(str(flowers)))
+
+    assert "roses/gone.jpg" in listed
+    assert "roses/pipe.jpg" not in listed
+
+
+def test_fingerprint_of_an_untouched_folder_does_not_change(flowers):
+    assert list_folder(str(flowers)).fingerprint() == list_folder(str(flowers)).fingerprint()
+
+
+def move_to_another_class(root):
+    # Sorted by name, the sizes come in the same order as before: 1, 1, 2, 2.
+    (root / "roses/1.jpg").rename(root / "tulips/0.jpg")
+
+
+def swap_labels(root):
+    (root / "roses").rename(root / "x")
+    (root / "tulips").rename(root / "roses")
+    (root / "x").rename(root / "tulips")
+
+
+def rename_file(root):
+    (root / "roses/1.jpg").rename(root / "roses/0.jpg")
+
+
+def rewrite_with_same_size_and_another_time(root):
+    os.utime(root / "roses/1.jpg", ns=(1, 1))
+
+
+def grow_file_and_keep_its_time(root):
+    (root / "roses/1.jpg").write_text("longer")
+    os.utime(root / "roses/1.jpg", ns=(10**18, 10**18))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        move_to_another_class,
+        swap_labels,
+        rename_file,
+        rewrite_with_same_size_and_another_time,
+        grow_file_and_keep_its_time,
+        lambda root: (root / "roses/1.jpg").unlink(),
+        lambda root: touch(root / "roses/3.jpg"),
+    ],
+)
+def test_fingerprint_sees(flowers, change):
+    before = list_folder(str(flowers)).fingerprint()
+    change(flowers)
+
+    assert list_folder(str(flowers)).fingerprint() != before
+
+
+def test_fingerprint_ignores_litter(flowers):
+    before = list_folder(str(flowers)).fingerprint()
+    touch(flowers / "roses/.DS_Store")
+
+    assert list_folder(str(flowers)).fingerprint() == before
+
+
+def test_check_accepts_a_good_folder_and_returns_its_listing(flowers):
+    assert check_folder(str(flowers), min_images_per_class=2).classes == ("roses", "tulips")
+
+
+def test_check_leaves_a_remote_address_to_the_ingest():
+    assert check_folder("gs://bucket/photos") is None
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "expected"),
+    [
+        ([], "missing", "missing, which does not exist"),
+        (["f"], "f", "f, which is not a folder"),
+        ([], "", "no picture in any class folder"),
+        (["1.jpg", "2.jpg"], "", "2 files lie directly in it"),
+        (["roses/1.jpg", "roses/2.jpg"], "", "only 'roses'"),
+        (["a/1", "a/2", "b/1"], "", "'b' has 1"),
+        (["a/1", "b/1", "c/1", "d/1", "e/1"], "", "'c' has 1 and 2 more classes"),
+        (["a/1", "b\nc/1"], "", "must fit on one line"),
+    ],
+)
+def test_check_refuses_in_one_line(tmp_path, files, path, expected):
+    for name in files:
+        touch(tmp_path / name)
+    with pytest.raises(DataError) as error:
+        check_folder(str(tmp_path / path), min_images_per_class=2)
+
+    message = str(error.value)
+    assert expected in message
+    assert "Received: " in message
+    assert "\n" not in message
+    assert error.value.exit_code == 2
+
+
+def test_an_empty_class_folder_is_refused(flowers):
+    (flowers / "violets").mkdir()
+    with pytest.raises(DataError, match="'violets' has 0"):
+        check_folder(str(flowers), min_images_per_class=2)
+
+
+def test_a_class_name_that_is_not_utf8_is_refused(tmp_path):
+    os.makedirs(os.path.join(os.fsencode(tmp_path), b"caf\xe9"))  # noqa: PTH103, PTH118
+    with pytest.raises(DataError, match="must be valid UTF-8"):
+        list_folder(str(tmp_path))
+
+
+def test_the_check_imports_no_framework():
+    heavy = "{'tensorflow', 'tfx', 'apache_beam', 'numpy', 'PIL'}"
+    code = f"import sys, components.image_example_gen.folder; print({heavy} & set(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == "set()"

@@ -1,0 +1,185 @@
+import os
+from io import BytesIO
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from components.errors import DataError
+from components.image_example_gen import images
+from components.image_example_gen.images import RejectedImageError
+
+MAX_PIXELS = 10_000
+
+pictures = arrays.arrays(
+    np.uint8,
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
+    elements=st.integers(0, 255),
+)
+
+
+def encoded(pixels, file_format, **options):
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def digest_of(tmp_path, data):
+    path = tmp_path / "a" / "1"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return images.read_image(str(tmp_path), "a/1", MAX_PIXELS).sha256
+
+
+@settings(max_examples=25, deadline=None)
+@given(pictures)
+def test_equal_pictures_have_equal_digests_whatever_the_container(tmp_path_factory, pixels):
+    tmp_path = tmp_path_factory.mktemp("equal")
+    files = [
+        encoded(pixels, "PNG", compress_level=0),
+        encoded(pixels, "PNG", dpi=(72, 72), compress_level=9),
+        encoded(pixels, "BMP"),
+        encoded(pixels, "TIFF"),
+        encoded(pixels, "WEBP", lossless=True),
+    ]
+    assert len(set(files)) == 5
+    assert {digest_of(tmp_path, data) for data in files} == {images.pixel_digest(pixels)}
+
+
+def test_metadata_does_not_change_the_digest_of_a_jpeg(tmp_path, encode):
+    plain = encode(file_format="JPEG")
+    commented = encode(file_format="JPEG", comment="from my camera", dpi=(300, 300))
+
+    assert plain != commented
+    assert digest_of(tmp_path, plain) == digest_of(tmp_path, commented)
+
+
+@settings(max_examples=50, deadline=None)
+@given(pictures, st.data())
+def test_one_changed_value_changes_the_digest(pixels, data):
+    other = pixels.copy()
+    other.flat[data.draw(st.integers(0, pixels.size - 1))] ^= 1
+
+    assert images.pixel_digest(other) != images.pixel_digest(pixels)
+
+
+def test_the_shape_is_part_of_the_digest():
+    flat = np.arange(36, dtype=np.uint8)
+
+    assert images.pixel_digest(flat.reshape(2, 6, 3)) != images.pixel_digest(flat.reshape(6, 2, 3))
+
+
+def test_the_example_has_the_features_of_the_contract(tmp_path, encode):
+    (tmp_path / "my class/deep").mkdir(parents=True)
+    data = encode(size=(8, 6))
+    (tmp_path / "my class/deep/Größe 1.png").write_bytes(data)
+    image = images.read_image(str(tmp_path), "my class/deep/Größe 1.png", MAX_PIXELS)
+    found = tf.io.parse_single_example(
+        images.to_example(image).SerializeToString(),
+        {
+            **{n: tf.io.FixedLenFeature([], tf.int64) for n in ("height", "width", "area")},
+            **{
+                n: tf.io.FixedLenFeature([], tf.string)
+                for n in ("image", "sha256", "filename", "label")
+            },
+        },
+    )
+
+    assert {name: value.numpy() for name, value in found.items()} == {
+        "image": data,
+        "height": 8,
+        "width": 6,
+        "area": 48,
+        "sha256": images.pixel_digest(images.decode(data)).encode(),
+        "filename": "my class/deep/Größe 1.png".encode(),
+        "label": b"my class",
+    }
+    assert set(images.to_example(image).features.feature) == set(found)
+
+
+def test_a_turned_photo_becomes_upright(tmp_path):
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, :4] = 255  # white on the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned clockwise: the left side comes up
+    digest_of(tmp_path, encoded(pixels, "PNG", exif=exif))
+    image = images.read_image(str(tmp_path), "a/1", MAX_PIXELS)
+    upright = images.decode(image.image)
+
+    assert (image.height, image.width, image.changed) == (8, 4, True)
+    assert (upright[:4] == 255).all()
+    assert (upright[4:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda _: b"", "empty"),
+        (lambda data: data[: len(data) // 2], "truncated"),
+        (lambda _: b"not a picture at all", "none of JPEG, PNG"),
+    ],
+)
+def test_a_bad_file_is_rejected_with_its_reason(tmp_path, encode, spoil, reason):
+    data = encode(size=(64, 64), file_format="JPEG")
+    with pytest.raises(RejectedImageError, match=reason):
+        digest_of(tmp_path, spoil(data))
+
+
+def test_what_only_tensorflow_refuses_is_rejected_with_a_clean_reason(encode):
+    data = encode(size=(64, 64), file_format="JPEG")
+    with pytest.raises(RejectedImageError, match="TensorFlow cannot decode it: ") as error:
+        images.decode(data[: len(data) // 2])
+    assert "function_node" not in str(error.value)
+    assert "[Op" not in str(error.value)
+
+
+def test_too_many_pixels_are_rejected(tmp_path, encode):
+    with pytest.raises(RejectedImageError, match="more than 10000"):
+        digest_of(tmp_path, encode(size=(101, 100)))
+
+
+def test_a_missing_file_is_rejected_and_a_failing_store_is_not(tmp_path):
+    with pytest.raises(RejectedImageError, match="No such file"):
+        images.read_image(str(tmp_path), "a/gone.jpg", MAX_PIXELS)
+    with pytest.raises(tf.errors.UnimplementedError):
+        images.read_image("nostore://bucket", "a/1.jpg", MAX_PIXELS)
+
+
+def test_a_file_name_that_is_not_utf8_is_rejected(tmp_path, encode):
+    name = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / name).write_bytes(encode())
+    (file,) = images.list_images(str(tmp_path)).files
+    with pytest.raises(RejectedImageError, match="not valid UTF-8"):
+        images.read_image(str(tmp_path), file.filename, MAX_PIXELS)
+
+
+def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode):
+    remote = "ram://photos"  # TensorFlow's file system in memory
+    (photos / "bees/deep").mkdir()
+    (photos / "bees/deep/x y.png").write_bytes(encode(seed=99))
+    local = images.list_images(str(photos))
+    for file in local.files:
+        place = f"{remote}/{file.filename}"
+        tf.io.gfile.makedirs(os.path.dirname(place))  # noqa: PTH120
+        with tf.io.gfile.GFile(place, "wb") as copy:
+            copy.write((photos / file.filename).read_bytes())
+    found = images.list_images(remote)
+
+    assert [(f.filename, f.size) for f in found.files] == [
+        (f.filename, f.size) for f in local.files
+    ]
+    assert found.classes == local.classes
+    name = "bees/deep/x y.png"
+    assert images.read_image(remote, name, MAX_PIXELS) == images.read_image(
+        str(photos), name, MAX_PIXELS
+    )
+
+
+def test_a_missing_remote_folder_is_a_data_error():
+    with pytest.raises(DataError, match="ram://nowhere, which does not exist"):
+        images.list_images("ram://nowhere")
