@@ -1,0 +1,59 @@
+"""TensorFlow Transform's preprocessing: decode, resize, label vocabulary.
+
+The graph made here travels inside the exported model, so serving and evaluation decode and resize
+with the very operations that training used. What is random (crop, flip, MixUp) lives in
+`augment.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features
+
+# Outputs of the transform graph. Float pictures are in [0, 1], the range of the TF Hub BiT modules.
+TRAIN_IMAGE = "train_image"  # (B, resize, resize, 3), to be cropped at random to `crop`
+EVAL_IMAGE = "eval_image"  # (B, crop, crop, 3): the reference resizes straight to the crop size
+LABEL = "label_index"  # (B,) int64; -1 for a class that training has not seen
+
+VOCABULARY = "labels"
+
+
+def preprocessing_fn(
+    inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]
+) -> dict[str, tf.Tensor]:
+    """Transforms a batch of ingested examples.
+
+    Args:
+      inputs: `image` and `label`, string tensors (B, 1) or (B,).
+      custom_config: `resize` and `crop` in pixels, from the HyperRule stage.
+    """
+    images = tf.reshape(inputs[features.IMAGE], [-1])
+    labels = tf.reshape(inputs[features.LABEL], [-1])
+    return {
+        TRAIN_IMAGE: decode_batch(images, int(custom_config["resize"])),
+        EVAL_IMAGE: decode_batch(images, int(custom_config["crop"])),
+        LABEL: tft.compute_and_apply_vocabulary(
+            labels, vocab_filename=VOCABULARY, default_value=-1, num_oov_buckets=0
+        ),
+    }
+
+
+def decode_batch(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Encoded pictures (B,) string -> (B, size, size, 3) float32 in [0, 1].
+
+    Bilinear without antialiasing, as the reference's `tf.image.resize`.
+    """
+    spec = tf.TensorSpec([size, size, 3], tf.float32)
+    # Decoding has no GPU kernel; without the pin a GPU host copies every picture twice.
+    with tf.device("/cpu:0"):
+        return tf.map_fn(lambda data: _decode(data, size), images, fn_output_signature=spec)
+
+
+def _decode(data: tf.Tensor, size: int) -> tf.Tensor:
+    image = tf.io.decode_image(data, channels=3, expand_animations=False)
+    return tf.image.resize(image, [size, size]) / 255.0
