@@ -1,0 +1,167 @@
+"""The command line. Bodies import what they need, so that help and usage errors answer at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+EXIT_NOT_BLESSED = 3
+
+
+class _Failure(click.ClickException):
+    """Printed as one line; ends the process with `exit_code`."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares a class variable
+
+
+class _Commands(click.Group):
+    """Turns the errors that users can cause into one line and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            code = getattr(error, "exit_code", None)
+            if code is None:
+                raise
+            raise _Failure(str(error), code) from error
+
+
+_config_option = click.option(
+    "--config",
+    metavar="FILE",
+    help="YAML file, or the name of a shipped one (see `bitpipe config list`). Default: photos.",
+)
+_set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Overrides one value, for example train.steps=100. Repeatable.",
+)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bitpipe")
+def cli() -> None:
+    """Fine-tune Big Transfer on a folder of labelled photos and serve the result."""
+
+
+@cli.command()
+@click.option("--data", required=True, help="Folder with a folder of pictures per class.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
+)
+@_config_option
+@_set_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--verbose", is_flag=True, help="Show the frameworks' log as well.")
+def run(
+    data: str,
+    out: Path,
+    config: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Run the whole pipeline on this machine.
+
+    Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed and nothing
+    was pushed; 2 usage, configuration or data error; 1 anything else.
+    """
+    from components.image_example_gen.folder import check_folder
+    from pipeline import config as configuration
+
+    checked = configuration.load(config, overrides).config
+    check_folder(data, min_images_per_class=checked.data.min_images_per_class)
+
+    from pipeline import launch
+
+    result = launch.run(checked, data, out, verbose=verbose, as_json=as_json)
+    sys.exit(0 if result.blessed else EXIT_NOT_BLESSED)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+def demo(out: Path) -> None:
+    """Run the pipeline on handwritten digits, serve the model and ask it about unseen ones."""
+    from pipeline import demo as demonstration
+
+    demonstration.run(out)
+
+
+@cli.command()
+@click.option(
+    "--models",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder that holds NAME/VERSION, or the versions themselves.",
+)
+@click.option("--name", required=True, help="The model's name in requests.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8500,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="gRPC port; 0 for any free one.",
+)
+def serve(models: Path, name: str, host: str, port: int) -> None:
+    """Serve the newest version of a model over TensorFlow Serving's gRPC API."""
+    from serving import server
+
+    server.serve(models, name, host=host, port=port)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--server", required=True, metavar="HOST:PORT", help="A prediction server.")
+@click.option("--name", required=True, help="The model's name on the server.")
+@click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Labels shown.")
+@click.option(
+    "--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds for one request."
+)
+def predict(images: tuple[Path, ...], server: str, name: str, top: int, timeout_s: float) -> None:
+    """Ask a server what IMAGES show."""
+    from serving.client import PredictionClient
+
+    with PredictionClient(server, name, timeout_s=timeout_s) as client:
+        for path, prediction in client.predict_files(images):
+            scores = "  ".join(f"{label} {score:.3f}" for label, score in prediction.scores[:top])
+            click.echo(f"{path}: {scores}")
+
+
+@cli.group(name="config")
+def config_group() -> None:
+    """Look at configurations."""
+
+
+@config_group.command()
+@_config_option
+@_set_option
+def show(config: str | None, overrides: tuple[str, ...]) -> None:
+    """Print the effective configuration and where each value came from."""
+    from pipeline import config as configuration
+
+    click.echo(configuration.render(configuration.load(config, overrides)), nl=False)
+
+
+@config_group.command(name="list")
+def list_() -> None:
+    """Print the names of the shipped configurations."""
+    from pipeline import config as configuration
+
+    for name in configuration.shipped_names():
+        click.echo(f"{name:<16} {configuration.headline(name)}")
+
+
+def main() -> None:
+    """Entry point of `bitpipe` and `python -m pipeline`."""
+    cli(prog_name="bitpipe")

@@ -1,0 +1,188 @@
+"""The graph, top to bottom: one TFX pipeline for the laptop and the cluster."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from ml_metadata.proto import metadata_store_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    Pusher,
+    SchemaGen,
+    StatisticsGen,
+    Trainer,
+    Transform,
+)
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import Model, PushedModel
+
+from components import evaluation, features, pusher
+from components.baseline import CANDIDATE, MODEL, PUSHED_MODEL, ModelInService
+from components.code_version import code_version
+from components.hyper_rule import HyperRule
+from components.image_example_gen.component import ImageExampleGen
+from pipeline.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a run reads and writes; local paths or URLs that TFX's file systems know.
+
+    Attributes:
+      data: a folder per class.
+      root: artifacts of all stages.
+      serving: parent of the model folders that a server watches.
+    """
+
+    data: str
+    root: str
+    serving: str
+
+
+def build(
+    config: Config, places: Places, metadata: metadata_store_pb2.ConnectionConfig | None
+) -> Pipeline:
+    """The pipeline for a configuration; `metadata` is ML Metadata's place, `None` on a cluster."""
+    version = code_version()
+    eval_percent = round(100 * config.data.eval_share)
+
+    example_gen = ImageExampleGen(
+        input_base=places.data,
+        # Hash buckets: an image stays on its side when others are added.
+        splits={"train": 100 - eval_percent, "eval": eval_percent},
+        max_rejected_share=config.data.max_rejected_share,
+        max_pixels=int(config.data.max_megapixels * 1e6),
+        code_version=version,
+    )
+    examples = example_gen.outputs["examples"]
+
+    statistics_gen = StatisticsGen(examples=examples, stats_options=_statistics_options())
+    statistics = statistics_gen.outputs["statistics"]
+
+    # Inferred from the training split alone, so that the validator can find what only evaluation
+    # has.
+    schema_gen = SchemaGen(statistics=statistics, exclude_splits=["eval"])
+    schema = schema_gen.outputs["schema"]
+
+    example_validator = ExampleValidator(statistics=statistics, schema=schema)
+
+    hyper_rule = HyperRule(
+        statistics=statistics,
+        settings=msgspec.json.encode(config.train).decode(),
+        code_version=version,
+    )
+
+    transform = Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.preprocessing.preprocessing_fn",
+        # The trainer applies the graph once and caches: materialised pictures would cost 3 bytes a
+        # pixel.
+        materialize=False,
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    # Known only when the facts are; the constructor takes a dictionary, so it is set behind it.
+    transform.spec.exec_properties["custom_config"] = (
+        hyper_rule.outputs["transform_config"].future()[0].value
+    )
+
+    trainer = Trainer(
+        run_fn="components.trainer.run_fn",
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        hyperparameters=hyper_rule.outputs["hyperparameters"],
+        train_args=trainer_pb2.TrainArgs(),
+        eval_args=trainer_pb2.EvalArgs(),
+        custom_config={
+            "model": msgspec.to_builtins(config.model),
+            "train": msgspec.to_builtins(config.train),
+            "code_version": version,
+        },
+    )
+    model = trainer.outputs["model"]
+
+    resolver = Resolver(
+        strategy_class=ModelInService,
+        **{
+            MODEL: Channel(type=Model),
+            PUSHED_MODEL: Channel(type=PushedModel),
+            CANDIDATE: model,
+        },
+    ).with_id("Resolver")
+
+    evaluator = Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=resolver.outputs[MODEL],
+        eval_config=evaluation.eval_config(config.gate),
+        schema=schema,
+    )
+
+    push = Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
+                base_directory=f"{places.serving}/{config.name}"
+            )
+        ),
+        custom_executor_spec=ExecutorClassSpec(pusher.Executor),
+    )
+
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=places.root,
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            hyper_rule,
+            transform,
+            trainer,
+            resolver,
+            evaluator,
+            push,
+        ],
+        enable_cache=True,
+        metadata_connection_config=metadata,
+        beam_pipeline_args=list(config.beam),
+    )
+
+
+def _statistics_options() -> tfdv.StatsOptions:
+    """Counts the pictures without looking into them: TFDV skips the bytes of an image domain."""
+    schema = text_format.Parse(
+        f'feature {{ name: "{features.IMAGE}" type: BYTES image_domain {{}} }}', schema_pb2.Schema()
+    )
+    return tfdv.StatsOptions(schema=schema)
+
+
+def compile_ir(pipeline: Pipeline) -> pipeline_pb2.Pipeline:
+    """TFX's intermediate representation of the pipeline, ready to run node by node.
+
+    The Pusher is not cached: what a server is given now is no input that TFX's cache could know,
+    and its executor does nothing when the model is already there.
+    """
+    for component in pipeline.components:
+        # As TFX's own runners do: turns module files, where there are any, into packages.
+        if isinstance(component, BaseComponent):
+            component._resolve_pip_dependencies(pipeline.pipeline_info.pipeline_root)
+    ir = Compiler().compile(pipeline)
+    for node in ir.nodes:
+        if node.pipeline_node.node_info.id == "Pusher":
+            node.pipeline_node.execution_options.caching_options.enable_cache = False
+    return ir

@@ -1,0 +1,107 @@
+"""`bitpipe run`, from the checked configuration to the printed result."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from components.errors import BitpipeError
+from pipeline import logs, workspace
+from pipeline.config import Config
+from pipeline.terminal import Display, print_summary
+
+if TYPE_CHECKING:
+    from pipeline.result import RunResult
+
+
+class UnexpectedError(BitpipeError):
+    """A stage failed for a reason that is not the user's."""
+
+
+def run(config: Config, data: str, out: Path, *, verbose: bool, as_json: bool) -> RunResult:
+    """Runs the pipeline and prints its result to stdout. Raises what `execute` raises."""
+    result, _ = execute(config, data, out, verbose=verbose)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    else:
+        print_summary(result, sys.stdout, next_commands(config, out, data))
+    return result
+
+
+def execute(
+    config: Config, data: str, out: Path, *, verbose: bool = False
+) -> tuple[RunResult, Path]:
+    """Runs the pipeline with a display on stderr.
+
+    Returns:
+      What came of it, and the log file.
+
+    Raises:
+      BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
+        the rest, with the traceback in the log.
+    """
+    with workspace.opened(out, data) as space:
+        log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+        try:
+            with (
+                logs.captured(log_file, verbose=verbose) as terminal,
+                Display(terminal.err) as display,
+            ):
+                try:
+                    result = _run(config, data, space, display)
+                except Exception:
+                    logging.exception("the run failed")
+                    raise
+        except BitpipeError:
+            raise
+        except Exception as error:
+            raise UnexpectedError(
+                f"{type(error).__name__}: {_first_line(error)} The whole log is in {log_file}."
+            ) from error
+    return result, log_file
+
+
+def next_commands(config: Config, out: Path, data: str) -> list[str]:
+    """What to try with the model that was just pushed."""
+    program = _program()
+    folder = shlex.quote(str(out / "serving"))
+    return [
+        f"{program} serve --models {folder} --name {config.name}",
+        f"{program} predict IMAGE... --server localhost:8500 --name {config.name}",
+        f"{program} run --config {config.name} --data {shlex.quote(data)}"
+        f" --out {shlex.quote(str(out))}  # again: cached",
+    ]
+
+
+def _program() -> str:
+    """How to call bitpipe from the user's shell: by name only where that would find this one."""
+    script = Path(sys.executable).parent / "bitpipe"
+    on_path = shutil.which("bitpipe")
+    if on_path and Path(on_path).resolve() == script.resolve():
+        return "bitpipe"
+    if not script.exists():
+        return f"{shlex.quote(sys.executable)} -m pipeline"
+    return shlex.quote(os.path.relpath(script))
+
+
+def _run(config: Config, data: str, space: workspace.Workspace, display: Display) -> RunResult:
+    # Frameworks read these when they are imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    display.waiting("loading TensorFlow and TFX")
+    from pipeline import local
+
+    return local.run(config, data, space, display)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0].rstrip(".") + ".") if text else "No message."

@@ -1,0 +1,92 @@
+"""What a finished run has to say, read back from ML Metadata and the artifacts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tfx import types
+from tfx.orchestration import metadata
+from tfx.orchestration.portable.mlmd import execution_lib
+
+from components import evaluation, pusher
+from pipeline.node import Outcome
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """Wall time of a stage, and whether its outputs came from TFX's cache."""
+
+    seconds: float
+    cached: bool
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON object of `bitpipe run --json`.
+
+    Attributes:
+      accuracy: of the candidate on the evaluation split, 0 to 1.
+      accuracy_by_class: the same for each class.
+      accuracy_change: against the model that was in service; `None` where there was none.
+      num_examples: pictures ingested, both splits together.
+      splits: examples per split.
+      classes: class names, sorted.
+      rejected: files that could not be read, each with a reason.
+      blessed: the gate let the candidate through.
+      objections: what the gate said otherwise.
+      pushed: this run wrote a new version.
+      version: the version that serves the candidate, new or not; `None` if it was not blessed.
+      model_dir: the folder a server watches for versions.
+      stages: by name, in the order they ran.
+    """
+
+    accuracy: float
+    accuracy_by_class: dict[str, float]
+    accuracy_change: float | None
+    num_examples: int
+    splits: dict[str, int]
+    classes: list[str]
+    rejected: list[dict[str, str]]
+    blessed: bool
+    objections: list[str]
+    pushed: bool
+    version: int | None
+    model_dir: str
+    stages: dict[str, Stage]
+
+
+def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str) -> RunResult:
+    """Reads the result of the run whose nodes ended with `outcomes`."""
+    with metadata.Metadata(connection) as handle:
+
+        def output(node: str, key: str) -> types.Artifact:
+            execution_id = outcomes[node].execution_id
+            return execution_lib.get_output_artifacts(handle, execution_id)[key][0]
+
+        examples = Path(output("ImageExampleGen", "examples").uri)
+        judged = evaluation.read(output("Evaluator", "evaluation").uri)
+        blessing = output("Evaluator", "blessing")
+        pushed = output("Pusher", "pushed_model")
+    ingest = json.loads((examples / "ingest.json").read_text(encoding="utf-8"))
+    rejected = (examples / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    version = pushed.get_string_custom_property(pusher.VERSION)
+    return RunResult(
+        accuracy=judged.accuracy,
+        accuracy_by_class=judged.by_class,
+        accuracy_change=judged.change,
+        num_examples=ingest["num_examples"],
+        splits=ingest["splits"],
+        classes=sorted(judged.by_class),
+        rejected=[json.loads(line) for line in rejected],
+        blessed=blessing.get_int_custom_property("blessed") == 1,
+        objections=list(judged.objections),
+        pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
+        version=int(version) if version else None,
+        model_dir=model_dir,
+        stages={
+            name: Stage(round(outcome.seconds, 2), outcome.cached)
+            for name, outcome in outcomes.items()
+        },
+    )

@@ -1,0 +1,49 @@
+"""One pipeline folder for the whole session: its runs follow each other as a user's would.
+
+TFX takes 40 s to import and a run about a minute, so the runs are fixtures that build on one
+another, all in this process, and each test looks at one thing about them.
+"""
+
+import pytest
+
+from tests.e2e.harness import CORRUPT, Pipeline
+from tests.pictures import write_folder
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pipeline")
+    data = write_folder(root / "photos", per_class=20)
+    for name, content in CORRUPT.items():
+        (data / name).write_bytes(content)
+    return Pipeline(data, root / "out")
+
+
+@pytest.fixture(scope="session")
+def first(pipeline):
+    return pipeline.run()
+
+
+@pytest.fixture(scope="session")
+def second(pipeline, first):
+    """The same again."""
+    return pipeline.run()
+
+
+@pytest.fixture(scope="session")
+def worse(pipeline, second):
+    """One step of training: as good as guessing. The floor lets it pass, the baseline must not."""
+    return pipeline.run("train.steps=1", "gate.min_accuracy=0")
+
+
+@pytest.fixture(scope="session")
+def below_floor(pipeline, worse):
+    """The same model, judged by floors that it misses and no comparison."""
+    floors = ("gate.min_accuracy=0.99", "gate.min_class_accuracy=0.98")
+    return pipeline.run("train.steps=1", *floors, "gate.max_drop=1")
+
+
+@pytest.fixture(scope="session")
+def better(pipeline, below_floor):
+    """Another model that is as good as the one in service."""
+    return pipeline.run("train.steps=40")

@@ -1,0 +1,167 @@
+"""Whole runs: what is pushed, what is not, what is reused."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.harness import CORRUPT, Pipeline
+from tests.pictures import write_folder
+
+pytestmark = [pytest.mark.e2e, pytest.mark.tfx]
+
+STAGES = {
+    "ImageExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "HyperRule",
+    "Transform",
+    "Trainer",
+    "Resolver",
+    "Evaluator",
+    "Pusher",
+}
+# A resolver looks up what is in service now, and the pusher what is in the folder: never cached.
+CACHEABLE = STAGES - {"Resolver", "Pusher"}
+
+
+def test_a_good_model_is_pushed(pipeline, first):
+    assert first.exit_code == 0
+    result = first.result
+    assert result["blessed"]
+    assert result["pushed"]
+    assert result["accuracy"] >= 0.9
+    assert result["accuracy_change"] is None
+    folder = pipeline.out / "serving" / "smoke"
+    assert result["model_dir"] == str(folder)
+    assert (folder / str(result["version"]) / "saved_model.pb").is_file()
+
+
+def test_the_result_tells_of_data_and_stages(first):
+    result = first.result
+    assert result["num_examples"] == 60 == sum(result["splits"].values())
+    assert result["classes"] == ["blue", "green", "red"] == list(result["accuracy_by_class"])
+    assert set(result["stages"]) == STAGES
+    assert first.cached == set()
+    assert all(stage["seconds"] >= 0 for stage in result["stages"].values())
+
+
+def test_corrupt_files_are_rejected_and_reported(first):
+    rejected = {item["filename"]: item["reason"] for item in first.result["rejected"]}
+    assert rejected.keys() == CORRUPT.keys()
+    assert all(rejected.values())
+
+
+def test_the_frameworks_noise_is_in_the_log(pipeline, first):
+    logs = sorted((pipeline.out / "logs").glob("*.log"))
+    assert "ImageExampleGen" in logs[0].read_text()
+
+
+def test_an_unchanged_run_is_cached_and_pushes_nothing(pipeline, first, second):
+    assert second.exit_code == 0
+    assert second.cached >= CACHEABLE
+    assert not second.result["pushed"]
+    assert second.result["blessed"]
+    for key in ("version", "accuracy", "model_dir", "rejected"):
+        assert second.result[key] == first.result[key]
+
+
+def test_a_model_worse_than_the_one_in_service_is_not_pushed(first, worse):
+    assert worse.exit_code == 3
+    assert not worse.result["blessed"]
+    assert not worse.result["pushed"]
+    assert worse.result["version"] is None
+    assert worse.result["accuracy_change"] == pytest.approx(
+        worse.result["accuracy"] - first.result["accuracy"]
+    )
+    (objection,) = worse.result["objections"]
+    assert "below the model in service" in objection
+
+
+def test_new_hyperparameters_reuse_the_ingested_data(worse):
+    assert {"ImageExampleGen", "StatisticsGen", "SchemaGen"} <= worse.cached
+    assert "Trainer" not in worse.cached
+
+
+def test_a_model_below_the_floor_is_not_pushed(below_floor):
+    assert below_floor.exit_code == 3
+    assert not below_floor.result["pushed"]
+    objections = below_floor.result["objections"]
+    assert any("below the floor 0.9900 (gate.min_accuracy)" in text for text in objections)
+    failing = [
+        name for name, share in below_floor.result["accuracy_by_class"].items() if share < 0.98
+    ]
+    assert failing
+    for name in failing:
+        assert any(f"of class {name!r}" in text and "0.9800" in text for text in objections)
+    assert "Trainer" in below_floor.cached
+
+
+def test_a_model_as_good_as_the_one_in_service_replaces_it(pipeline, first, below_floor, better):
+    assert better.exit_code == 0
+    assert better.result["pushed"]
+    assert better.result["accuracy_change"] >= 0
+    assert better.result["version"] > first.result["version"]
+    assert pipeline.served == [first.result["version"], better.result["version"]]
+
+
+def test_going_back_to_a_former_configuration_serves_its_model_again(pipeline, first, better):
+    back = pipeline.run()
+    assert back.exit_code == 0
+    assert "Trainer" in back.cached
+    assert back.result["pushed"]
+    assert back.result["version"] > better.result["version"]
+    old, new = (
+        pipeline.out / "serving" / "smoke" / str(run.result["version"]) for run in (first, back)
+    )
+    data = "variables/variables.data-00000-of-00001"
+    assert (old / data).read_bytes() == (new / data).read_bytes()
+
+
+def test_too_many_corrupt_files_stop_the_run_and_leave_a_list(tmp_path):
+    data = write_folder(tmp_path / "photos", per_class=6)
+    for index in range(10):
+        (data / "red" / f"bad{index}.jpg").write_bytes(b"no picture")
+    run = Pipeline(data, tmp_path / "out").run()
+    assert run.exit_code == 2
+    assert run.stdout == ""
+    message = run.stderr.splitlines()[-1]
+    assert "10" in message
+    assert "Traceback" not in run.stderr
+    (listed,) = tmp_path.rglob("rejected.jsonl")
+    assert str(listed) in message
+    assert len(listed.read_text().splitlines()) == 10
+    assert not (tmp_path / "out" / "serving").exists()
+
+
+def test_a_rescued_data_set_runs_on_from_where_it_failed(pipeline, tmp_path, first):
+    """An ingest that failed has published nothing that a later run could take for its output."""
+    data = write_folder(tmp_path / "photos", per_class=20)
+    bad = data / "red" / "bad"
+    bad.mkdir()
+    for index in range(30):
+        (bad / f"{index}.jpg").write_bytes(b"no picture")
+    there = Pipeline(data, tmp_path / "out")
+    assert there.run().exit_code == 2
+    shutil.rmtree(bad)
+    rescued = there.run("train.steps=1", "gate.min_accuracy=0")
+    assert rescued.exit_code == 0
+    assert rescued.result["rejected"] == []
+
+
+def test_the_command_prints_one_json_object_and_no_noise(pipeline, first):
+    """In its own process, where TensorFlow's C++ code has real streams to write to."""
+    command = [sys.executable, "-m", "pipeline", "run", "--config", "smoke", "--json"]
+    done = subprocess.run(
+        [*command, "--data", str(pipeline.data), "--out", str(pipeline.out)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["blessed"]
+    # Progress: a line per stage and nothing else.
+    assert sorted(line.split()[1] for line in done.stderr.splitlines()) == sorted(STAGES)

@@ -1,0 +1,140 @@
+"""The command line answers at once, in one sentence, with the right exit code."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+HEAVY = ("tensorflow", "tfx", "apache_beam", "kfp", "keras", "numpy", "rich", "sklearn")
+
+# Runs the command in the child and prints what it imported after it has ended.
+PROBE = """
+import sys, json
+sys.argv = ["bitpipe", *json.loads(sys.argv[1])]
+from pipeline.cli import main
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+modules = {name.partition(".")[0] for name in sys.modules}
+loaded = sorted(modules & set(json.loads(sys.stdin.read())))
+print(json.dumps([code, loaded]), file=sys.stderr)
+"""
+
+
+def probe(*arguments):
+    """Exit code, heavy modules imported, stdout, stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(arguments)],
+        input=json.dumps(HEAVY),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    *errors, last = done.stderr.splitlines()
+    code, loaded = json.loads(last)
+    return code, loaded, done.stdout, "\n".join(errors)
+
+
+def make_class(folder, count):
+    folder.mkdir(parents=True)
+    for index in range(count):
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(folder / f"{index}.png")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["serve", "--help"],
+        ["predict", "--help"],
+        ["demo", "--help"],
+        ["config", "show"],
+        ["config", "list"],
+    ],
+)
+def test_help_and_config_import_nothing_heavy(arguments):
+    code, loaded, out, err = probe(*arguments)
+    assert (code, loaded, err) == (0, [], "")
+    assert out
+
+
+def test_help_answers_in_under_half_a_second():
+    def seconds():
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "pipeline", "--help"], check=True, capture_output=True
+        )
+        return time.perf_counter() - started
+
+    # The fastest of a few: what the program needs, not what the machine's neighbours take.
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_config_errors_answer_in_under_half_a_second():
+    def seconds():
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "pipeline", "config", "show", "--set", "train.lrr=1"]
+        assert subprocess.run(command, capture_output=True).returncode == 2
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run"], "Missing option"),
+        (["fly"], "No such command"),
+        (["run", "--data", "D", "--out", "O", "--set", "a=1"], "unknown key 'a'"),
+        (["run", "--data", "D", "--out", "O", "--config", "none"], "no configuration 'none'"),
+        (["run", "--data", "D/missing", "--out", "O"], "D/missing"),
+        (["config", "show", "--set", "train.steps=x"], "Received: 'x'"),
+    ],
+)
+def test_usage_and_configuration_errors_exit_2_at_once(arguments, complaint):
+    code, loaded, out, err = probe(*arguments)
+    assert code == 2
+    assert complaint in err
+    assert "Traceback" not in err
+    assert (out, loaded) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("counts", "complaint"),
+    [
+        ({}, "no picture"),
+        ({"roses": 9}, "'roses'"),
+        ({"roses": 9, "tulips": 1}, "'tulips' has 1"),
+    ],
+)
+def test_unfit_folders_exit_2_before_anything_heavy_and_leave_no_output(
+    tmp_path, counts, complaint
+):
+    data, out_dir = tmp_path / "photos", tmp_path / "out"
+    data.mkdir()
+    for name, count in counts.items():
+        make_class(data / name, count)
+    code, loaded, out, err = probe("run", "--data", str(data), "--out", str(out_dir))
+    assert (code, loaded, out) == (2, [], "")
+    assert complaint in err
+    assert not out_dir.exists()
+
+
+def test_an_out_folder_of_another_data_set_exits_2(tmp_path):
+    for name in ("a", "b"):
+        make_class(tmp_path / "first" / name, 9)
+        make_class(tmp_path / "second" / name, 9)
+    out_dir = tmp_path / "out"
+    out_dir.mkdir()
+    marker = {"format_version": 1, "data": str(tmp_path / "first")}
+    (out_dir / "bitpipe.json").write_text(json.dumps(marker))
+    code, _, _, err = probe("run", "--data", str(tmp_path / "second"), "--out", str(out_dir))
+    assert code == 2
+    assert "belongs to the data set" in err
+    assert sorted(path.name for path in out_dir.iterdir()) == ["bitpipe.json"]

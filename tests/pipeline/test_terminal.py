@@ -1,0 +1,101 @@
+"""What a person reads."""
+
+import io
+import types
+
+import pytest
+
+from pipeline import terminal
+
+
+def outcome(seconds=1.0, cached=False):
+    return types.SimpleNamespace(seconds=seconds, cached=cached)
+
+
+def result(**changes):
+    values = {
+        "accuracy": 0.9731,
+        "accuracy_change": None,
+        "num_examples": 10,
+        "splits": {"train": 8, "eval": 2},
+        "classes": ["a", "b"],
+        "rejected": [],
+        "blessed": True,
+        "objections": [],
+        "pushed": True,
+        "version": 7,
+        "model_dir": "out/serving/x",
+        "stages": {"Trainer": outcome(12.34), "Pusher": outcome(0.1, cached=True)},
+    }
+    return types.SimpleNamespace(**{**values, **changes})
+
+
+def summary(*commands, **changes):
+    stream = io.StringIO()
+    terminal.print_summary(result(**changes), stream, commands)
+    return stream.getvalue()
+
+
+def test_without_a_terminal_each_stage_is_one_plain_line():
+    stream = io.StringIO()
+    with terminal.Display(stream) as display:
+        display.waiting("loading")
+        display.started("Trainer")
+        for step in range(100):
+            display.advanced("Trainer", step, 100, {"loss": 0.5})
+        display.finished("Trainer", outcome(3.21))
+        display.finished("Pusher", outcome(cached=True))
+    assert stream.getvalue() == "✓ Trainer              3.2 s\n= Pusher              cached\n"
+
+
+def test_a_terminal_shows_a_bar_with_loss_accuracy_and_speed(monkeypatch):
+    class Tty(io.StringIO):
+        def isatty(self):
+            return True
+
+    for name in ("NO_COLOR", "CI", "TTY_COMPATIBLE", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Tty()
+    with terminal.Display(stream) as display:
+        display.started("Trainer")
+        metrics = {"loss": 0.25, "accuracy": 0.875, "images_per_s": 1234.5}
+        display.advanced("Trainer", 30, 100, metrics)
+    shown = stream.getvalue()
+    assert "30/100" in shown
+    assert "loss 0.250  accuracy 0.875  1,234 img/s" in shown
+    assert "━" in shown
+
+
+def test_the_summary_names_score_verdict_version_and_next_commands():
+    text = summary("bitpipe serve --models out/serving --name x")
+    for part in (
+        "0.9731",
+        "blessed   yes",
+        "pushed    version 7 in out/serving/x",
+        "12.3",
+        "cached",
+    ):
+        assert part in text
+    assert text.rstrip().endswith("bitpipe serve --models out/serving --name x")
+
+
+def test_a_comparison_is_shown_where_there_was_one():
+    assert "(+0.0100 against the model in service)" in summary(accuracy_change=0.01)
+
+
+def test_an_unchanged_model_is_called_that():
+    assert "unchanged version 7" in summary(pushed=False)
+
+
+def test_a_refusal_says_why_and_offers_nothing_to_serve():
+    text = summary(
+        "bitpipe serve", blessed=False, objections=["accuracy 0.4 is below"], version=None
+    )
+    assert "blessed   no, nothing was pushed:\n            accuracy 0.4 is below" in text
+    assert "bitpipe serve" not in text
+
+
+@pytest.mark.parametrize("name", ["[red]a[/red].jpg", "[/]"])
+def test_file_names_are_not_taken_for_markup(name):
+    assert name in summary(rejected=[{"filename": name, "reason": "[empty]"}])
