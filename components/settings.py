@@ -56,6 +56,9 @@ class TrainSettings(_Settings, frozen=True):
 
     steps: PositiveInt | None = None
     batch_size: PositiveInt = 512
+    # Pictures in memory at a time; the gradients of a batch are summed up over so many. Divides
+    # batch_size; `None` takes the batch whole.
+    micro_batch_size: PositiveInt | None = None
     # The rate at this very batch size; the rule's own is 0.003 * batch_size / 512.
     learning_rate: PositiveFloat | None = None
     warmup_steps: Annotated[int, Meta(ge=0)] | None = None

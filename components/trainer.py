@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import inputs, preprocessing, progress, signatures
+from components.accumulation import AccumulatingModel
 from components.bit import resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
@@ -55,13 +56,24 @@ def run_fn(fn_args: Any) -> None:
         model = resnet_v2.build(model_settings.variant, num_classes=len(class_names))
         if model_settings.backbone != SCRATCH:
             weights.load(model, model_settings.backbone, head=False)
-        fine_tune(model, dataset, rule, log_dir=fn_args.model_run_dir)
+        fine_tune(
+            model,
+            dataset,
+            rule,
+            micro_batch_size=train_settings.micro_batch_size,
+            log_dir=fn_args.model_run_dir,
+        )
     served = signatures.ServedModel(model, transform, class_names)
     signatures.export(served, fn_args.serving_model_dir)
 
 
 def fine_tune(
-    model: keras.Model, dataset: tf.data.Dataset, rule: HyperRule, *, log_dir: str | None = None
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    rule: HyperRule,
+    *,
+    micro_batch_size: int | None = None,
+    log_dir: str | None = None,
 ) -> None:
     """Trains all of `model` for `rule.steps` steps: SGD, momentum 0.9, softmax cross-entropy.
 
@@ -69,11 +81,15 @@ def fine_tune(
       model: gives logits (B, classes).
       dataset: endless batches of (images, one-hot labels).
       rule: steps and learning rate.
+      micro_batch_size: pictures that are in memory with their activations at a time; divides the
+        rule's batch size. `None` for the whole batch.
       log_dir: where TensorBoard finds loss and accuracy.
 
     Raises:
       TrainingError: the loss stopped being a finite number.
     """
+    if micro_batch_size is not None and micro_batch_size < rule.batch_size:
+        model = AccumulatingModel(model, micro_batch_size)
     model.compile(
         optimizer=keras.optimizers.SGD(WarmupStaircase.from_rule(rule), momentum=0.9),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),

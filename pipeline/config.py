@@ -110,6 +110,11 @@ def _check_together(config: Config) -> None:
             "train.crop must not be larger than train.resize. "
             f"Received: crop {train.crop}, resize {train.resize}."
         )
+    if train.micro_batch_size is not None and train.batch_size % train.micro_batch_size:
+        raise ConfigError(
+            "train.micro_batch_size must divide train.batch_size. Received: "
+            f"{train.micro_batch_size} and {train.batch_size}."
+        )
     if train.boundaries is not None and list(train.boundaries) != sorted(set(train.boundaries)):
         raise ConfigError(
             f"train.boundaries must be ascending steps. Received: {list(train.boundaries)}."

@@ -31,7 +31,9 @@ def test_every_shipped_configuration_loads_and_says_its_command(name):
 
 
 def test_the_real_configuration_overrides_nothing_of_the_rule():
-    assert config.load("bit-m-r50x1").config.train == config.Config().train
+    train = config.load("bit-m-r50x1").config.train
+    assert train.hyperrule_overrides() == {}
+    assert train.batch_size == 512
 
 
 def test_set_wins_over_the_file_and_the_last_one_wins(tmp_path):
@@ -86,6 +88,11 @@ def test_a_bad_override_is_refused_with_what_was_received(override, complaint):
 def test_crop_larger_than_resize_is_refused():
     with pytest.raises(ConfigError, match="crop 64, resize 32"):
         config.load("smoke", ["train.crop=64", "train.resize=32"])
+
+
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused():
+    with pytest.raises(ConfigError, match="7 and 512"):
+        config.load("bit-m-r50x1", ["train.micro_batch_size=7"])
 
 
 @pytest.mark.parametrize(
