@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from pipeline.node import Outcome
@@ -28,7 +38,7 @@ class Display:
             TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(),
+            _Clock(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -70,6 +80,20 @@ class Display:
         took = "cached" if outcome.cached else f"{outcome.seconds:.1f} s"
         mark = "[dim]=[/dim]" if outcome.cached else "[green]✓[/green]"
         self._console.print(f"{mark} {stage:<{_NAME_WIDTH}} {took:>8}")
+
+
+class _Clock(ProgressColumn):
+    """The time a stage still takes, or has taken where nothing can be counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remaining = TimeRemainingColumn()
+        self._elapsed = TimeElapsedColumn()
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return self._elapsed.render(task)
+        return Text("ETA ") + self._remaining.render(task)
 
 
 def _metrics(metrics: dict[str, float]) -> str:

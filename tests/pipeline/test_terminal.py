@@ -65,6 +65,7 @@ def test_a_terminal_shows_a_bar_with_loss_accuracy_and_speed(monkeypatch):
     assert "30/100" in shown
     assert "loss 0.250  accuracy 0.875  1,234 img/s" in shown
     assert "━" in shown
+    assert "ETA" in shown
 
 
 def test_the_summary_names_score_verdict_version_and_next_commands():
