@@ -8,13 +8,13 @@ read.
 import dataclasses
 import json
 import posixpath
+from typing import TypedDict
 
 import msgspec
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
-    OutputDict,
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
@@ -81,13 +81,19 @@ def decide(facts: Facts, settings: TrainSettings) -> hyperrule.HyperRule:
         raise ConfigError(f"train: {error}") from error
 
 
+class TransformConfig(TypedDict):
+    """Output beside the artifacts: JSON of the `custom_config` for the Transform stage."""
+
+    transform_config: str
+
+
 @component
 def HyperRule(
     statistics: InputArtifact[ExampleStatistics],
     hyperparameters: OutputArtifact[HyperParameters],
     settings: Parameter[str],
     code_version: Parameter[str],  # part of the cache key only
-) -> OutputDict(transform_config=str):  # type: ignore[valid-type]
+) -> TransformConfig:
     """Writes the hyperparameters for the Trainer and the picture sizes for the Transform.
 
     `settings` is a JSON object of `components.settings.TrainSettings`. The Trainer's artifact holds

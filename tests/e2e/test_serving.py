@@ -23,9 +23,9 @@ def server(pipeline, first):
         yield server
 
 
-def test_grpc_predictions_equal_the_keras_models_own(pipeline, first, server):
+def test_grpc_predictions_equal_the_keras_models_own(pipeline, server):
     model = resnet_v2.build("R14x0.5", num_classes=3)
-    exported = pipeline.out / "serving" / "smoke" / str(first.result["version"])
+    exported = pipeline.out / "serving" / "smoke" / str(server.version)
     weights.load(model, str(exported), head=True)
     decoded = [tf.image.resize(tf.io.decode_image(p, channels=3), [32, 32]) / 255 for p in PICTURES]
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(model(tf.stack(decoded))))
@@ -39,8 +39,12 @@ def test_grpc_predictions_equal_the_keras_models_own(pipeline, first, server):
     np.testing.assert_allclose(tf.make_ndarray(response.outputs["scores"]), expected, atol=1e-4)
 
 
-def test_the_client_names_what_is_in_the_pictures(first, server):
+def test_the_client_names_what_is_in_the_pictures(server):
     with PredictionClient(server.address, "smoke") as client:
         answers = client.predict(PICTURES)
     assert [answer.label for answer in answers] == list(COLOURS)
-    assert {answer.model_version for answer in answers} == {first.result["version"]}
+    assert {answer.model_version for answer in answers} == {server.version}
+
+
+def test_the_newest_pushed_version_is_the_one_that_answers(pipeline, server):
+    assert server.version == pipeline.served[-1]
