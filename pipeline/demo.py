@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -25,10 +25,18 @@ class DemoError(BitpipeError):
     """The server of the demo did not come up, or the model was not blessed."""
 
 
-def run(out: Path) -> None:
-    """Writes the digits, runs the pipeline, serves the model, asks it and prints what it said."""
+def run(out: Path, overrides: Sequence[str] = ()) -> None:
+    """Writes the digits, runs the pipeline, serves the model, asks it and prints what it said.
+
+    Args:
+      out: folder for the pictures and the run.
+      overrides: `key=value` changes to the configuration `digits`.
+
+    Raises:
+      DemoError: the model was not blessed, or its server did not start.
+    """
     data, held_out = digits.write(out)
-    settings = config.load(NAME).config
+    settings = config.load(NAME, overrides).config
     result, log_file = launch.execute(settings, str(data), out / "run")
     if not result.blessed:
         raise DemoError(f"the model was not blessed: {'; '.join(result.objections)}.")
