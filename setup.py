@@ -21,6 +21,7 @@ INSTALL_REQUIRES = [
     "requests>=2.31,<3",
     "rich>=13,<16",
     "scikit-learn>=1.3,<2",
+    "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
     "tensorflow>=2.16.2,<2.22",
     "tensorflow-hub>=0.16.1,<0.17",
     "tensorflow-serving-api>=2.16.1,<3",
