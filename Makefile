@@ -25,12 +25,13 @@ test: setup ## Run all tests but those that need Docker or an accelerator
 test-fast: setup ## Run the tests that import no TFX and run no pipeline
 	@$(BIN)/pytest -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
 
-check: setup ## Check format, lint, types, import contracts and lock files
+check: setup ## Check format, lint, types, import contracts, lock files and hooks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/check_locks.py $(LOCKS)
+	@$(BIN)/pre-commit validate-config
 
 format: setup ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format .

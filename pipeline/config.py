@@ -237,7 +237,6 @@ def render(effective: Effective) -> str:
         for depth, group in enumerate(groups):
             if seen[: depth + 1] != groups[: depth + 1]:
                 lines.append((f"{'  ' * depth}{group}:", ""))
-                seen = groups[: depth + 1]
         seen = groups
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n")
         lines.append((f"{'  ' * len(groups)}{leaf}: {text.strip()}", effective.origins[key]))

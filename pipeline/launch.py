@@ -56,7 +56,7 @@ def execute(
                 Display(terminal.err) as display,
             ):
                 try:
-                    result = _run(config, data, space, display)
+                    result = _run(config, space, display)
                 except Exception:
                     logging.exception("the run failed")
                     raise
@@ -92,14 +92,14 @@ def _program() -> str:
     return shlex.quote(os.path.relpath(script))
 
 
-def _run(config: Config, data: str, space: workspace.Workspace, display: Display) -> RunResult:
+def _run(config: Config, space: workspace.Workspace, display: Display) -> RunResult:
     # Frameworks read these when they are imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     display.waiting("loading TensorFlow and TFX")
     from pipeline import local
 
-    return local.run(config, data, space, display)
+    return local.run(config, space, display)
 
 
 def _first_line(error: BaseException) -> str:

@@ -33,7 +33,7 @@ class Listener(Protocol):
         """A stage ended well."""
 
 
-def run(config: Config, data: str, workspace: Workspace, listener: Listener) -> RunResult:
+def run(config: Config, workspace: Workspace, listener: Listener) -> RunResult:
     """Runs the whole pipeline.
 
     Raises:
@@ -41,7 +41,7 @@ def run(config: Config, data: str, workspace: Workspace, listener: Listener) -> 
       Exception: whatever else a stage raised.
     """
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
-    places = dag.Places(data, str(workspace.artifacts), str(workspace.serving))
+    places = dag.Places(workspace.data, str(workspace.artifacts), str(workspace.serving))
     ir = dag.compile_ir(dag.build(config, places, connection))
     runtime_parameter_utils.substitute_runtime_parameter(
         ir, {_RUN_ID_PARAMETER: datetime.datetime.now(datetime.timezone.utc).isoformat()}

@@ -20,9 +20,16 @@ _MARKER = "bitpipe.json"
 
 @dataclasses.dataclass(frozen=True)
 class Workspace:
-    """Paths below `--out`."""
+    """Paths below `--out`, and the data set it belongs to.
+
+    Attributes:
+      out: absolute.
+      data: the real path of a local folder, so that another spelling of it finds the same cache; a
+        URL as it was given.
+    """
 
     out: Path
+    data: str
 
     @property
     def metadata(self) -> Path:
@@ -58,7 +65,7 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
       ConfigError: `out` is no folder of ours, belongs to another data set or format, cannot be
         written, or another run is using it.
     """
-    workspace = Workspace(out.absolute())
+    workspace = Workspace(out.absolute(), _identity(data))
     _check_owner(workspace.out, data)
     try:
         workspace.logs.mkdir(parents=True, exist_ok=True)
@@ -74,7 +81,7 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
             raise ConfigError(
                 f"another run is using --out {out}; wait for it or choose another folder."
             ) from None
-        marker = {"format_version": FORMAT_VERSION, "data": _identity(data)}
+        marker = {"format_version": FORMAT_VERSION, "data": workspace.data}
         temporary = workspace.out / f"{_MARKER}.tmp"
         temporary.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
         temporary.replace(workspace.out / _MARKER)

@@ -25,8 +25,8 @@ def test_a_new_folder_is_made_and_marked(tmp_path, data):
 def test_the_same_data_set_may_come_back_by_another_spelling(tmp_path, data):
     with workspace.opened(tmp_path / "out", data):
         pass
-    with workspace.opened(tmp_path / "out", f"{data}/../photos/"):
-        pass
+    with workspace.opened(tmp_path / "out", f"{data}/../photos/") as space:
+        assert space.data == data
 
 
 def refusal(out, data):
