@@ -30,7 +30,7 @@ from tfx.types.standard_artifacts import Model, PushedModel
 
 from components import evaluation, features, pusher
 from components.baseline import CANDIDATE, MODEL, PUSHED_MODEL, ModelInService
-from components.code_version import code_version
+from components.code_version import INGEST, STAGES, code_version
 from components.hyper_rule import HyperRule
 from components.image_example_gen.component import ImageExampleGen
 from pipeline.config import Config
@@ -55,7 +55,7 @@ def build(
     config: Config, places: Places, metadata: metadata_store_pb2.ConnectionConfig | None
 ) -> Pipeline:
     """The pipeline for a configuration; `metadata` is ML Metadata's place, `None` on a cluster."""
-    version = code_version()
+    version = code_version(*STAGES)
     eval_percent = round(100 * config.data.eval_share)
 
     example_gen = ImageExampleGen(
@@ -64,7 +64,7 @@ def build(
         splits={"train": 100 - eval_percent, "eval": eval_percent},
         max_rejected_share=config.data.max_rejected_share,
         max_pixels=int(config.data.max_megapixels * 1e6),
-        code_version=version,
+        code_version=code_version(*INGEST),
     )
     examples = example_gen.outputs["examples"]
 
@@ -94,7 +94,8 @@ def build(
         disable_statistics=True,
         disable_analyzer_cache=True,
     )
-    # Known only when the facts are; the constructor takes a dictionary, so it is set behind it.
+    # Known only when the facts are; the constructor takes a dictionary, so it is set behind it. The
+    # HyperRule's output is an input of this stage, and so its code version is in the cache key.
     transform.spec.exec_properties["custom_config"] = (
         hyper_rule.outputs["transform_config"].future()[0].value
     )

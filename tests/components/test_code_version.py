@@ -3,28 +3,64 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from components import code_version as module
+from components.code_version import INGEST, STAGES
+
+TOP = Path(module.__file__).parents[1]
 
 
-def version_of(folder, monkeypatch):
-    monkeypatch.setattr(module, "_TOP", folder)
-    return module.code_version.__wrapped__()
-
-
-def test_a_changed_stage_changes_the_version_and_a_changed_server_does_not(tmp_path, monkeypatch):
-    top = Path(module.__file__).parents[1]
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
     for package in ("components", "serving"):
-        shutil.copytree(top / package, tmp_path / package)
-    before = version_of(tmp_path, monkeypatch)
-    assert version_of(top, monkeypatch) == before
+        shutil.copytree(TOP / package, tmp_path / package)
+    monkeypatch.setattr(module, "_TOP", tmp_path)
+    return tmp_path
 
-    (tmp_path / "serving" / "server.py").write_text("# changed")
-    assert version_of(tmp_path, monkeypatch) == before
-    for name in ("components/bit/layers.py", "serving/pictures.py"):
-        with (tmp_path / name).open("a") as file:
-            file.write("\n# changed\n")
-        after = version_of(tmp_path, monkeypatch)
-        assert after != before
-        before = after
-    (tmp_path / "components" / "augment.py").rename(tmp_path / "components" / "augmented.py")
-    assert version_of(tmp_path, monkeypatch) != before
+
+def version(places):
+    return module.code_version.__wrapped__(*places)
+
+
+def test_a_copy_elsewhere_has_the_same_version(copy, monkeypatch):
+    there = version(STAGES)
+    monkeypatch.setattr(module, "_TOP", TOP)
+    assert version(STAGES) == there
+
+
+@pytest.mark.parametrize(
+    ("changed", "ingest", "stages"),
+    [
+        ("components/bit/layers.py", False, True),
+        ("components/trainer.py", False, True),
+        ("components/features.py", True, True),
+        ("components/image_example_gen/images.py", True, True),
+        ("serving/pictures.py", True, True),
+        ("serving/server.py", False, False),
+    ],
+)
+def test_a_change_is_seen_by_the_stages_that_use_it(copy, changed, ingest, stages):
+    before = version(INGEST), version(STAGES)
+    with (copy / changed).open("a") as file:
+        file.write("\n# changed\n")
+    after = version(INGEST), version(STAGES)
+    assert (after[0] != before[0], after[1] != before[1]) == (ingest, stages)
+
+
+def test_a_renamed_module_changes_the_version(copy):
+    before = version(STAGES)
+    (copy / "components" / "augment.py").rename(copy / "components" / "augmented.py")
+    assert version(STAGES) != before
+
+
+def test_what_the_ingest_imports_of_ours_is_in_its_version():
+    allowed = ("components.features", "components.image_example_gen", "serving.pictures")
+    # Errors and progress are told to people; they do not change what is ingested.
+    allowed += ("components.errors", "components.progress", "serving.errors")
+    for path in (TOP / "components" / "image_example_gen").glob("*.py"):
+        for line in path.read_text().splitlines():
+            words = line.split()
+            if words[:1] == ["from"] and words[1].split(".")[0] in ("components", "serving"):
+                names = [f"{words[1]}.{name.strip(',')}" for name in words[3:]]
+                assert all(name.startswith(allowed) for name in names), f"{path.name}: {line}"
