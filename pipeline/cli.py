@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +118,12 @@ def demo(out: Path) -> None:
 )
 def serve(models: Path, name: str, host: str, port: int) -> None:
     """Serve the newest version of a model over TensorFlow Serving's gRPC API."""
+    # TensorFlow greets with a dozen lines about GPUs that are not there; what goes wrong with a
+    # model or a request arrives as an exception. The variable is read when TensorFlow is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore", FutureWarning)
+
     from serving import server
 
     server.serve(models, name, host=host, port=port)
