@@ -20,6 +20,8 @@ import urllib3
 from components.errors import WeightsError
 
 CHUNK_BYTES = 1 << 20
+# Small, because urllib3 2 drops the part of a chunk that came before a connection broke.
+RECEIVED_BYTES = 1 << 16
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 CONTINUATIONS = 3  # of one download that is cut, before the user is asked to decide
@@ -157,7 +159,7 @@ def _receive(session: requests.Session, url: str, part: Path, bar: "_Bar") -> No
                 _validator(part).write_text(validator)
             file.seek(offset)
             bar.start(offset, total_bytes)
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(RECEIVED_BYTES):
                 file.write(chunk)
                 bar.advance(len(chunk))
         if total_bytes is not None and _size(part) != total_bytes:

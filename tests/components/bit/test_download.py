@@ -85,7 +85,8 @@ def test_a_cut_download_is_continued_where_it_ended(server, tmp_path):
     server.cuts = 2
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert len(server.requests) == 3
-    assert server.requests[1] == f"bytes={len(CONTENT) // 2}-"
+    continued_at = int(server.requests[1].removeprefix("bytes=").rstrip("-"))
+    assert len(CONTENT) // 2 - download.RECEIVED_BYTES < continued_at <= len(CONTENT) // 2
     assert files(tmp_path) == ["weights.npz", "weights.npz.sha256"]
 
 
