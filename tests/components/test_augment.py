@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_picture():
     np.testing.assert_array_equal(one, two)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.tuples(st.integers(0, 2**31), st.integers(0, 2**31)),
     alpha=st.sampled_from([0.1, 0.4, 1.0, 10.0]),

@@ -2,7 +2,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import codec, messages
@@ -38,7 +38,6 @@ def test_scores_are_ranked_within_each_picture(packed: bool) -> None:
     ]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), min_size=1, max_size=5),
     st.booleans(),

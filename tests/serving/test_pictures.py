@@ -223,7 +223,7 @@ def test_decompression_bomb_is_refused_whatever_the_warning_filter(action: Any) 
                 normalise(chunk_of(width, height))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"]),
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),

@@ -80,7 +80,7 @@ def test_other_formats_decode_to_the_size_stated(form: str) -> None:
     assert decode(picture).shape == (picture.height, picture.width, 3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(form=st.sampled_from(sorted(WHOLE)), keep=st.floats(0, 1, exclude_max=True))
 def test_truncated_at_any_byte_is_refused_or_decodes(form: str, keep: float) -> None:
     data = WHOLE[form]
@@ -91,7 +91,7 @@ def test_truncated_at_any_byte_is_refused_or_decodes(form: str, keep: float) -> 
     assert decode(picture).shape == (40, 60, 3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(form=st.sampled_from(sorted(WHOLE)), place=st.floats(0, 1, exclude_max=True), flip=st.data())
 def test_damaged_at_any_byte_is_refused_or_decodes(
     form: str, place: float, flip: st.DataObject

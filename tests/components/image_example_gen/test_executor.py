@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
@@ -126,7 +126,6 @@ def test_copies_of_a_picture_stay_on_one_side_under_any_name_format_or_label(pho
     assert facts["conflicting_duplicates"] == 24
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=12, max_size=12), st.lists(st.integers(1, 50), min_size=2, max_size=4))
 def test_the_split_depends_on_the_pixels_alone(pixels, buckets):
     config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")

@@ -35,7 +35,7 @@ def digest_of(tmp_path, data):
     return images.read_image(str(tmp_path), "a/1", MAX_PIXELS).sha256
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pictures)
 def test_equal_pictures_have_equal_digests_whatever_the_container(tmp_path_factory, pixels):
     tmp_path = tmp_path_factory.mktemp("equal")
@@ -58,7 +58,7 @@ def test_metadata_does_not_change_the_digest_of_a_jpeg(tmp_path, encode):
     assert digest_of(tmp_path, plain) == digest_of(tmp_path, commented)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pictures, st.data())
 def test_one_changed_value_changes_the_digest(pixels, data):
     other = pixels.copy()
