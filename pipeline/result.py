@@ -13,6 +13,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 
 from components import evaluation, pusher
+from components.image_example_gen import report
 from pipeline.node import Outcome
 
 
@@ -69,8 +70,8 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         judged = evaluation.read(output("Evaluator", "evaluation").uri)
         blessing = output("Evaluator", "blessing")
         pushed = output("Pusher", "pushed_model")
-    ingest = json.loads((examples / "ingest.json").read_text(encoding="utf-8"))
-    rejected = (examples / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    ingest = json.loads((examples / report.REPORT_FILE).read_text(encoding="utf-8"))
+    rejected = (examples / report.REJECTED_FILE).read_text(encoding="utf-8").splitlines()
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,

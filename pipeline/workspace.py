@@ -51,11 +51,6 @@ class Workspace:
         """One log file per run."""
         return self.out / "logs"
 
-    @property
-    def rejected(self) -> Path:
-        """Where a failed ingest leaves its list of unreadable files."""
-        return self.out / "rejected.jsonl"
-
 
 @contextlib.contextmanager
 def opened(out: Path, data: str) -> Iterator[Workspace]:

@@ -40,7 +40,7 @@ class ListedFile:
 
     @property
     def label(self) -> str:
-        return self.filename.partition("/")[0]
+        return label_of(self.filename)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,11 @@ def check_folder(path: str, min_images_per_class: int = 2) -> ImageFolder | None
             "add pictures or remove the folder."
         )
     return folder
+
+
+def label_of(filename: str) -> str:
+    """The class of a file, as listed: the first folder of its name."""
+    return filename.partition("/")[0]
 
 
 def is_remote(path: str) -> bool:

@@ -98,7 +98,7 @@ def read_image(path: str, filename: str, max_pixels: int) -> Image:
         )
     return Image(
         filename=filename,
-        label=filename.partition("/")[0],
+        label=folder.label_of(filename),
         image=picture.data,
         height=picture.height,
         width=picture.width,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from components.errors import DataError
-from components.image_example_gen.folder import ImageFolder
+from components.image_example_gen.folder import ImageFolder, label_of
 
 REPORT_FILE = "ingest.json"
 REJECTED_FILE = "rejected.jsonl"
@@ -97,7 +97,7 @@ def summarise(
     conflicts = sorted(
         tuple(sorted(names))
         for names in names_by_digest.values()
-        if len({name.partition("/")[0] for name in names}) > 1
+        if len({label_of(name) for name in names}) > 1
     )
     return IngestReport(
         path=images.path,
