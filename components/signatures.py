@@ -6,7 +6,7 @@ Evaluator feeds it raw examples and judges exactly what will be served.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -50,14 +50,16 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         self.transform_layer = transform.transform_features_layer()
         self.class_names = tf.constant(list(class_names))
         # A closure, because an attribute would be tracked.
-        self._logits = lambda pictures: folded(pictures, training=False)
+        self._logits = _also_of_none(lambda pictures: folded(pictures, training=False))
         features_of = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
         # Standardising twice changes nothing, so the network that standardises runs on the folded
         # kernels: whoever trains on keeps BiT's weight standardisation.
         backbone = folded.trainable_variables[: len(features_of.trainable_variables)]
-        self._features = lambda pictures: features_of.stateless_call(
-            [variable.value for variable in backbone], [], pictures, training=False
-        )[0]
+        self._features = _also_of_none(
+            lambda pictures: features_of.stateless_call(
+                [variable.value for variable in backbone], [], pictures, training=False
+            )[0]
+        )
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
@@ -82,6 +84,21 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
             tf.reduce_any(matches, 1), tf.argmax(matches, 1), tf.constant(-1, tf.int64)
         )
         return {preprocessing.LABEL: index}
+
+
+def _also_of_none(network: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The network for empty batches, too.
+
+    TensorFlow 2.16's fused padding and convolution gives an empty batch the channels of its input,
+    which no later operation accepts; so one blank picture stands in.
+    """
+
+    def apply(pictures: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(pictures)[0]
+        missing = tf.cast(tf.equal(count, 0), tf.int32)
+        return network(tf.pad(pictures, [[0, missing], [0, 0], [0, 0], [0, 0]]))[:count]
+
+    return apply
 
 
 def export(served: ServedModel, path: str) -> None:

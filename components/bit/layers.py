@@ -13,12 +13,27 @@ KERNEL_EPSILON = 1e-10  # google-research/big_transfer, StandardizedConv2D
 GROUP_NORM_EPSILON = 1e-5  # google-research/big_transfer, group_normalize
 
 
+@ops.custom_gradient
 def standardize(kernel: Any) -> Any:
-    """A kernel (H, W, I, O) with mean 0 and variance 1 over H, W, I for every output channel."""
-    mean = ops.mean(kernel, axis=(0, 1, 2), keepdims=True)
-    centered = kernel - mean
-    variance = ops.mean(ops.square(centered), axis=(0, 1, 2), keepdims=True)
-    return centered * ops.rsqrt(variance + KERNEL_EPSILON)
+    """A kernel (H, W, I, O) with mean 0 and variance 1 over H, W, I for every output channel.
+
+    Takes a tensor, not a variable: gradients are those of the arguments.
+    """
+    centered = kernel - _window_mean(kernel)
+    reciprocal = ops.rsqrt(_window_mean(ops.square(centered)) + KERNEL_EPSILON)
+    outputs = centered * reciprocal
+
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        upstream = args[0] if upstream is None else upstream
+        along = _window_mean(upstream * outputs)
+        return (upstream - (outputs * along + _window_mean(upstream))) * reciprocal
+
+    return outputs, gradient
+
+
+def _window_mean(kernel: Any) -> Any:
+    """(H, W, I, O) -> (1, 1, 1, O)."""
+    return ops.mean(kernel, axis=(0, 1, 2), keepdims=True)
 
 
 @keras.saving.register_keras_serializable(package="bitpipe")
@@ -64,7 +79,7 @@ class StandardizedConv2D(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         return ops.conv(
             inputs,
-            ops.cast(standardize(self.kernel), self.compute_dtype),
+            ops.cast(standardize(self.kernel.value), self.compute_dtype),
             strides=self.strides,
             padding=self.padding,
             data_format="channels_last",
@@ -83,9 +98,11 @@ class StandardizedConv2D(keras.layers.Layer):
 class GroupNormalization(keras.layers.Layer):
     """Group normalisation of (B, H, W, C), channels last, with gamma and beta per channel.
 
-    Sums over H and W come first, per channel; groups are then formed on (B, C), which costs
-    nothing. What remains for the activations is one multiplication and one addition.
-    Statistics are float32 (or wider) under any policy.
+    Means over H and W come first, per channel; groups are then formed on (B, C), which costs
+    nothing. What remains for the activations is one multiplication and one addition, and for their
+    gradient two of each. Statistics are float32 (or wider) under any policy, and the variance is
+    E[x^2] - E[x]^2, as in Flax, but per channel: exact enough while a channel's mean is below some
+    30 standard deviations.
 
     Args:
         groups: must divide C.
@@ -115,21 +132,64 @@ class GroupNormalization(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, keras.backend.result_type(self.compute_dtype, "float32"))
-        mean = self._group_mean(ops.mean(x, axis=(1, 2)))  # (B, C)
-        centered_square = ops.square(x - mean[:, None, None, :])
-        variance = self._group_mean(ops.mean(centered_square, axis=(1, 2)))
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        shift = self.beta - mean * scale
-        outputs = x * scale[:, None, None, :] + shift[:, None, None, :]
-        return ops.cast(outputs, self.compute_dtype)
-
-    def _group_mean(self, per_channel: Any) -> Any:
-        """Replaces each value of (B, C) by its group's mean."""
-        channels = per_channel.shape[-1]
-        grouped = ops.reshape(per_channel, (-1, self.groups, channels // self.groups))
-        means = ops.mean(grouped, axis=-1, keepdims=True)
-        return ops.reshape(ops.broadcast_to(means, ops.shape(grouped)), (-1, channels))
+        statistics = keras.backend.result_type(self.compute_dtype, "float32")
+        normalize = ops.custom_gradient(
+            lambda x, gamma, beta: _group_norm(
+                x, gamma, beta, self.groups, self.epsilon, statistics
+            )
+        )
+        return normalize(inputs, self.gamma.value, self.beta.value)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"groups": self.groups, "epsilon": self.epsilon}
+
+
+def _group_norm(
+    inputs: Any, gamma: Any, beta: Any, groups: int, epsilon: float, dtype: str
+) -> tuple[Any, Any]:
+    """Normalised activations (B, H, W, C) and the function that takes their gradient back.
+
+    Written out, because automatic differentiation would go over the activations once per operation
+    of the forward pass: training of R50x1 on a CPU is a tenth faster this way.
+    """
+
+    def spatial_mean(x: Any) -> Any:
+        """(B, H, W, C) -> (B, groups, C / groups), the shape of all statistics."""
+        # One axis at a time is up to twice as fast on a CPU.
+        means = ops.mean(ops.mean(x, axis=2), axis=1)
+        return ops.reshape(means, (-1, groups, inputs.shape[-1] // groups))
+
+    def group_mean(x: Any) -> Any:
+        """The same value for all channels of a group."""
+        return ops.broadcast_to(ops.mean(x, axis=-1, keepdims=True), ops.shape(x))
+
+    def per_pixel(x: Any) -> Any:
+        return ops.reshape(x, (-1, 1, 1, inputs.shape[-1]))
+
+    x = ops.cast(inputs, dtype)
+    gamma, beta = (ops.reshape(parameter, (groups, -1)) for parameter in (gamma, beta))
+    channel_mean = spatial_mean(x)
+    mean = group_mean(channel_mean)
+    # A group's variance is that within its channels and that between them.
+    within = ops.maximum(spatial_mean(ops.square(x)) - ops.square(channel_mean), 0.0)
+    reciprocal = ops.rsqrt(group_mean(within + ops.square(channel_mean - mean)) + epsilon)
+    scale = reciprocal * gamma
+    outputs = x * per_pixel(scale) + per_pixel(beta - mean * scale)
+
+    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any, Any]:
+        d = ops.cast(args[0] if upstream is None else upstream, dtype)
+        x = ops.cast(inputs, dtype)
+        area = ops.cast(ops.shape(x)[1] * ops.shape(x)[2], dtype)
+        d_mean = spatial_mean(d)
+        within = spatial_mean(d * x) - channel_mean * d_mean
+        d_along = (within + (channel_mean - mean) * d_mean) * reciprocal
+        slope = -group_mean(d_along * gamma) * ops.square(reciprocal)
+        offset = -group_mean(d_mean * gamma) * reciprocal - mean * slope
+        d_inputs = d * per_pixel(scale) + (x * per_pixel(slope) + per_pixel(offset))
+        return (
+            ops.cast(d_inputs, inputs.dtype),
+            ops.reshape(ops.sum(d_along, axis=0) * area, (-1,)),
+            ops.reshape(ops.sum(d_mean, axis=0) * area, (-1,)),
+        )
+
+    return ops.cast(outputs, inputs.dtype), gradient

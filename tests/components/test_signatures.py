@@ -71,6 +71,7 @@ def test_a_batch_answers_like_its_pictures_alone(loaded):
 def test_an_empty_batch_is_answered_with_nothing(loaded):
     answer = loaded.signatures[signatures.SERVING](image=tf.zeros([0], tf.string))
     assert answer["scores"].shape == (0, 3)
+    assert loaded(tf.zeros([0, 24, 24, 3])).shape == (0, 1024)
 
 
 def test_labels_become_indices_and_unknown_ones_minus_one(loaded):
