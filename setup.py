@@ -34,6 +34,7 @@ EXTRAS_REQUIRE = {
     "dev": [
         "hypothesis>=6.100,<7",
         "import-linter>=2,<3",
+        "jax>=0.4.34,<1",  # the second Keras backend that the network is tested on
         "mypy>=1.10,<3",
         "pre-commit>=4,<5",
         "pytest>=8,<10",
@@ -54,7 +55,7 @@ setup(
     # Named one by one: found automatically, `kubernetes/` (YAML only) would be shipped as a
     # namespace package and clash with the Kubernetes client that TFX imports.
     packages=find_packages(include=[*PACKAGES, *(f"{name}.*" for name in PACKAGES)]),
-    package_data={"pipeline": ["configs/*.yaml"]},
+    package_data={"pipeline": ["configs/*.yaml"], "components.bit": ["imagenet_classes.txt"]},
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     entry_points={"console_scripts": ["bitpipe = pipeline.cli:main"]},

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,7 @@ def demo(out: Path) -> None:
 )
 def serve(models: Path, name: str, host: str, port: int) -> None:
     """Serve the newest version of a model over TensorFlow Serving's gRPC API."""
-    # TensorFlow greets with a dozen lines about GPUs that are not there; what goes wrong with a
-    # model or a request arrives as an exception. The variable is read when TensorFlow is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore", FutureWarning)
+    _silence_tensorflow()
 
     from serving import server
 
@@ -143,8 +140,52 @@ def predict(images: tuple[Path, ...], server: str, name: str, top: int, timeout_
 
     with PredictionClient(server, name, timeout_s=timeout_s) as client:
         for path, prediction in client.predict_files(images):
-            scores = "  ".join(f"{label} {score:.3f}" for label, score in prediction.scores[:top])
-            click.echo(f"{path}: {scores}")
+            _print_answer(path, prediction.scores[:top])
+
+
+@cli.command()
+@click.argument(
+    "images",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--backbone",
+    default="bit-m-r50x1-ilsvrc2012",
+    show_default=True,
+    metavar="SOURCE",
+    help="A released name, a .npz or .h5 file, a SavedModel folder (a run's OUT/serving/NAME, for "
+    "instance), or a TF Hub handle.",
+)
+@click.option("--variant", help="The network of a file whose name does not tell. Default: R50x1.")
+@click.option(
+    "--size",
+    type=click.IntRange(8, 4096),
+    metavar="PIXELS",
+    help="Side to which pictures are resized. Default: what the source was judged on, else 480.",
+)
+@click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Labels shown.")
+def classify(
+    images: tuple[Path, ...], backbone: str, variant: str | None, size: int | None, top: int
+) -> None:
+    """Say what IMAGES show, without training or a server.
+
+    Released classifiers answer with the 1,000 classes of ImageNet, exported models with their own.
+    """
+    from components.bit import sources, variants
+
+    # Mistakes that need no TensorFlow to be seen are told before it is imported.
+    sources.require_classifier(backbone)
+    if variant is not None:
+        variants.get(variant)
+    _silence_tensorflow()
+
+    from components.bit import classifier
+
+    opened = classifier.open_classifier(backbone, variant=variant, size=size)
+    for path, scores in classifier.classify_files(opened, images):
+        _print_answer(path, scores[:top])
 
 
 @cli.group(name="config")
@@ -169,6 +210,21 @@ def list_() -> None:
 
     for name in configuration.shipped_names():
         click.echo(f"{name:<16} {configuration.headline(name)}")
+
+
+def _silence_tensorflow() -> None:
+    """To be called before TensorFlow is imported.
+
+    It greets with a dozen lines about GPUs that are not there; what goes wrong with a model or a
+    picture arrives as an exception.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore", FutureWarning)
+
+
+def _print_answer(path: Path, scores: Sequence[tuple[str, float]]) -> None:
+    click.echo(f"{path}: " + "  ".join(f"{label} {score:.3f}" for label, score in scores))
 
 
 def main() -> None:

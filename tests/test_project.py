@@ -80,7 +80,7 @@ def test_license_is_apache_2():
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-def test_wheel_holds_the_three_packages_and_the_configurations_only(tmp_path):
+def test_wheel_holds_the_three_packages_and_their_data_only(tmp_path):
     source = tmp_path / "source"
     for name in PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -107,5 +107,5 @@ def test_wheel_holds_the_three_packages_and_the_configurations_only(tmp_path):
     configs = {
         path.relative_to(source).as_posix() for path in (source / "pipeline/configs").glob("*.yaml")
     }
-    assert shipped == code | configs
+    assert shipped == code | configs | {"components/bit/imagenet_classes.txt"}
     assert "bitpipe = pipeline.cli:main" in entry_points

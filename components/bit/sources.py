@@ -6,6 +6,10 @@ published by Google Research under Apache-2.0; no digests are published with the
 
 import dataclasses
 import itertools
+import urllib.parse
+from pathlib import Path
+
+from components.errors import WeightsError
 
 BUCKET = "https://storage.googleapis.com/bit_models"
 HUB = "https://tfhub.dev/google/bit"
@@ -13,6 +17,9 @@ LICENCE = "Apache-2.0"
 
 IMAGENET = 1000  # classes of ILSVRC-2012
 IMAGENET_21K = 21_843  # outputs of BiT-M's own head
+
+PRETRAINED_SIZE = 224  # px; arXiv:1912.11370, upstream pre-training
+FINE_TUNED_SIZE = 480  # px; arXiv:1912.11370, section 3.3: the HyperRule's crop for ImageNet
 
 VTAB_TASKS = (
     "caltech101",
@@ -46,6 +53,8 @@ class Source:
         address: where it is published.
         form: "npz", "h5" or "hub".
         num_classes: outputs of its head; None when it has none or they are not documented.
+        eval_size: side in pixels of the square pictures which a head of ILSVRC-2012 is judged on;
+            None for all others.
         sha256: digest in hexadecimal where one is known; else the first download is trusted.
         licence: SPDX identifier.
     """
@@ -54,6 +63,7 @@ class Source:
     address: str
     form: str
     num_classes: int | None = None
+    eval_size: int | None = None
     sha256: str | None = None
     licence: str = LICENCE
 
@@ -62,12 +72,18 @@ def _released() -> dict[str, Source]:
     sources: dict[str, Source] = {}
     with_h5 = ("R50x1", "R50x3", "R101x1", "R101x3", "R152x4")
     for collection, classes in (("S", IMAGENET), ("M", IMAGENET_21K)):
+        # BiT-S was pre-trained on ILSVRC-2012 itself, so its own head answers for it.
+        own_size = PRETRAINED_SIZE if classes == IMAGENET else None
         # R152x2 came after the paper, as BiT-M only and not for the hub.
         for variant in (*with_h5, "R152x2") if collection == "M" else with_h5:
             name = f"bit-{collection}-{variant}".lower()
             file = f"{BUCKET}/BiT-{collection}-{variant}"
             sources[name] = Source(
-                variant=variant, address=f"{file}.npz", form="npz", num_classes=classes
+                variant=variant,
+                address=f"{file}.npz",
+                form="npz",
+                num_classes=classes,
+                eval_size=own_size,
             )
             if collection == "M":
                 sources[f"{name}-ilsvrc2012"] = Source(
@@ -75,6 +91,7 @@ def _released() -> dict[str, Source]:
                     address=f"{file}-ILSVRC2012.npz",
                     form="npz",
                     num_classes=IMAGENET,
+                    eval_size=FINE_TUNED_SIZE,
                 )
         for variant in with_h5:
             name = f"bit-{collection}-{variant}".lower()
@@ -84,28 +101,37 @@ def _released() -> dict[str, Source]:
                 address=f"{BUCKET}/BiT-{collection}-{variant}.h5",
                 form="h5",
                 num_classes=classes,
+                eval_size=own_size,
             )
             sources[f"{name}-hub"] = Source(variant=variant, address=f"{module}/1", form="hub")
-            heads = {"ilsvrc2012": IMAGENET} | ({"imagenet21k": classes} if classes > 1000 else {})
-            for task, outputs in heads.items():
+            heads: dict[str, tuple[int, int | None]] = {
+                "ilsvrc2012": (IMAGENET, own_size or FINE_TUNED_SIZE)
+            }
+            if classes == IMAGENET_21K:
+                heads["imagenet21k"] = (classes, None)
+            for task, (outputs, size) in heads.items():
                 sources[f"{name}-{task}-hub"] = Source(
                     variant=variant,
                     address=f"{module}/{task}_classification/1",
                     form="hub",
                     num_classes=outputs,
+                    eval_size=size,
                 )
-    # arXiv:2106.05237: ResNet-50s taught by a R152x2, and the two teachers.
-    for name, variant, file in (
-        ("bit-r50x1-distilled-160", "R50x1", "R50x1_160"),
-        ("bit-r50x1-distilled-224", "R50x1", "R50x1_224"),
-        ("bit-m-r152x2-teacher-224", "R152x2", "R152x2_T_224"),
-        ("bit-m-r152x2-teacher-384", "R152x2", "R152x2_T_384"),
+    # arXiv:2106.05237: ResNet-50s taught by a R152x2, and the two teachers. Sizes: the table of
+    # big_vision's configs/proj/distill. There the centre is cut out of a larger picture, here the
+    # whole of it is resized, as BiT does.
+    for name, variant, file, size in (
+        ("bit-r50x1-distilled-160", "R50x1", "R50x1_160", 160),
+        ("bit-r50x1-distilled-224", "R50x1", "R50x1_224", 224),
+        ("bit-m-r152x2-teacher-224", "R152x2", "R152x2_T_224", 224),
+        ("bit-m-r152x2-teacher-384", "R152x2", "R152x2_T_384", 384),
     ):
         sources[name] = Source(
             variant=variant,
             address=f"{BUCKET}/distill/{file}.npz",
             form="npz",
             num_classes=IMAGENET,
+            eval_size=size,
         )
     for variant, run, task in itertools.product(with_h5, range(3), VTAB_TASKS):
         sources[f"bit-m-{variant}-vtab-run{run}-{task}".lower()] = Source(
@@ -117,3 +143,44 @@ def _released() -> dict[str, Source]:
 
 
 SOURCES = _released()
+
+
+def find(location: str | Path) -> Source | None:
+    """The released weights of a name or an address; None if there are none."""
+    text = str(location)
+    if known := SOURCES.get(text.lower()):
+        return known
+    return next((source for source in SOURCES.values() if source.address == text), None)
+
+
+def find_by_file_name(location: str | Path) -> Source | None:
+    """The released weights whose file is called like that of a path or an address, if any are."""
+    files = (source for source in SOURCES.values() if source.form in ("npz", "h5"))
+    name = _file_name(location)
+    return next((source for source in files if _file_name(source.address) == name), None)
+
+
+def require_classifier(location: str | Path) -> None:
+    """Makes sure that released weights are not asked for names which they do not know.
+
+    What `find` does not know passes: whether it has a head shows when it is read.
+
+    Raises:
+        WeightsError: released weights without a head for ILSVRC-2012.
+    """
+    source = find(location)
+    if source is None or source.num_classes == IMAGENET:
+        return
+    if source.num_classes is None:
+        reason = f"has no head for the {IMAGENET:,} classes of ImageNet"
+    else:
+        reason = f"has a head for {source.num_classes:,} classes that were published without names"
+    raise WeightsError(
+        f"{location} cannot say what a picture shows: it {reason}. Use "
+        f"{f'bit-m-{source.variant}-ilsvrc2012'.lower()}, or fine-tune it on photos of yours with "
+        "`bitpipe run`."
+    )
+
+
+def _file_name(location: str | Path) -> str:
+    return Path(urllib.parse.urlsplit(str(location)).path).name.lower()

@@ -1,12 +1,17 @@
 """The command line answers at once, in one sentence, with the right exit code."""
 
 import json
+import re
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
+
+from components.bit import variants
+from tests.components.bit import numpy_resnet
 
 HEAVY = ("tensorflow", "tfx", "apache_beam", "kfp", "keras", "numpy", "rich", "sklearn")
 
@@ -53,6 +58,7 @@ def make_class(folder, count):
         ["run", "--help"],
         ["serve", "--help"],
         ["predict", "--help"],
+        ["classify", "--help"],
         ["demo", "--help"],
         ["config", "show"],
         ["config", "list"],
@@ -95,6 +101,12 @@ def test_config_errors_answer_in_under_half_a_second():
         (["run", "--data", "D", "--out", "O", "--config", "none"], "no configuration 'none'"),
         (["run", "--data", "D/missing", "--out", "O"], "D/missing"),
         (["config", "show", "--set", "train.steps=x"], "Received: 'x'"),
+        (["classify"], "Missing argument"),
+        (["classify", "D/missing.jpg"], "D/missing.jpg"),
+        (["classify", __file__, "--size", "4"], "range"),
+        (["classify", __file__, "--variant", "R5"], "unknown variant 'R5'"),
+        (["classify", __file__, "--backbone", "bit-m-r50x1"], "21,843 classes"),
+        (["classify", __file__, "--backbone", "bit-m-r50x3-hub"], "no head"),
     ],
 )
 def test_usage_and_configuration_errors_exit_2_at_once(arguments, complaint):
@@ -138,3 +150,25 @@ def test_an_out_folder_of_another_data_set_exits_2(tmp_path):
     assert code == 2
     assert "belongs to the data set" in err
     assert sorted(path.name for path in out_dir.iterdir()) == ["bitpipe.json"]
+
+
+def test_classify_answers_in_a_line_per_picture_until_a_bad_one(tmp_path):
+    small = variants.get("R14x0.5")
+    checkpoint = numpy_resnet.random_checkpoint(small.units, small.width_factor, 1000)
+    np.savez(tmp_path / "weights.npz", **checkpoint)
+    photos = tmp_path / "photos"
+    make_class(photos, 2)
+    (photos / "bad.jpg").write_bytes(b"no picture")
+    pictures = [str(photos / name) for name in ("0.png", "1.png", "bad.jpg", "0.png")]
+    options = ["--backbone", str(tmp_path / "weights.npz"), "--variant", "r14x0.5", "--size", "32"]
+    code, _, out, err = probe("classify", *pictures, *options)
+    assert code == 2
+    lines = out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == pictures[:2]
+    for line in lines:
+        answers = line.partition(": ")[2].split("  ")
+        assert len(answers) == 5
+        assert all(re.fullmatch(r"\S.* 0\.\d{3}", answer) for answer in answers)
+    [sentence] = [line for line in err.splitlines() if line.startswith("Error")]
+    assert "bad.jpg cannot be used" in sentence
+    assert "Traceback" not in err

@@ -1,6 +1,9 @@
+import re
+
 import pytest
 
-from components.bit import sources, variants
+from components.bit import hyperrule, sources, variants
+from components.errors import WeightsError
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,74 @@ def test_every_source_names_a_released_variant_and_its_licence():
 def test_no_two_names_share_an_address():
     addresses = [source.address for source in sources.SOURCES.values()]
     assert len(addresses) == len(set(addresses))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("bit-m-r50x1-ilsvrc2012", 480),
+        ("bit-m-r152x4-ilsvrc2012-hub", 480),
+        ("bit-s-r50x1", 224),
+        ("bit-s-r101x3-h5", 224),
+        ("bit-s-r101x1-ilsvrc2012-hub", 224),
+        ("bit-r50x1-distilled-160", 160),
+        ("bit-r50x1-distilled-224", 224),
+        ("bit-m-r152x2-teacher-224", 224),
+        ("bit-m-r152x2-teacher-384", 384),
+    ],
+)
+def test_classifiers_are_judged_at_the_size_they_were_published_with(name, size):
+    assert sources.SOURCES[name].eval_size == size
+
+
+def test_heads_of_imagenet_and_no_others_have_a_size():
+    for source in sources.SOURCES.values():
+        assert (source.eval_size is not None) == (source.num_classes == sources.IMAGENET)
+
+
+def test_the_fine_tuned_size_is_the_hyperrules():
+    rule = hyperrule.for_dataset(num_examples=1_281_167, image_area=500 * 375)
+    assert rule.crop == sources.FINE_TUNED_SIZE
+
+
+def test_names_and_addresses_are_found_and_paths_are_not():
+    for name, source in sources.SOURCES.items():
+        assert sources.find(name.upper()) is source
+        assert sources.find(source.address) is source
+    assert sources.find("elsewhere/BiT-M-R50x1.npz") is None
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("downloads/BiT-M-R101x1-ILSVRC2012.npz", "bit-m-r101x1-ilsvrc2012"),
+        ("bit-s-r50x3.h5", "bit-s-r50x3-h5"),
+        ("https://mirror.example/R50x1_160.npz?token=1", "bit-r50x1-distilled-160"),
+    ],
+)
+def test_a_copy_is_known_by_its_file_name(location, name):
+    assert sources.find_by_file_name(location) is sources.SOURCES[name]
+
+
+@pytest.mark.parametrize("location", ["1", "own.npz", "hub/1", "BiT-M-R50x1"])
+def test_other_file_names_stand_for_nothing(location):
+    assert sources.find_by_file_name(location) is None
+
+
+@pytest.mark.parametrize("location", ["bit-s-r50x1-hub", "BIT-M-R50x3", "bit-m-r152x2"])
+def test_released_weights_that_know_no_names_are_refused_with_some_that_do(location):
+    with pytest.raises(WeightsError, match=f"^{location} cannot say what") as error:
+        sources.require_classifier(location)
+    (remedy,) = re.findall(r"Use ([\w-]+),", str(error.value))
+    sources.require_classifier(remedy)
+    assert sources.SOURCES[remedy].variant == sources.find(location).variant
+
+
+def test_the_classes_of_another_head_are_counted():
+    with pytest.raises(WeightsError, match="21,843 classes"):
+        sources.require_classifier(sources.SOURCES["bit-m-r50x1"].address)
+
+
+@pytest.mark.parametrize("location", ["bit-m-r50x1-ilsvrc2012", "BiT-M-R50x1.npz", "own/1"])
+def test_classifiers_and_unknown_sources_pass(location):
+    sources.require_classifier(location)

@@ -1,0 +1,180 @@
+"""Says what picture files show, with a network as it is: released by BiT's authors, or our export.
+
+Pictures are fed one by one: memory stays flat, each answer can be shown as soon as it is known, and
+on a CPU a batch of 480 px pictures is no faster.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from components import features
+from components.bit import imagenet, resnet_v2, saved_model, sources, weights
+from components.errors import ConfigError, WeightsError
+from serving import pictures
+from serving.errors import UnreadablePictureError
+from serving.versions import find_versions
+
+DEFAULT_VARIANT = "R50x1"
+# Outputs of an export's signature. `components.signatures` names them too, but importing it costs
+# the seconds of TensorFlow Transform.
+SCORES, LABELS = "scores", "labels"
+
+
+class Classifier(Protocol):
+    """Knows a number of classes by name."""
+
+    def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        """Upright JPEG or PNG -> names of the classes, and their scores (classes,) float32 in the
+        same order, which sum to 1.
+
+        Raises:
+            tf.errors.InvalidArgumentError: TensorFlow cannot decode it.
+        """
+
+
+def open_classifier(
+    source: str | Path, *, variant: str | None = None, size: int | None = None
+) -> Classifier:
+    """A classifier from a source of weights (see `components.bit.weights`).
+
+    Args:
+        source: with a head for the 1,000 classes of ILSVRC-2012, or an exported model of ours; of
+            a folder with versions of one, the newest is taken.
+        variant: the network the weights belong to; None for what `source` is known to be.
+        size: side in pixels of the square to which pictures are resized; None for what `source` is
+            known to be judged on.
+
+    Raises:
+        ConfigError: an unknown variant, or one given where the model itself says it.
+        WeightsError: the source cannot be had or read, or has no such head.
+    """
+    if versions := find_versions(Path(source).expanduser()):
+        source = versions[max(versions)]
+    path = Path(source).expanduser()
+    if not is_export(path):
+        return ReleasedClassifier(source, variant=variant, size=size)
+    if variant is not None or size is not None:
+        raise ConfigError(
+            f"an exported model knows its own network and picture size. Received: {source} with "
+            "a variant or a size. Leave them out."
+        )
+    return ExportedClassifier(path)
+
+
+def classify_files(
+    classifier: Classifier, paths: Iterable[Path]
+) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
+    """Each path with (name, score) of every class, highest score first.
+
+    Raises:
+        UnreadablePictureError: a file is missing or not a picture; those before it have been
+            answered.
+    """
+    for path in paths:
+        try:
+            names, scores = classifier.answer(pictures.normalise(path.read_bytes()).data)
+        except OSError as error:
+            raise UnreadablePictureError(str(error.strerror or error), path) from error
+        except UnreadablePictureError as error:
+            raise UnreadablePictureError(error.reason, path) from error
+        except tf.errors.InvalidArgumentError as error:
+            raise UnreadablePictureError("TensorFlow cannot decode it", path) from error
+        order = np.argsort(-scores, kind="stable")
+        yield path, [(names[index], float(scores[index])) for index in order]
+
+
+class ReleasedClassifier:
+    """A network with a head for ILSVRC-2012. Arguments and errors as of `open_classifier`."""
+
+    def __init__(
+        self, source: str | Path, *, variant: str | None = None, size: int | None = None
+    ) -> None:
+        sources.require_classifier(source)
+        known = sources.find(source) or sources.find_by_file_name(source)
+        self._size = size or (known and known.eval_size) or sources.FINE_TUNED_SIZE
+        model = resnet_v2.build(
+            variant or (known.variant if known else DEFAULT_VARIANT), sources.IMAGENET
+        )
+        _load_with_head(model, source)
+        self._model = resnet_v2.fold(model)
+        self._names = list(imagenet.labels())
+
+    def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        # Decoding has no GPU kernel, and on a GPU host the picture would travel twice.
+        with tf.device("/cpu:0"):
+            pixels = tf.io.decode_image(picture, channels=3, expand_animations=False)
+            # Bilinear without antialiasing, as BiT's own evaluation.
+            image = tf.image.resize(pixels, [self._size, self._size]) / 255.0
+        logits = self._model.predict_on_batch(image[tf.newaxis])
+        return self._names, keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
+
+
+class ExportedClassifier:
+    """A model exported by the pipeline, with the names and the preprocessing it carries.
+
+    Args:
+        path: a folder for which `is_export` holds.
+
+    Raises:
+        WeightsError: it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            # All of it is kept, because its signature does not keep the variables alive.
+            self._module = tf.saved_model.load(str(path))
+        except Exception as error:  # loading runs into every kind of error a graph can have
+            raise WeightsError(
+                f"cannot load the exported model {path}: it is damaged. Export or copy it again."
+            ) from error
+
+    def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        classify = self._module.signatures[saved_model.SERVING]
+        outputs = classify(**{features.IMAGE: tf.constant([picture])})
+        names = [name.decode() for name in outputs[LABELS].numpy()[0]]
+        return names, outputs[SCORES].numpy()[0]
+
+
+def is_export(path: Path) -> bool:
+    """Whether a folder holds a SavedModel with the production signature of our exports."""
+    try:
+        data = (path / "saved_model.pb").read_bytes()
+        graphs = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    except (OSError, DecodeError):
+        return False
+    signatures = [graph.signature_def.get(saved_model.SERVING) for graph in graphs]
+    return any(
+        signature is not None
+        and list(signature.inputs) == [features.IMAGE]
+        and {SCORES, LABELS} <= set(signature.outputs)
+        for signature in signatures
+    )
+
+
+def _load_with_head(model: keras.Model, source: str | Path) -> None:
+    try:
+        weights.load(model, source, head=True)
+    except WeightsError as error:
+        # The head of released weights is known to fit; their download is not tried twice.
+        if sources.find(source) or not _loads_without_head(model, source):
+            raise
+        raise WeightsError(
+            f"{source} cannot say what a picture shows: it has no head, or not one for the "
+            f"{sources.IMAGENET:,} classes of ImageNet. Use a released one such as "
+            "bit-m-r50x1-ilsvrc2012, or fine-tune it on photos of yours with `bitpipe run`."
+        ) from error
+
+
+def _loads_without_head(model: keras.Model, source: str | Path) -> bool:
+    try:
+        weights.load(model, source, head=False)
+    except WeightsError:
+        return False
+    return True
