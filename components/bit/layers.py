@@ -4,6 +4,9 @@ Keras has the second one too, but it reshapes the activations to five dimensions
 epsilon (1e-3) is not BiT's.
 """
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -29,6 +32,22 @@ def standardize(kernel: Any) -> Any:
         return (upstream - (outputs * along + _window_mean(upstream))) * reciprocal
 
     return outputs, gradient
+
+
+_prestandardized = contextvars.ContextVar("prestandardized", default=False)
+
+
+@contextlib.contextmanager
+def prestandardized() -> Iterator[None]:
+    """Inside, `StandardizedConv2D` takes its kernel as it is: the caller has standardised it.
+
+    For a step of several micro-batches, which would standardise the same kernels for each.
+    """
+    token = _prestandardized.set(True)
+    try:
+        yield
+    finally:
+        _prestandardized.reset(token)
 
 
 def _window_mean(kernel: Any) -> Any:
@@ -77,9 +96,12 @@ class StandardizedConv2D(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
+        kernel = self.kernel.value
+        if not _prestandardized.get():
+            kernel = standardize(kernel)
         return ops.conv(
             inputs,
-            ops.cast(standardize(self.kernel.value), self.compute_dtype),
+            ops.cast(kernel, self.compute_dtype),
             strides=self.strides,
             padding=self.padding,
             data_format="channels_last",
@@ -167,7 +189,8 @@ def _group_norm(
         return ops.reshape(x, (-1, 1, 1, inputs.shape[-1]))
 
     x = ops.cast(inputs, dtype)
-    gamma, beta = (ops.reshape(parameter, (groups, -1)) for parameter in (gamma, beta))
+    parameters = gamma.dtype
+    gamma, beta = (ops.cast(ops.reshape(p, (groups, -1)), dtype) for p in (gamma, beta))
     channel_mean = spatial_mean(x)
     mean = group_mean(channel_mean)
     # A group's variance is that within its channels and that between them.
@@ -188,8 +211,8 @@ def _group_norm(
         d_inputs = d * per_pixel(scale) + (x * per_pixel(slope) + per_pixel(offset))
         return (
             ops.cast(d_inputs, inputs.dtype),
-            ops.reshape(ops.sum(d_along, axis=0) * area, (-1,)),
-            ops.reshape(ops.sum(d_mean, axis=0) * area, (-1,)),
+            ops.cast(ops.reshape(ops.sum(d_along, axis=0) * area, (-1,)), parameters),
+            ops.cast(ops.reshape(ops.sum(d_mean, axis=0) * area, (-1,)), parameters),
         )
 
     return ops.cast(outputs, inputs.dtype), gradient

@@ -103,6 +103,16 @@ def test_group_norm_keeps_statistics_in_float32_under_mixed_precision():
     assert np.std(keras.ops.convert_to_numpy(outputs)) == pytest.approx(1.0, abs=5e-2)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_group_norm_works_in_any_float(dtype):
+    layer = layers.GroupNormalization(dtype=dtype)
+    inputs = tf.cast(random(2, 8, 8, 32), dtype)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(inputs) ** 2)
+    gradients = tape.gradient(loss, [layer.gamma.value, layer.beta.value])
+    assert [gradient.dtype.name for gradient in gradients] == [dtype] * 2
+
+
 def test_group_norm_default_epsilon_is_that_of_bit():
     outputs = layers.GroupNormalization()(random(1, 16, 16, 32) * 1e-3)
     # Variance 1e-6 under epsilon 1e-5.
