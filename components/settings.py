@@ -6,7 +6,7 @@ milliseconds and a stage in a container can read it back from its execution prop
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -56,9 +56,17 @@ class TrainSettings(_Settings, frozen=True):
 
     steps: PositiveInt | None = None
     batch_size: PositiveInt = 512
-    # Pictures in memory at a time; the gradients of a batch are summed up over so many. Divides
-    # batch_size; `None` takes the batch whole.
+    # Pictures in a device's memory at a time; the gradients of a batch are summed up over so many.
+    # Divides batch_size; `None` takes as many as the memory allows.
     micro_batch_size: PositiveInt | None = None
+    # `auto`: bfloat16 on a TPU and on GPUs that compute in it, float16 on older ones.
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    # `auto`: what is there, see components.training.devices.
+    distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    # Compile the step with XLA; `None`: on accelerators only.
+    jit_compile: bool | None = None
+    # Steps between two checkpoints, from which a killed run goes on.
+    checkpoint_every: PositiveInt = 50
     # The rate at this very batch size; the rule's own is 0.003 * batch_size / 512.
     learning_rate: PositiveFloat | None = None
     warmup_steps: Annotated[int, Meta(ge=0)] | None = None

@@ -2,134 +2,184 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import msgspec
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import inputs, preprocessing, progress, signatures
-from components.accumulation import AccumulatingModel
+from components import preprocessing, signatures
 from components.bit import resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
-from components.errors import TrainingError
+from components.errors import ConfigError
 from components.settings import ModelSettings, TrainSettings
+from components.training import checkpoints, devices, inputs, loop, memory
+from components.training.step import TrainingStep
 
-STAGE = "Trainer"
 SCRATCH = "scratch"
 
-# Keras averages metrics since the last reset; a window this long follows the training without
-# jumping.
-_METRIC_WINDOW_STEPS = 20
+_log = logging.getLogger(__name__)
 
 
 def run_fn(fn_args: Any) -> None:
     """Called by TFX's Trainer (`run_fn="components.trainer.run_fn"`).
 
     Reads from `fn_args`: train_files, transform_graph_path, hyperparameters (what the HyperRule
-    stage wrote), custom_config (`model` and `train`, see components.settings). Writes
-    serving_model_dir.
+    stage wrote), custom_config (`model` and `train`, see components.settings; `checkpoints`, a
+    folder for those of all runs). Writes serving_model_dir.
     """
     model_settings = msgspec.convert(fn_args.custom_config["model"], ModelSettings)
-    train_settings = msgspec.convert(fn_args.custom_config["train"], TrainSettings)
+    settings = msgspec.convert(fn_args.custom_config["train"], TrainSettings)
+    strategy = devices.strategy(settings.distribution)  # first: workers must find each other
     rule = msgspec.convert(fn_args.hyperparameters["rule"], HyperRule)
     num_examples = fn_args.hyperparameters["facts"]["num_examples"]
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     class_names = [name.decode() for name in transform.vocabulary_by_name(preprocessing.VOCABULARY)]
+    files = sorted(tf.io.gfile.glob(fn_args.train_files))
 
-    keras.utils.set_random_seed(train_settings.seed)
+    keras.utils.set_random_seed(settings.seed)
     with tempfile.TemporaryDirectory(prefix="bitpipe-cache-") as cache_dir:
-        dataset = inputs.training_dataset(
-            tf.io.gfile.glob(fn_args.train_files),
-            transform,
-            rule,
-            train_settings,
-            num_examples=num_examples,
-            cache_dir=Path(cache_dir),
-        )
-        model = resnet_v2.build(model_settings.variant, num_classes=len(class_names))
-        if model_settings.backbone != SCRATCH:
-            weights.load(model, model_settings.backbone, head=False)
-        fine_tune(
+
+        def batches(start_step: int) -> tf.data.Dataset:
+            return inputs.training_dataset(
+                files,
+                transform,
+                rule,
+                settings,
+                num_examples=num_examples,
+                cache_dir=Path(cache_dir),
+                start_step=start_step,
+            )
+
+        with strategy.scope():
+            model = resnet_v2.build(
+                model_settings.variant,
+                num_classes=len(class_names),
+                dtype=devices.policy(settings.precision, strategy),
+            )
+            if model_settings.backbone != SCRATCH:
+                weights.load(model, model_settings.backbone, head=False)
+        finished = fine_tune(
             model,
-            dataset,
+            batches,
             rule,
-            micro_batch_size=train_settings.micro_batch_size,
+            settings,
+            strategy=strategy,
+            checkpoint_dir=checkpoints.folder(
+                fn_args.custom_config["checkpoints"],
+                files,
+                fn_args.transform_graph_path,
+                fn_args.hyperparameters,
+                fn_args.custom_config,
+            ),
             log_dir=fn_args.model_run_dir,
         )
-    served = signatures.ServedModel(model, transform, class_names)
-    signatures.export(served, fn_args.serving_model_dir)
+    if devices.is_chief():
+        # Served in float32, on one device.
+        served = resnet_v2.build(model_settings.variant, len(class_names), dtype="float32")
+        served.set_weights(model.get_weights())
+        signatures.export(
+            signatures.ServedModel(served, transform, class_names), fn_args.serving_model_dir
+        )
+    finished.discard()
 
 
 def fine_tune(
     model: keras.Model,
-    dataset: tf.data.Dataset,
+    batches: Callable[[int], tf.data.Dataset],
     rule: HyperRule,
+    settings: TrainSettings,
     *,
-    micro_batch_size: int | None = None,
+    checkpoint_dir: str,
+    strategy: tf.distribute.Strategy | None = None,
     log_dir: str | None = None,
-) -> None:
+) -> checkpoints.Checkpoints:
     """Trains all of `model` for `rule.steps` steps: SGD, momentum 0.9, softmax cross-entropy.
 
+    Goes on from the checkpoint in `checkpoint_dir`, if there is one.
+
     Args:
-      model: gives logits (B, classes).
-      dataset: endless batches of (images, one-hot labels).
-      rule: steps and learning rate.
-      micro_batch_size: pictures that are in memory with their activations at a time; divides the
-        rule's batch size. `None` for the whole batch.
+      model: of `resnet_v2.build` under the strategy's scope; gives logits (B, classes).
+      batches: gives endless batches of (images, one-hot labels), without the first so many.
+      rule: steps, batch size and learning rate.
+      settings: micro-batch, compilation and checkpoints.
+      checkpoint_dir: where checkpoints are written and looked for.
+      strategy: devices; `None` for the one in scope.
       log_dir: where TensorBoard finds loss and accuracy.
 
+    Returns:
+      The run's checkpoints, to be discarded when the model is safe.
+
     Raises:
-      TrainingError: the loss stopped being a finite number.
+      ConfigError: the batch cannot be shared by the devices or the micro-batches.
+      TrainingError: the loss stopped being a finite number, or the memory is too small.
     """
-    if micro_batch_size is not None and micro_batch_size < rule.batch_size:
-        model = AccumulatingModel(model, micro_batch_size)
-    model.compile(
-        optimizer=keras.optimizers.SGD(WarmupStaircase.from_rule(rule), momentum=0.9),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=False,
-    )
-    callbacks: list[keras.callbacks.Callback] = [_Reporter(rule)]
-    if log_dir is not None:
-        callbacks.append(keras.callbacks.TensorBoard(log_dir, update_freq=_METRIC_WINDOW_STEPS))
-    model.fit(dataset, steps_per_epoch=rule.steps, epochs=1, verbose=0, callbacks=callbacks)
-
-
-class _Reporter(keras.callbacks.Callback):
-    """Tells the progress hook loss, accuracy and speed, and stops a diverged run."""
-
-    def __init__(self, rule: HyperRule) -> None:
-        super().__init__()
-        self._rule = rule
-        self._started = 0.0
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        step = batch + 1
-        loss = float((logs or {})["loss"])
-        if not np.isfinite(loss):
-            raise TrainingError(
-                f"training diverged: the loss is {loss} at step {step} of {self._rule.steps}. "
-                f"Lower train.learning_rate (now {self._rule.learning_rate:g})."
-            )
-        # The first step compiles the graph; counting it would spoil images/s and the ETA.
-        if step == 1:
-            self._started = time.monotonic()
-        elapsed = time.monotonic() - self._started
-        speed = batch * self._rule.batch_size / elapsed if batch else 0.0
-        progress.report(
-            STAGE,
-            step,
-            self._rule.steps,
-            loss=loss,
-            accuracy=float((logs or {})["accuracy"]),
-            images_per_s=speed,
+    strategy = strategy or tf.distribute.get_strategy()
+    micro_batch_size = _micro_batch_size(model, rule, settings, strategy)
+    with strategy.scope():
+        optimizer: keras.optimizers.Optimizer = keras.optimizers.SGD(
+            WarmupStaircase.from_rule(rule), momentum=0.9
         )
-        if step % _METRIC_WINDOW_STEPS == 0 and step < self._rule.steps:
-            self.model.reset_metrics()
+        if "float16" in {layer.compute_dtype for layer in model.layers}:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(model.trainable_variables)
+    saved = checkpoints.Checkpoints(
+        checkpoint_dir,
+        model,
+        optimizer,
+        every=settings.checkpoint_every,
+        write=devices.is_chief(),
+    )
+    start = saved.restore()
+    if start:
+        _log.info("Going on after step %d of %d.", start, rule.steps)
+    jit_compile = settings.jit_compile
+    if jit_compile is None:  # XLA on a CPU took 1.5 times as long; a TPU's step is compiled anyway
+        jit_compile = devices.accelerated(strategy)
+    step = TrainingStep(
+        model,
+        optimizer,
+        micro_batch_size=micro_batch_size,
+        jit_compile=jit_compile,
+        strategy=strategy,
+    )
+    wait_share = loop.train(
+        step,
+        strategy.experimental_distribute_dataset(batches(start)),
+        rule,
+        start=start,
+        after_step=saved.after,
+        log_dir=log_dir,
+    )
+    _log.info("The devices waited for pictures %.1f %% of the time.", 100 * wait_share)
+    return saved
+
+
+def _micro_batch_size(
+    model: keras.Model, rule: HyperRule, settings: TrainSettings, strategy: tf.distribute.Strategy
+) -> int:
+    replicas = strategy.num_replicas_in_sync
+    share, rest = divmod(rule.batch_size, replicas)
+    if rest:
+        raise ConfigError(
+            f"train.batch_size must be a multiple of the {replicas} devices. "
+            f"Received: {rule.batch_size}. Change it, or set train.distribution=one_device."
+        )
+    chosen = settings.micro_batch_size
+    if chosen is None:
+        chosen = memory.micro_batch_size(model, share, rule.crop, memory.available_bytes())
+        _log.info("Micro-batches of %d pictures for a device's batch of %d.", chosen, share)
+    elif chosen > share:
+        chosen = share
+    elif share % chosen:
+        raise ConfigError(
+            f"train.micro_batch_size must divide a device's share of the batch, {share}. "
+            f"Received: {chosen}."
+        )
+    return chosen

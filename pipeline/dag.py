@@ -110,6 +110,7 @@ def build(
         custom_config={
             "model": msgspec.to_builtins(config.model),
             "train": msgspec.to_builtins(config.train),
+            "checkpoints": f"{places.root}/checkpoints",
             "code_version": version,
         },
     )

@@ -101,6 +101,7 @@ def _metrics(metrics: dict[str, float]) -> str:
         "loss": "loss {:.3f}",
         "accuracy": "accuracy {:.3f}",
         "images_per_s": "{:,.0f} img/s",
+        "input_wait": "input wait {:.0%}",
     }
     return "  ".join(
         formats.get(name, f"{name} {{:g}}").format(value) for name, value in metrics.items()

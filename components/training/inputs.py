@@ -15,9 +15,10 @@ import psutil
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import augment, features, preprocessing
+from components import features, preprocessing
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
+from components.training import augment
 
 _WORKERS = os.cpu_count() or 1
 _PREFETCHED_BATCHES = 2
@@ -44,6 +45,7 @@ def training_dataset(
     *,
     num_examples: int,
     cache_dir: Path,
+    start_step: int = 0,
 ) -> tf.data.Dataset:
     """Endless batches of (images, labels).
 
@@ -56,6 +58,8 @@ def training_dataset(
       settings: label safety, few-shot draw and seed.
       num_examples: examples in `files`; decides where decoded pictures are cached.
       cache_dir: an existing folder for a cache that does not fit into memory.
+      start_step: batches that an earlier, interrupted run has used up; the first one given here is
+        the one that it would have seen next.
     """
     num_classes = transform.vocabulary_size_by_name(preprocessing.VOCABULARY)
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
@@ -74,10 +78,11 @@ def training_dataset(
         image = augment.crop_and_flip(image, seed, crop=rule.crop, label_safe=settings.label_safe)
         return tf.cast(image, tf.float32) / 255.0, tf.one_hot(label, num_classes)
 
-    pairs = tf.data.Dataset.zip((examples, seeds)).map(to_pair, num_parallel_calls=_WORKERS)
+    drawn = tf.data.Dataset.zip((examples, seeds)).skip(start_step * rule.batch_size)
+    pairs = drawn.map(to_pair, num_parallel_calls=_WORKERS)
     batches = pairs.batch(rule.batch_size, drop_remainder=True)
     if rule.mixup_alpha:
-        batch_seeds = tf.data.Dataset.random(seed=settings.seed + 1).batch(2)
+        batch_seeds = tf.data.Dataset.random(seed=settings.seed + 1).batch(2).skip(start_step)
         batches = tf.data.Dataset.zip((batches, batch_seeds)).map(
             lambda batch, seed: augment.mixup(batch[0], batch[1], seed, alpha=rule.mixup_alpha),
             num_parallel_calls=_WORKERS,
@@ -86,6 +91,8 @@ def training_dataset(
     # for twice as long each time, and the iterator waits for it to wake up.
     options = tf.data.Options()
     options.autotune.enabled = False
+    # Several workers take turns with the batches. By files, some would have none.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 

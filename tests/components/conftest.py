@@ -5,6 +5,15 @@ import pytest
 from components import features
 from tests.pictures import picture
 
+
+def pytest_configure():
+    """Two logical CPUs for the tests of several devices, before TensorFlow counts them."""
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
 COUNTS = {"green": 12, "red": 11, "blue": 10}
 
 

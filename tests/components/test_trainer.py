@@ -8,7 +8,9 @@ import tensorflow as tf
 from components import progress, trainer
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
-from components.errors import TrainingError
+from components.errors import ConfigError, TrainingError
+from components.settings import TrainSettings
+from components.training import loop
 
 RULE = HyperRule(
     steps=25,
@@ -23,28 +25,42 @@ RULE = HyperRule(
 
 
 @pytest.fixture
-def dataset():
+def batches():
     """Bright pictures are class 1, dark ones class 0."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 64)
     images = 0.25 + 0.5 * labels[:, None, None, None] + rng.uniform(-0.2, 0.2, (64, 32, 32, 3))
     pairs = tf.data.Dataset.from_tensor_slices((images.astype("float32"), np.eye(2)[labels]))
-    return pairs.repeat().batch(RULE.batch_size)
+    batches = pairs.repeat().batch(RULE.batch_size, drop_remainder=True)
+    return batches.skip
 
 
 @pytest.fixture
 def model():
+    return new_model()
+
+
+def new_model():
     keras.utils.set_random_seed(1)
     return resnet_v2.build("R14x0.5", num_classes=2)
 
 
-def test_loss_falls_every_variable_moves_and_each_step_is_reported(model, dataset):
+@pytest.fixture
+def fine_tune(tmp_path):
+    def run(model, batches, rule=RULE, settings=TrainSettings(), **options):  # noqa: B008
+        folder = str(tmp_path / "checkpoints")
+        return trainer.fine_tune(model, batches, rule, settings, checkpoint_dir=folder, **options)
+
+    return run
+
+
+def test_loss_falls_every_variable_moves_and_each_step_is_reported(model, batches, fine_tune):
     before = [np.array(variable) for variable in model.trainable_variables]
     reports = []
     with progress.listen(lambda *report: reports.append(report)):
-        trainer.fine_tune(model, dataset, RULE)
+        fine_tune(model, batches)
     assert [(stage, done, total) for stage, done, total, _ in reports] == [
-        (trainer.STAGE, step, RULE.steps) for step in range(1, RULE.steps + 1)
+        (loop.STAGE, step, RULE.steps) for step in range(1, RULE.steps + 1)
     ]
     metrics = [report[3] for report in reports]
     assert metrics[0]["loss"] == pytest.approx(np.log(2), abs=1e-3)  # the head starts at zero
@@ -57,21 +73,63 @@ def test_loss_falls_every_variable_moves_and_each_step_is_reported(model, datase
         assert np.abs(np.array(variable) - old).max() > 0, variable.path
 
 
-def test_the_optimiser_follows_the_rule(model, dataset):
-    trainer.fine_tune(model, dataset, RULE.with_overrides(steps=3))
-    optimizer = model.optimizer
-    assert int(optimizer.iterations) == 3
-    assert optimizer.momentum == 0.9
-    rule = RULE.with_overrides(steps=3)
-    assert float(optimizer.learning_rate) == pytest.approx(rule.learning_rate_at(3))
+def test_the_first_loss_is_that_of_a_head_of_zeros_also_in_micro_batches(model, batches, fine_tune):
+    seen = []
+    with progress.listen(lambda *report: seen.append((report[1], report[3]["loss"]))):
+        rule = RULE.with_overrides(steps=3)
+        fine_tune(model, batches, rule, TrainSettings(micro_batch_size=2))
+    assert [done for done, _ in seen] == [1, 2, 3]
+    assert seen[0][1] == pytest.approx(np.log(2), abs=1e-4)
 
 
-def test_a_loss_that_is_no_number_stops_with_the_remedy(model, dataset):
+def test_a_loss_that_is_no_number_stops_with_the_remedy(model, batches, fine_tune):
     wild = RULE.with_overrides(learning_rate=1e20)
     with pytest.raises(TrainingError, match=r"diverged.*train\.learning_rate"):
-        trainer.fine_tune(model, dataset, wild)
+        fine_tune(model, batches, wild)
 
 
-def test_tensorboard_finds_the_curves(model, dataset, tmp_path):
-    trainer.fine_tune(model, dataset, RULE.with_overrides(steps=2), log_dir=str(tmp_path))
-    assert list(tmp_path.rglob("events.out.tfevents.*"))
+def test_tensorboard_finds_the_curves(model, batches, fine_tune, tmp_path):
+    fine_tune(model, batches, RULE.with_overrides(steps=2), log_dir=str(tmp_path / "log"))
+    assert list((tmp_path / "log").rglob("events.out.tfevents.*"))
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(batches, fine_tune, tmp_path):
+    rule = RULE.with_overrides(steps=6)
+    undisturbed = new_model()
+    fine_tune(undisturbed, batches, rule).discard()
+    assert not (tmp_path / "checkpoints").exists()
+
+    class Killed(Exception):
+        pass
+
+    def cut_off(start):
+        def pictures():
+            yield from batches(start).take(5)
+            raise Killed
+
+        one = batches(0).element_spec
+        return tf.data.Dataset.from_generator(pictures, output_signature=one)
+
+    settings = TrainSettings(checkpoint_every=2)
+    with pytest.raises(Exception, match="Killed"):
+        fine_tune(new_model(), cut_off, rule, settings)
+    resumed, seen = new_model(), []
+    with progress.listen(lambda *report: seen.append(report[1])):
+        fine_tune(resumed, batches, rule, settings)
+    assert seen == [5, 6]
+    for one, other in zip(resumed.variables, undisturbed.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=one.path)
+
+
+def test_the_micro_batch_must_divide_a_devices_share(model, batches, fine_tune):
+    with pytest.raises(ConfigError, match=r"share of the batch, 8\. Received: 3"):
+        fine_tune(model, batches, settings=TrainSettings(micro_batch_size=3))
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused(batches, fine_tune):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        model = new_model()
+    rule = RULE.with_overrides(batch_size=7)
+    with pytest.raises(ConfigError, match=r"multiple of the 2 devices\. Received: 7"):
+        fine_tune(model, batches, rule, strategy=strategy)

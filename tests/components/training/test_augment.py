@@ -6,8 +6,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import augment
 from components.settings import LabelSafe
+from components.training import augment
 
 NEITHER = LabelSafe(crop=False, flip=False)
 

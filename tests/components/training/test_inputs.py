@@ -1,6 +1,7 @@
 """Batches that the Trainer sees."""
 
 import collections
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import inputs, preprocessing
+from components import preprocessing
 from components.bit.hyperrule import HyperRule
 from components.settings import LabelSafe, TrainSettings
+from components.training import inputs
 
 RULE = HyperRule(
     steps=4,
@@ -28,9 +30,15 @@ SETTINGS = TrainSettings()
 
 @pytest.fixture
 def batches(train_files, transform_output, tmp_path):
-    def make(count, rule=RULE, settings=SETTINGS):
+    def make(count, rule=RULE, settings=SETTINGS, start_step=0):
         dataset = inputs.training_dataset(
-            train_files, transform_output, rule, settings, num_examples=33, cache_dir=tmp_path
+            train_files,
+            transform_output,
+            rule,
+            settings,
+            num_examples=33,
+            cache_dir=tmp_path,
+            start_step=start_step,
         )
         return list(itertools.islice(dataset.as_numpy_iterator(), count))
 
@@ -72,9 +80,18 @@ def test_the_same_seed_repeats_the_run_and_another_does_not(batches):
     assert any((a != b).any() for (a, _), (b, _) in zip(first, other, strict=True))
 
 
-def test_mixup_mixes_labels(batches):
-    import dataclasses
+@pytest.mark.parametrize("mixup_alpha", [0.0, 1.0])
+def test_an_interrupted_run_sees_what_it_would_have_seen_next(batches, mixup_alpha):
+    rule = dataclasses.replace(RULE, mixup_alpha=mixup_alpha)
+    # 6 batches of 8 are more than an epoch of 33.
+    undisturbed = batches(8, rule)[6:]
+    resumed = batches(2, rule, start_step=6)
+    for expected, actual in zip(undisturbed, resumed, strict=True):
+        np.testing.assert_array_equal(actual[0], expected[0])
+        np.testing.assert_array_equal(actual[1], expected[1])
 
+
+def test_mixup_mixes_labels(batches):
     mixed = batches(6, rule=dataclasses.replace(RULE, mixup_alpha=1.0))
     fractions = [label for _, labels in mixed for label in labels.ravel() if 0.01 < label < 0.99]
     assert fractions

@@ -1,0 +1,56 @@
+"""The micro-batch is the largest that fits."""
+
+import keras
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.bit import resnet_v2
+from components.training import memory
+
+MODEL = resnet_v2.build("R14x0.5", num_classes=3)
+
+
+@given(batch_size=st.integers(1, 600), available=st.integers(0, 1 << 36))
+def test_it_divides_the_batch_and_is_at_least_one(batch_size, available):
+    size = memory.micro_batch_size(MODEL, batch_size, 32, available)
+    assert size >= 1
+    assert batch_size % size == 0
+
+
+@given(available=st.lists(st.integers(0, 1 << 36), min_size=2, max_size=2).map(sorted))
+def test_more_memory_never_means_fewer_pictures(available):
+    less, more = (memory.micro_batch_size(MODEL, 512, 64, bytes_) for bytes_ in available)
+    assert less <= more
+
+
+def test_the_activations_grow_with_the_area_and_shrink_with_the_precision():
+    small, large = (memory.activation_bytes(MODEL, side) for side in (64, 128))
+    assert large == pytest.approx(4 * small, rel=0.03)
+    half = memory.activation_bytes(resnet_v2.build("R14x0.5", 3, dtype="mixed_bfloat16"), 64)
+    assert half == pytest.approx(small / 2, rel=0.05)
+
+
+def test_released_networks_at_480_pixels_fit_into_a_gpu_in_parts():
+    # 500 MB a picture in float32: two dozen at most into 16 GB.
+    size = memory.micro_batch_size(resnet_v2.build("R50x1"), 512, 480, 16 << 30)
+    assert 4 <= size <= 16
+
+
+def test_the_machine_has_memory():
+    assert memory.available_bytes() > 1 << 20
+
+
+def test_the_limit_of_the_control_group_counts(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    limit.write_text("1000\n")
+    monkeypatch.setattr(memory, "_CGROUP_LIMITS", (str(limit),))
+    assert memory.available_bytes() == 0  # this process alone is larger
+    limit.write_text("max\n")
+    assert memory.available_bytes() > 1 << 20
+
+
+def test_layers_of_any_functional_model_are_counted():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs))
+    assert memory.activation_bytes(model, 10) == 2 * 10 * 10 * 3 * 4  # the input and its double
