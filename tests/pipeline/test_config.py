@@ -91,7 +91,7 @@ def test_crop_larger_than_resize_is_refused():
 
 
 def test_a_micro_batch_that_does_not_divide_the_batch_is_refused():
-    with pytest.raises(ConfigError, match="7 and 512"):
+    with pytest.raises(ConfigError, match="7 and 32"):
         config.load("photos", ["train.batch_size=32", "train.micro_batch_size=7"])
 
 
