@@ -50,7 +50,8 @@ def test_a_change_is_seen_by_the_stages_that_use_it(copy, changed, ingest, stage
 
 def test_a_renamed_module_changes_the_version(copy):
     before = version(STAGES)
-    (copy / "components" / "augment.py").rename(copy / "components" / "augmented.py")
+    module = copy / "components" / "training" / "augment.py"
+    module.rename(module.with_name("augmented.py"))
     assert version(STAGES) != before
 
 
