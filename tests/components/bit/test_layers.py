@@ -54,7 +54,8 @@ def test_a_constant_input_has_no_variance_and_gives_beta():
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 7, 64), (3, 1, 1, 64)])
-def test_group_norm_gradient_is_that_of_the_textbook_formula(shape):
+@pytest.mark.parametrize("first_gammas", [[], [0.0, 1e-30, -1e-11, 1e-6], [0.0] * 64])
+def test_group_norm_gradient_is_that_of_the_textbook_formula(shape, first_gammas):
     layer = layers.GroupNormalization()
     layer.build(shape)
     inputs, gamma, beta, weights = (
@@ -63,6 +64,7 @@ def test_group_norm_gradient_is_that_of_the_textbook_formula(shape):
             [(shape, 0.5), (shape[-1:], 1.0), (shape[-1:], 0.0), (shape, 0.0)]
         )
     )
+    gamma = tf.concat([tf.constant(first_gammas, tf.float32), gamma[len(first_gammas) :]], 0)
 
     def textbook(x, gamma, beta):
         groups = tf.reshape(x, [*shape[:3], 32, -1])
