@@ -8,10 +8,10 @@ ARGS ?=
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format lock clean distclean
+.PHONY: help setup demo test test-fast bench-bit bench-accelerator check format lock clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 setup: ## Create or update the environment; does nothing when it is current
 	@sh tools/setup.sh
@@ -24,6 +24,12 @@ test: setup ## Run all tests but those that need Docker or an accelerator
 
 test-fast: setup ## Run the tests that import no TFX and run no pipeline
 	@$(BIN)/pytest -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
+
+bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and PyTorch
+	@$(BIN)/python -m benchmarks.bit $(ARGS)
+
+bench-accelerator: setup ## Compare BiT's training on an accelerator with timm's
+	@$(BIN)/python -m benchmarks.accelerator $(ARGS)
 
 check: setup ## Check format, lint, types, import contracts, lock files and hooks
 	@$(BIN)/ruff format --check .
@@ -50,7 +56,7 @@ lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
 
 clean: ## Remove what builds, tests and the demo left
 	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	@find pipeline components serving tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find pipeline components serving benchmarks tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment and the project's own uv as well
 	@rm -rf .venv .tools

@@ -31,6 +31,7 @@ INSTALL_REQUIRES = [
 EXTRAS_REQUIRE = {
     "kubeflow": ["kfp>=2.5,<3"],
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
+    "bench": ["torch>=2.4"],  # the other side of `make bench-bit`; in no lock
     "dev": [
         "hypothesis>=6.100,<7",
         "import-linter>=2,<3",
