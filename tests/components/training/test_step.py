@@ -102,5 +102,20 @@ def test_kernels_are_standardised_outside_of_the_loop_over_micro_batches():
     step = TrainingStep(model, keras.optimizers.SGD(0.1), micro_batch_size=2)
     graph = step._gradients.get_concrete_function(IMAGES[0], LABELS[0]).graph
     roots = [op for op in graph.get_operations() if op.type == "Rsqrt"]
-    kernels = sum(isinstance(layer, layers.StandardizedConv2D) for layer in model.layers)
-    assert len(roots) == kernels  # one each, and those of the normalisations are in the loop's body
+    assert len(roots) == kernels_of(model)  # those of the normalisations are in the loop's body
+
+
+@pytest.mark.parametrize("micro_batch_size", [None, 2])
+def test_kernels_are_standardised_once(micro_batch_size, monkeypatch):
+    calls = []
+    standardize = layers.standardize
+    monkeypatch.setattr(layers, "standardize", lambda k: calls.append(k) or standardize(k))
+    model = resnet_v2.build("R14x0.5", num_classes=3)
+    calls.clear()  # building calls every layer
+    step = TrainingStep(model, keras.optimizers.SGD(0.1), micro_batch_size=micro_batch_size)
+    step._gradients.get_concrete_function(IMAGES[0], LABELS[0])
+    assert len(calls) == kernels_of(model)
+
+
+def kernels_of(model):
+    return sum(isinstance(layer, layers.StandardizedConv2D) for layer in model.layers)
