@@ -9,6 +9,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from components import pusher
 
 MODEL = "model"
+MODEL_BLESSING = "model_blessing"
 PUSHED_MODEL = "pushed_model"
 CANDIDATE = "candidate"
 

@@ -93,10 +93,12 @@ def HyperRule(
     hyperparameters: OutputArtifact[HyperParameters],
     settings: Parameter[str],
     code_version: Parameter[str],  # part of the cache key only
+    steps: Parameter[int] = 0,
 ) -> TransformConfig:
     """Writes the hyperparameters for the Trainer and the picture sizes for the Transform.
 
-    `settings` is a JSON object of `components.settings.TrainSettings`. The Trainer's artifact holds
+    `settings` is a JSON object of `components.settings.TrainSettings`, whose `steps` a run can
+    replace by `steps`, if it is not 0. The Trainer's artifact holds
     the rule's values, the facts they came from and the names that the user overrode.
     """
     del code_version
@@ -104,6 +106,8 @@ def HyperRule(
     with fileio.open(path, "rb") as file:
         facts = read_facts(statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read()))
     train = msgspec.json.decode(settings, type=TrainSettings)
+    if steps:
+        train = msgspec.structs.replace(train, steps=steps)
     rule = decide(facts, train)
     decision = {
         "rule": dataclasses.asdict(rule),

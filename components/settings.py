@@ -24,6 +24,9 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class DataSettings(_Settings, frozen=True):
     """How photographs become examples."""
 
+    # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
+    # `span-{SPAN}/*/*`, of which the latest is taken.
+    pattern: Annotated[str, Meta(pattern=r"^(.+/)?\*/\*$")] = "*/*"
     # Share of the images held out for evaluation, by hash of the content, in percent steps.
     eval_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.2
     # A class with fewer files than this cannot be split into training and evaluation.

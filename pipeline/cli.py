@@ -84,7 +84,8 @@ def run(
     from pipeline import config as configuration
 
     checked = configuration.load(config, overrides).config
-    check_folder(data, min_images_per_class=checked.data.min_images_per_class)
+    if "{SPAN}" not in checked.data.pattern:  # which span it is, the stage finds out
+        check_folder(data, min_images_per_class=checked.data.min_images_per_class)
 
     from pipeline import launch
 
@@ -186,6 +187,24 @@ def classify(
     opened = classifier.open_classifier(backbone, variant=variant, size=size)
     for path, scores in classifier.classify_files(opened, images):
         _print_answer(path, scores[:top])
+
+
+@cli.command(name="compile")
+@_config_option
+@_set_option
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the pipeline. A manifest (.manifest.json) and TFX's description (.ir.txt) are "
+    "written beside it.",
+)
+def compile_(config: str | None, overrides: tuple[str, ...], out: Path) -> None:
+    """Write the pipeline for Kubeflow Pipelines 2, or Vertex AI (kubeflow.target)."""
+    from pipeline import config as configuration
+    from pipeline.kubeflow import files
+
+    files.write(configuration.load(config, overrides).config, out)
 
 
 @cli.group(name="config")

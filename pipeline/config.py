@@ -16,6 +16,8 @@ import yaml
 
 from components.errors import ConfigError
 from components.settings import DataSettings, GateSettings, ModelSettings, TrainSettings
+from pipeline.kubeflow import settings as cluster
+from pipeline.kubeflow.settings import KubeflowSettings
 
 SHIPPED = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = "photos"
@@ -32,9 +34,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     gate: GateSettings = GateSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
     # Beam options: with the defaults everything runs in this process.
     beam: tuple[str, ...] = (
-        "--runner=DirectRunner",
+        # What DirectRunner falls back to, after trying to download another runner.
+        "--runner=FnApiRunner",
         "--direct_running_mode=in_memory",
         "--direct_num_workers=1",
         # Unless an image is named, TFX packs its own sources for remote workers before every stage
@@ -70,24 +74,27 @@ def load(source: str | None = None, overrides: Sequence[str] = ()) -> Effective:
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     document = _read(path)
-    for key, value in _leaves(document):
-        _assign(merged, key, value, origin=str(path))
-        origins[key] = str(path)
+    for keys, value in _leaves(document):
+        _assign(merged, keys, value, origin=str(path))
+        origins[_dotted(keys)] = str(path)
     for override in overrides:
         key, value = _parse_override(override)
-        _assign(merged, key, value, origin=f"--set {override}")
+        _assign(merged, tuple(key.split(".")), value, origin=f"--set {override}")
         # A group given whole (`--set train={}`) hides what the file said about its members.
         for old in [old for old in origins if old.startswith(f"{key}.")]:
             del origins[old]
-        for leaf, _ in _leaves({key: value}):
-            origins[leaf] = f"--set {override}"
+        for keys, _ in _leaves({key: value}):
+            origins[_dotted(keys)] = f"--set {override}"
     try:
         # Not strict, because YAML 1.1 reads 1e-3 as a string.
         config = msgspec.convert(merged, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(error, merged, origins)) from None
     _check_together(config)
-    every = {key: origins.get(key, "default") for key, _ in _leaves(as_dict(config))}
+    every = {
+        dotted: origins.get(dotted, "default")
+        for dotted in (_dotted(keys) for keys, _ in _leaves(as_dict(config)))
+    }
     return Effective(config, every)
 
 
@@ -104,6 +111,7 @@ def _check_together(config: Config) -> None:
         variants.get(config.model.variant)
     except ConfigError as error:
         raise ConfigError(f"model.variant: {error}") from None
+    cluster.check(config.kubeflow)
     train = config.train
     if train.resize is not None and train.crop is not None and train.crop > train.resize:
         raise ConfigError(
@@ -162,8 +170,8 @@ def _parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {key.strip()}: the value is not valid YAML: {value!r}.") from None
 
 
-def _assign(tree: dict[str, Any], dotted: str, value: Any, *, origin: str) -> None:
-    *groups, leaf = dotted.split(".")
+def _assign(tree: dict[str, Any], keys: tuple[str, ...], value: Any, *, origin: str) -> None:
+    *groups, leaf = keys
     node = tree
     for depth, group in enumerate(groups):
         child = node.setdefault(group, {})
@@ -174,13 +182,20 @@ def _assign(tree: dict[str, Any], dotted: str, value: Any, *, origin: str) -> No
     node[leaf] = value
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(
+    tree: Mapping[str, Any], parents: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value with its keys from the top; a key itself may hold dots (a node's label)."""
     for key, value in tree.items():
-        dotted = f"{prefix}{key}"
+        keys = (*parents, str(key))
         if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{dotted}.")
+            yield from _leaves(value, keys)
         else:
-            yield dotted, value
+            yield keys, value
+
+
+def _dotted(keys: tuple[str, ...]) -> str:
+    return ".".join(keys)
 
 
 def _explain(
@@ -216,7 +231,7 @@ def _look_up(tree: Any, dotted: str) -> Any:
 
 
 def _did_you_mean(dotted: str) -> str:
-    known = [key for key, _ in _leaves(as_dict(Config()))]
+    known = [_dotted(keys) for keys, _ in _leaves(as_dict(Config()))]
     groups = {key.rpartition(".")[0] for key in known} - {""}
     leaf = dotted.rpartition(".")[2]
     by_leaf = {key.rpartition(".")[2]: key for key in known}
@@ -232,14 +247,16 @@ def render(effective: Effective) -> str:
     """The configuration as YAML, each value with its origin as a comment."""
     lines: list[tuple[str, str]] = []
     seen: list[str] = []
-    for key, value in _leaves(as_dict(effective.config)):
-        *groups, leaf = key.split(".")
+    for keys, value in _leaves(as_dict(effective.config)):
+        *groups, leaf = keys
         for depth, group in enumerate(groups):
             if seen[: depth + 1] != groups[: depth + 1]:
                 lines.append((f"{'  ' * depth}{group}:", ""))
         seen = groups
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n")
-        lines.append((f"{'  ' * len(groups)}{leaf}: {text.strip()}", effective.origins[key]))
+        lines.append(
+            (f"{'  ' * len(groups)}{leaf}: {text.strip()}", effective.origins[_dotted(keys)])
+        )
     width = max(len(line) for line, origin in lines if origin) + 2
     return "".join(
         f"{line:<{width}}# {origin}\n" if origin else f"{line}\n" for line, origin in lines

@@ -22,14 +22,18 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model, PushedModel
+from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
 from components import evaluation, features, pusher
-from components.baseline import CANDIDATE, MODEL, PUSHED_MODEL, ModelInService
+from components.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
 from components.code_version import INGEST, STAGES, code_version
 from components.hyper_rule import HyperRule
 from components.image_example_gen.component import ImageExampleGen
@@ -41,20 +45,45 @@ class Places:
     """Where a run reads and writes; local paths or URLs that TFX's file systems know.
 
     Attributes:
-      data: a folder per class.
+      data: a folder per class, or spans of them (`data.pattern`).
       root: artifacts of all stages.
       serving: parent of the model folders that a server watches.
     """
 
-    data: str
+    data: str | RuntimeParameter
     root: str
     serving: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Late:
+    """What is not known before a run starts, where one graph serves many runs.
+
+    Attributes:
+      steps: training steps, 0 for the HyperRule's.
+      eval_config: JSON of TFMA's configuration.
+      range_config: JSON of TFX's choice of a span; `None` for the latest.
+    """
+
+    steps: RuntimeParameter
+    eval_config: RuntimeParameter
+    range_config: RuntimeParameter | None
+
+
 def build(
-    config: Config, places: Places, metadata: metadata_store_pb2.ConnectionConfig | None
+    config: Config,
+    places: Places,
+    metadata: metadata_store_pb2.ConnectionConfig | None,
+    late: Late | None = None,
 ) -> Pipeline:
-    """The pipeline for a configuration; `metadata` is ML Metadata's place, `None` on a cluster."""
+    """The pipeline for a configuration.
+
+    Args:
+      config: decides all but what is in `late`.
+      places: where it reads and writes.
+      metadata: ML Metadata's place; `None` on a cluster, where each stage is told.
+      late: what a run brings; `None` where the configuration says it all.
+    """
     version = code_version(*STAGES)
     eval_percent = round(100 * config.data.eval_share)
 
@@ -62,6 +91,8 @@ def build(
         input_base=places.data,
         # Hash buckets: an image stays on its side when others are added.
         splits={"train": 100 - eval_percent, "eval": eval_percent},
+        pattern=config.data.pattern,
+        range_config=late.range_config if late else None,
         max_rejected_share=config.data.max_rejected_share,
         max_pixels=int(config.data.max_megapixels * 1e6),
         code_version=code_version(*INGEST),
@@ -82,6 +113,7 @@ def build(
         statistics=statistics,
         settings=msgspec.json.encode(config.train).decode(),
         code_version=version,
+        steps=late.steps if late else 0,
     )
 
     transform = Transform(
@@ -116,14 +148,20 @@ def build(
     )
     model = trainer.outputs["model"]
 
-    resolver = Resolver(
-        strategy_class=ModelInService,
-        **{
-            MODEL: Channel(type=Model),
-            PUSHED_MODEL: Channel(type=PushedModel),
-            CANDIDATE: model,
-        },
-    ).with_id("Resolver")
+    if config.kubeflow.target == "vertex":  # runs none but TFX's own two strategies
+        resolver = Resolver(
+            strategy_class=LatestBlessedModelStrategy,
+            **{MODEL: Channel(type=Model), MODEL_BLESSING: Channel(type=ModelBlessing)},
+        ).with_id("Resolver")
+    else:
+        resolver = Resolver(
+            strategy_class=ModelInService,
+            **{
+                MODEL: Channel(type=Model),
+                PUSHED_MODEL: Channel(type=PushedModel),
+                CANDIDATE: model,
+            },
+        ).with_id("Resolver")
 
     evaluator = Evaluator(
         examples=examples,
@@ -132,6 +170,8 @@ def build(
         eval_config=evaluation.eval_config(config.gate),
         schema=schema,
     )
+    if late:  # The constructor takes nothing but TFMA's own type.
+        evaluator.spec.exec_properties["eval_config"] = late.eval_config
 
     push = Pusher(
         model=model,

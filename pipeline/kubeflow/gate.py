@@ -1,0 +1,74 @@
+"""The last task of a run: fails, with exit code 3, where the model was not blessed.
+
+The stages themselves succeed then, as they should, and nothing was pushed; without this task a run
+whose model nobody got would look on Kubeflow's page like one that went into service. Imports
+neither TFX nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from components.errors import BitpipeError
+from pipeline.kubeflow import mlmd
+
+EXIT_NOT_BLESSED = 3
+
+_log = logging.getLogger("bitpipe")
+
+
+class NoVerdictError(BitpipeError):
+    """ML Metadata does not tell how the run's Evaluator judged."""
+
+
+@click.command()
+@click.option("--run-id", required=True)
+@click.option("--summary", required=True, help="File for a summary in Markdown.")
+@click.option("--metadata", default="", help="Address of ML Metadata.")
+def main(run_id: str, summary: str, metadata: str) -> None:
+    """Tells whether the run's model was blessed."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    try:
+        blessed = is_blessed(metadata_store.MetadataStore(mlmd.connection(metadata)), run_id)
+    except BitpipeError as error:
+        _log.error("%s", error)
+        sys.exit(error.exit_code)
+    verdict = "blessed" if blessed else "not blessed: nothing was pushed (see the evaluator's log)"
+    path = Path(summary)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# Gate\n\nThe model was {verdict}.\n", encoding="utf-8")
+    _log.info("The model was %s.", verdict)
+    if not blessed:
+        sys.exit(EXIT_NOT_BLESSED)
+
+
+def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
+    """Whether the Evaluator of a run, this time or when its result was cached, let the model pass.
+
+    Raises:
+      NoVerdictError: the run, or its Evaluator's output, is not there.
+    """
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context is None:
+        raise NoVerdictError(f"ML Metadata has no run {run_id!r}: is it the one the stages used?")
+    types = {kind.id: kind.name for kind in store.get_artifact_types()}
+    blessings = [
+        artifact
+        for artifact in store.get_artifacts_by_context(context.id)
+        if types[artifact.type_id] == "ModelBlessing"
+        and artifact.state == metadata_store_pb2.Artifact.LIVE
+    ]
+    if not blessings:
+        raise NoVerdictError(f"the run {run_id!r} has no verdict of the Evaluator.")
+    newest = max(blessings, key=lambda artifact: artifact.id)
+    return newest.custom_properties["blessed"].int_value == 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The parameters of a run on a cluster, and how they become TFX's runtime parameters.
+
+People give plain numbers and paths; TFX wants, for example, the whole gate as one JSON string. The
+second half runs in the stage's container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from components.errors import ConfigError
+from components.settings import GateSettings
+from pipeline.config import Config
+from pipeline.kubeflow.package import Parameter
+
+# TFX's runtime parameters, and the run's parameters that each one is made of.
+DATA, STEPS, EVAL_CONFIG, RANGE_CONFIG = "data", "steps", "eval-config", "range-config"
+SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        DATA: ("data",),
+        STEPS: ("steps",),
+        EVAL_CONFIG: ("min_accuracy", "max_drop", "min_class_accuracy"),
+        RANGE_CONFIG: ("span",),
+    }
+)
+LATEST_SPAN = -1
+_TYPES = MappingProxyType({"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float})
+
+
+def declared(config: Config) -> tuple[Parameter, ...]:
+    """The parameters of the pipeline that a configuration compiles to."""
+    gate = config.gate
+    parameters = [
+        Parameter(
+            "data", "STRING", config.kubeflow.data or None, "Folder with a folder per class."
+        ),
+        Parameter(
+            "steps",
+            "NUMBER_INTEGER",
+            config.train.steps or 0,
+            "Training steps; 0 leaves them to the BiT-HyperRule.",
+        ),
+        Parameter(
+            "min_accuracy",
+            "NUMBER_DOUBLE",
+            gate.min_accuracy,
+            "Accuracy (0 to 1) that a model must reach to be pushed.",
+        ),
+        Parameter(
+            "max_drop",
+            "NUMBER_DOUBLE",
+            gate.max_drop,
+            "Accuracy (0 to 1) that may be lost against the model in service.",
+        ),
+        Parameter(
+            "min_class_accuracy",
+            "NUMBER_DOUBLE",
+            gate.min_class_accuracy or 0.0,
+            "Accuracy (0 to 1) that every class must reach; 0 judges the whole only.",
+        ),
+    ]
+    if "{SPAN}" in config.data.pattern:
+        description = f"Number of the span to train on; {LATEST_SPAN} takes the latest."
+        parameters.append(Parameter("span", "NUMBER_INTEGER", LATEST_SPAN, description))
+    return tuple(parameters)
+
+
+def parse(parameter_type: str, text: str) -> str | int | float:
+    """A value as Kubeflow writes it into a command line (`3`, `3.0`, `1e-05`).
+
+    Raises:
+      ConfigError: it is not of the type.
+    """
+    convert = _TYPES[parameter_type]
+    try:
+        # Kubeflow's numbers are JSON's: an integer may arrive as 3.0.
+        value = float(text) if convert is int else convert(text)
+        if convert is int and value != int(value):
+            raise ValueError
+        return convert(value)
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"a run's parameter must be of type {parameter_type}. Received: {text!r}."
+        ) from None
+
+
+def bindings(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    """TFX's runtime parameters for those parameters of a run that a stage was given.
+
+    Raises:
+      ConfigError: a value is out of range.
+    """
+    bound: dict[str, str | int | float] = {}
+    for name, sources in SOURCES.items():
+        if all(source in values for source in sources):
+            bound[name] = _BIND[name](*(values[source] for source in sources))
+    return bound
+
+
+def _data(path: str) -> str:
+    if not path:
+        raise ConfigError("the parameter data must name a folder. Received: an empty string.")
+    return path
+
+
+def _steps(steps: int) -> int:
+    if steps < 0:
+        raise ConfigError(f"the parameter steps must be 0 or more. Received: {steps}.")
+    return steps
+
+
+def _eval_config(min_accuracy: float, max_drop: float, min_class_accuracy: float) -> str:
+    from tfx.utils import proto_utils
+
+    from components import evaluation
+
+    given = {"min_accuracy": min_accuracy, "max_drop": max_drop}
+    if min_class_accuracy:
+        given["min_class_accuracy"] = min_class_accuracy
+    try:
+        gate = msgspec.convert(given, GateSettings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the gate's parameters: {error}. Received: {given}.") from None
+    return proto_utils.proto_to_json(evaluation.eval_config(gate))
+
+
+def _range_config(span: int) -> str:
+    if span == LATEST_SPAN:
+        chosen = '"rolling_range": {"num_spans": 1}'
+    elif span >= 0:
+        chosen = f'"static_range": {{"start_span_number": {span}, "end_span_number": {span}}}'
+    else:
+        raise ConfigError(
+            f"the parameter span must be 0 or more, or {LATEST_SPAN} for the latest. "
+            f"Received: {span}."
+        )
+    return f"{{{chosen}}}"
+
+
+_BIND: Mapping[str, Callable[..., str | int | float]] = MappingProxyType(
+    {DATA: _data, STEPS: _steps, EVAL_CONFIG: _eval_config, RANGE_CONFIG: _range_config}
+)

@@ -1,0 +1,124 @@
+"""The compiled pipeline, executed from its YAML: every task a process, ML Metadata behind gRPC."""
+
+import dataclasses
+import os
+import re
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pipeline import config
+from tests.pictures import write_folder
+from tests.pipeline.kubeflow import mlmd_server, runner
+
+pytestmark = [pytest.mark.tfx, pytest.mark.e2e]
+
+REPOSITORY = Path(__file__).parents[2]
+# The stages whose work TFX does not repeat; the Resolver and the Pusher look at what is in service.
+CACHEABLE = {
+    "image-example-gen",
+    "statistics-gen",
+    "schema-gen",
+    "example-validator",
+    "hyper-rule",
+    "transform",
+    "trainer",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """A compiled pipeline and what stands for the cluster."""
+
+    text: str
+    folder: Path
+    environment: dict
+
+    def run(self, **parameters):
+        execute = runner.as_process(sys.executable, self.environment, self.folder)
+        return runner.run(self.text, self.folder / "outputs", execute, **parameters)
+
+    @property
+    def served(self):
+        folder = self.folder / "serving" / "smoke"
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    from pipeline.kubeflow import compiler
+
+    folder = tmp_path_factory.mktemp("cluster")
+    data = write_folder(folder / "photos", per_class=20)
+    with mlmd_server.served(folder / "mlmd.sqlite") as address:
+        environment = {**os.environ, "METADATA_GRPC_SERVICE_HOST": "127.0.0.1"}
+        environment["METADATA_GRPC_SERVICE_PORT"] = address.rpartition(":")[2]
+        environment["PYTHONPATH"] = str(REPOSITORY)
+        places = {"image": "bitpipe", "data": str(data)}
+        places |= {name: str(folder / name) for name in ("root", "serving")}
+        checked = config.load("smoke", [f"kubeflow={msgspec.json.encode(places).decode()}"])
+        yield Cluster(compiler.compile_pipeline(checked.config).to_yaml(), folder, environment)
+
+
+@pytest.fixture(scope="session")
+def first(cluster):
+    return cluster.run()
+
+
+@pytest.fixture(scope="session")
+def after_first(cluster, first):
+    return cluster.served
+
+
+@pytest.fixture(scope="session")
+def second(cluster, after_first):
+    return cluster.run()
+
+
+@pytest.fixture(scope="session")
+def refused(cluster, second):
+    return cluster.run(steps=1, min_accuracy=1.0, max_drop=1.0)
+
+
+def state(done, name):
+    return "cached" if "taken from the cache" in done[name].summary else done[name].exit_code
+
+
+def test_every_task_succeeds_and_the_model_is_pushed(first, after_first):
+    assert {name: done.exit_code for name, done in first.items()} == dict.fromkeys(first, 0), {
+        name: done.log[-2000:] for name, done in first.items() if done.exit_code
+    }
+    assert len(first) == 11
+    assert len(after_first) == 1
+
+
+def test_each_task_leaves_a_summary_of_what_it_read_and_wrote(first):
+    assert "| model | Model" in first["trainer"].summary
+    assert "| examples | Examples" in first["trainer"].summary
+    assert first["gate"].summary == "# Gate\n\nThe model was blessed.\n"
+
+
+def test_the_second_run_takes_everything_unchanged_from_the_cache(first, second, cluster):
+    assert {name for name in second if state(second, name) == "cached"} >= CACHEABLE
+    assert cluster.served == cluster.served[:1]
+
+
+def test_a_new_model_is_compared_with_the_one_that_the_first_run_pushed(first, refused):
+    def model(done, artifact):
+        return re.search(rf"\| {artifact} \| Model (\d+)", done.summary)
+
+    assert model(first["resolver"], "model") is None
+    assert model(refused["resolver"], "model")[1] == model(first["trainer"], "model")[1]
+
+
+def test_parameters_reach_their_stages_and_a_refused_model_ends_at_the_gate(refused, after_first):
+    assert "1 of 1" in refused["trainer"].log
+    assert refused["pusher"].exit_code == 0
+    assert refused["gate"].exit_code == 3
+    assert "not blessed" in refused["gate"].summary
+
+
+def test_a_refused_model_is_not_served(cluster, refused, after_first):
+    assert cluster.served == after_first

@@ -1,0 +1,124 @@
+"""Runs a compiled pipeline as Kubeflow would, from nothing but its YAML.
+
+Resolves placeholders, orders the tasks, runs each container's command; what a command does is
+the caller's (`execute`): a process, or a container.
+"""
+
+import concurrent.futures
+import dataclasses
+import re
+import subprocess
+import uuid
+
+import yaml
+
+_INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
+_OUTPUT = re.compile(r"\{\{\$\.outputs\.artifacts\['([^']+)'\]\.path\}\}")
+# Kubeflow writes numbers as JSON does.
+_WRITE = {"STRING": str, "NUMBER_INTEGER": lambda v: f"{v:d}", "NUMBER_DOUBLE": lambda v: f"{v:g}"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """How a task ended."""
+
+    exit_code: int
+    log: str
+    summary: str
+
+
+def run(text, folder, execute, *, workers=2, **given):
+    """Runs all tasks whose predecessors succeed.
+
+    Args:
+      text: of the YAML.
+      folder: for what Kubeflow would upload.
+      execute: (executor, platform, arguments) -> (exit code, log).
+      given: parameters of the run.
+
+    Returns:
+      What became of the tasks that ran, by name.
+    """
+    spec, *platforms = yaml.safe_load_all(text)
+    assert spec["schemaVersion"] == "2.1.0"
+    executors = spec["deploymentSpec"]["executors"]
+    platform = {}
+    for document in platforms:
+        platform |= document["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    values = _values(spec["root"]["inputDefinitions"]["parameters"], given)
+    run_id = str(uuid.uuid4())
+    tasks = spec["root"]["dag"]["tasks"]
+    done = {}
+
+    def one(name):
+        task = tasks[name]
+        component = spec["components"][task["componentRef"]["name"]]
+        assert task["cachingOptions"] == {}
+        inputs = {}
+        for key, source in task["inputs"]["parameters"].items():
+            kind = component["inputDefinitions"]["parameters"][key]["parameterType"]
+            if "componentInputParameter" in source:
+                inputs[key] = _WRITE[kind](values[source["componentInputParameter"]])
+            else:
+                constant = source["runtimeValue"]["constant"]
+                inputs[key] = run_id if constant == "{{$.pipeline_job_uuid}}" else constant
+        outputs = {
+            key: folder / run_id / name / key for key in component["outputDefinitions"]["artifacts"]
+        }
+        container = executors[component["executorLabel"]]["container"]
+        arguments = [
+            _OUTPUT.sub(lambda m: str(outputs[m[1]]), _INPUT.sub(lambda m: inputs[m[1]], argument))
+            for argument in [*container["command"], *container["args"]]
+        ]
+        exit_code, log = execute(container, platform[component["executorLabel"]], arguments)
+        summaries = [path.read_text() for path in outputs.values() if path.exists()]
+        return Done(exit_code, log, "".join(summaries))
+
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        running = {}
+        while True:
+            for name, task in tasks.items():
+                ready = all(
+                    other in done and done[other].exit_code == 0
+                    for other in task.get("dependentTasks", [])
+                )
+                if ready and name not in done and name not in running.values():
+                    running[pool.submit(one, name)] = name
+            if not running:
+                return done
+            finished, _ = concurrent.futures.wait(
+                running, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            for future in finished:
+                done[running.pop(future)] = future.result()
+
+
+def as_process(python, environment, cwd, timeout_s=300):
+    """Runs a container's command as a process, with `python` for the image's."""
+
+    def execute(container, platform, arguments):
+        program, *rest = arguments
+        assert program == "python"
+        env = {**environment, **{v["name"]: v["value"] for v in container.get("env", [])}}
+        ended = subprocess.run(
+            [str(python), *rest],
+            env=env,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            check=False,
+        )
+        return ended.returncode, ended.stdout.decode(errors="replace")
+
+    return execute
+
+
+def _values(definitions, given):
+    unknown = given.keys() - definitions.keys()
+    assert not unknown, unknown
+    values = {}
+    for name, definition in definitions.items():
+        assert name in given or definition.get("isOptional"), f"{name} is required"
+        values[name] = given.get(name, definition.get("defaultValue"))
+    return values
