@@ -26,7 +26,9 @@ class DataSettings(_Settings, frozen=True):
 
     # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
     # `span-{SPAN}/*/*`, of which the latest is taken.
-    pattern: Annotated[str, Meta(pattern=r"^(.+/)?\*/\*$")] = "*/*"
+    pattern: Annotated[str, Meta(pattern=r"^([^|]+/)?\*/\*$")] = "*/*"
+    # How many spans, up to the latest one, are taken together.
+    span_window: PositiveInt = 1
     # Share of the images held out for evaluation, by hash of the content, in percent steps.
     eval_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.2
     # A class with fewer files than this cannot be split into training and evaluation.
@@ -35,6 +37,11 @@ class DataSettings(_Settings, frozen=True):
     max_rejected_share: Share = 0.1
     # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
     max_megapixels: PositiveFloat = 100.0
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether the data folder holds spans of class folders."""
+        return "{" in self.pattern  # {SPAN}, or {YYYY}, {MM} and {DD}
 
 
 class ModelSettings(_Settings, frozen=True):

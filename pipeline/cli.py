@@ -84,7 +84,7 @@ def run(
     from pipeline import config as configuration
 
     checked = configuration.load(config, overrides).config
-    if "{SPAN}" not in checked.data.pattern:  # which span it is, the stage finds out
+    if not checked.data.has_spans:  # which span it is, the stage finds out
         check_folder(data, min_images_per_class=checked.data.min_images_per_class)
 
     from pipeline import launch

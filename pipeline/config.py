@@ -112,6 +112,11 @@ def _check_together(config: Config) -> None:
     except ConfigError as error:
         raise ConfigError(f"model.variant: {error}") from None
     cluster.check(config.kubeflow)
+    if config.data.span_window > 1 and not config.data.has_spans:
+        raise ConfigError(
+            "data.span_window wants a {SPAN} in data.pattern, as in span-{SPAN}/*/*. "
+            f"Received: {config.data.span_window} and {config.data.pattern!r}."
+        )
     train = config.train
     if train.resize is not None and train.crop is not None and train.crop > train.resize:
         raise ConfigError(

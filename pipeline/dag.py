@@ -27,7 +27,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 )
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.proto import pusher_pb2, range_config_pb2, trainer_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
@@ -37,6 +37,7 @@ from components.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, 
 from components.code_version import INGEST, STAGES, code_version
 from components.hyper_rule import HyperRule
 from components.image_example_gen.component import ImageExampleGen
+from components.settings import DataSettings
 from pipeline.config import Config
 
 
@@ -92,7 +93,7 @@ def build(
         # Hash buckets: an image stays on its side when others are added.
         splits={"train": 100 - eval_percent, "eval": eval_percent},
         pattern=config.data.pattern,
-        range_config=late.range_config if late else None,
+        range_config=late.range_config if late else _latest_spans(config.data),
         max_rejected_share=config.data.max_rejected_share,
         max_pixels=int(config.data.max_megapixels * 1e6),
         code_version=code_version(*INGEST),
@@ -203,6 +204,13 @@ def build(
         metadata_connection_config=metadata,
         beam_pipeline_args=list(config.beam),
     )
+
+
+def _latest_spans(data: DataSettings) -> range_config_pb2.RangeConfig | None:
+    if not data.has_spans:
+        return None
+    latest = range_config_pb2.RollingRange(num_spans=data.span_window)
+    return range_config_pb2.RangeConfig(rolling_range=latest)
 
 
 def _statistics_options() -> tfdv.StatsOptions:

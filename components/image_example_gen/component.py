@@ -47,7 +47,8 @@ class ImageExampleGen(FileBasedExampleGen):
             the last two parts leads to the data folder, which is then listed recursively.
           splits: hash buckets per split name. An example's split depends on its pixels and on these
             numbers only, so it keeps its side when pictures are added.
-          range_config: which span to take; the latest when not given.
+          range_config: which span to take, or how many of the latest together; the latest when not
+            given.
           max_pixels: larger pictures are rejected.
           max_rejected_share: 0 to 1, of all files; more rejected files than that stop the run.
           code_version: anything that changes with the code, for TFX's cache.
@@ -57,9 +58,9 @@ class ImageExampleGen(FileBasedExampleGen):
         """
         if not input_base:
             raise ConfigError("input_base must name the data folder. Received: an empty string.")
-        if pattern.split("/")[-2:] != ["*", "*"]:
+        if pattern.split("/")[-2:] != ["*", "*"] or "|" in pattern:
             raise ConfigError(
-                "pattern must end in */* (class folder, file), as in span-{SPAN}/*/*. "
+                "pattern must end in */* (class folder, file), as in span-{SPAN}/*/*, without |. "
                 f"Received: {pattern!r}."
             )
         _check_splits(splits)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tfx.components.example_gen import driver, input_processor
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from components.errors import DataError
@@ -18,11 +19,28 @@ class Driver(driver.FileBasedDriver):
         range_config: range_config_pb2.RangeConfig | None = None,
         input_base_uri: str | None = None,
     ) -> input_processor.InputProcessor:
+        assert input_base_uri  # the component refuses an empty one
         return ImageInputProcessor(input_base_uri, splits, range_config)
 
 
 class ImageInputProcessor(input_processor.FileBasedInputProcessor):
-    """Finds the span as TFX does; fingerprints the recursive listing, names included."""
+    """Finds the span as TFX does, or a window of the latest ones, which TFX's ExampleGen refuses.
+
+    Fingerprints the recursive listing, names included.
+    """
+
+    def __init__(
+        self,
+        input_base_uri: str,
+        splits: Iterable[example_gen_pb2.Input.Split],
+        range_config: range_config_pb2.RangeConfig | None = None,
+    ) -> None:
+        self._window = 1
+        if range_config is not None and range_config.HasField("rolling_range"):
+            self._window = range_config.rolling_range.num_spans
+            latest = range_config_pb2.RollingRange(num_spans=1)
+            range_config = range_config_pb2.RangeConfig(rolling_range=latest)
+        super().__init__(input_base_uri, splits, range_config)
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
         if not self._is_match_span and not self._is_match_date:
@@ -36,16 +54,33 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
                 f"{patterns} in {self._input_base_uri} ({error}); check the path and the span."
             ) from error
 
+    def get_pattern_for_span_version(self, pattern: str, span: int, version: int | None) -> str:
+        """The pattern of the span or, of a window, the patterns of those that are there."""
+        newest = super().get_pattern_for_span_version(pattern, span, version)
+        older = (
+            super(ImageInputProcessor, self).get_pattern_for_span_version(pattern, number, version)
+            for number in range(max(0, span - self._window + 1), span)
+        )
+        there = [one for one in older if self._is_there(one)]
+        return _SEPARATOR.join([*there, newest])
+
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         fingerprints = []
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
-            listing = images.list_images(data_folder(self._input_base_uri, pattern))
+            listing = images.list_spans(self._input_base_uri, span_folders(pattern))
             fingerprints.append(f"split:{split.name},{listing.fingerprint()}")
         return "\n".join(fingerprints)
 
+    def _is_there(self, pattern: str) -> bool:
+        (span,) = span_folders(pattern)
+        return fileio.isdir(folder.join(self._input_base_uri, span))
 
-def data_folder(input_base: str, pattern: str) -> str:
-    """The folder of class folders: what stands before the last two parts of the pattern."""
-    span = "/".join(pattern.split("/")[:-2])
-    return folder.join(input_base, span) if span else input_base
+
+# Between the patterns of several spans; no pattern holds it.
+_SEPARATOR = "|"
+
+
+def span_folders(pattern: str) -> tuple[str, ...]:
+    """The folders of class folders: what stands before the last two parts of each pattern."""
+    return tuple("/".join(one.split("/")[:-2]) for one in pattern.split(_SEPARATOR))

@@ -18,7 +18,7 @@ from tfx.utils import proto_utils
 from components import progress
 from components.errors import DataError
 from components.image_example_gen import images, report, shard
-from components.image_example_gen.driver import data_folder
+from components.image_example_gen.driver import span_folders
 from components.image_example_gen.options import IngestOptions
 
 STAGE = "ImageExampleGen"
@@ -51,7 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
         )
         pattern = _input_pattern(exec_properties)
-        path = data_folder(exec_properties[standard_component_specs.INPUT_BASE_KEY], pattern)
+        input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         split_config = _split_config(exec_properties)
         splits = {split.name: split.hash_buckets for split in split_config.splits}
 
@@ -64,10 +64,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for place in (*split_folders.values(), outcome_folder):
             tf.io.gfile.makedirs(place)
 
-        listing = images.list_images(path)
+        listing = images.list_spans(input_base, span_folders(pattern))
         if listing.loose_files:
             logging.warning(
-                "%d files lie directly in %s and have no class: ignored.", listing.loose_files, path
+                "%d files lie directly in %s and have no class: ignored.",
+                listing.loose_files,
+                listing.path,
             )
         progress.report(STAGE, 0, len(listing.files))
         shards = shard.plan(listing.files)
@@ -80,7 +82,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     | "Write"
                     >> beam.ParDo(
                         _WriteShard(
-                            path=path,
+                            path=listing.path,
                             max_pixels=options.max_pixels,
                             split_config=split_config,
                             split_folders=split_folders,

@@ -5,7 +5,7 @@ Standard library only: the command line calls `check_folder` before any framewor
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,19 @@ Scan = Callable[[str], Iterable[Entry]]
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A file below a class folder; `filename` is relative to the data folder, with `/`."""
+    """A file below a class folder; `filename` is relative to the data folder, with `/`.
+
+    `depth` counts the folders in front of the class: those of a span, where there are several.
+    """
 
     filename: str
     size: int
     mtime_ns: int
+    depth: int = 0
 
     @property
     def label(self) -> str:
-        return label_of(self.filename)
+        return label_of(self.filename, self.depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +154,24 @@ def check_folder(path: str, min_images_per_class: int = 2) -> ImageFolder | None
     return folder
 
 
-def label_of(filename: str) -> str:
-    """The class of a file, as listed: the first folder of its name."""
-    return filename.partition("/")[0]
+def merge(path: str, spans: Mapping[str, ImageFolder]) -> ImageFolder:
+    """Several listed folders as one; their names are relative to `path` and lead the files'."""
+    files = [
+        ListedFile(f"{name}/{file.filename}", file.size, file.mtime_ns, name.count("/") + 1)
+        for name, span in spans.items()
+        for file in span.files
+    ]
+    return ImageFolder(
+        path,
+        tuple(sorted(files, key=lambda file: file.filename)),
+        tuple(sorted({label for span in spans.values() for label in span.classes})),
+        sum(span.loose_files for span in spans.values()),
+    )
+
+
+def label_of(filename: str, depth: int = 0) -> str:
+    """The class of a file, as listed: the folder of its name behind `depth` others."""
+    return filename.split("/", depth + 1)[depth]
 
 
 def is_remote(path: str) -> bool:

@@ -1,7 +1,7 @@
 """From a picture file to a `tf.train.Example`; TensorFlow and Pillow, no TFX and no Beam."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -49,6 +49,19 @@ def list_images(path: str) -> folder.ImageFolder:
     return folder.list_folder(path)
 
 
+def list_spans(input_base: str, spans: Sequence[str]) -> folder.ImageFolder:
+    """Lists the data folders `spans`, relative to `input_base` ("" is the folder itself).
+
+    One alone is listed as if there were no others, so its files have the same names as without
+    spans.
+    """
+    if len(spans) == 1:
+        (span,) = spans
+        return list_images(folder.join(input_base, span) if span else input_base)
+    listed = {span: list_images(folder.join(input_base, span)) for span in spans}
+    return folder.merge(input_base, listed)
+
+
 def scan_remote(path: str) -> Iterator[folder.Entry]:
     """Lists one folder through `tf.io.gfile`; raises FileNotFoundError when there is none."""
 
@@ -68,8 +81,10 @@ def scan_remote(path: str) -> Iterator[folder.Entry]:
         raise OSError(error.message) from error
 
 
-def read_image(path: str, filename: str, max_pixels: int) -> Image:
+def read_image(path: str, filename: str, max_pixels: int, depth: int = 0) -> Image:
     """Reads `filename` below the data folder `path` and proves that TensorFlow can decode it.
+
+    `depth` folders of the name stand in front of its class.
 
     Pillow's verdict is not enough: one picture that `tf.io.decode_image` refuses would end a whole
     Transform or training run, so each is decoded once here, by the decoder of training and serving.
@@ -98,7 +113,7 @@ def read_image(path: str, filename: str, max_pixels: int) -> Image:
         )
     return Image(
         filename=filename,
-        label=folder.label_of(filename),
+        label=folder.label_of(filename, depth),
         image=picture.data,
         height=picture.height,
         width=picture.width,

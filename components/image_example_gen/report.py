@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from components.errors import DataError
-from components.image_example_gen.folder import ImageFolder, label_of
+from components.image_example_gen.folder import ImageFolder
 
 REPORT_FILE = "ingest.json"
 REJECTED_FILE = "rejected.jsonl"
@@ -85,25 +85,25 @@ def summarise(
     splits = tuple(splits)
     counts = {label: dict.fromkeys(splits, 0) for label in images.classes}
     rejected: list[RejectedFile] = []
-    names_by_digest: dict[str, list[str]] = {}
+    by_digest: dict[str, list[AcceptedFile]] = {}
     changed = 0
     for outcome in outcomes:
         if isinstance(outcome, RejectedFile):
             rejected.append(outcome)
             continue
         counts[outcome.label][outcome.split] += 1
-        names_by_digest.setdefault(outcome.sha256, []).append(outcome.filename)
+        by_digest.setdefault(outcome.sha256, []).append(outcome)
         changed += outcome.changed
     conflicts = sorted(
-        tuple(sorted(names))
-        for names in names_by_digest.values()
-        if len({label_of(name) for name in names}) > 1
+        tuple(sorted(file.filename for file in files))
+        for files in by_digest.values()
+        if len({file.label for file in files}) > 1
     )
     return IngestReport(
         path=images.path,
         counts=counts,
         rejected=tuple(sorted(rejected, key=lambda file: file.filename)),
-        duplicates=sum(len(names) - 1 for names in names_by_digest.values()),
+        duplicates=sum(len(files) - 1 for files in by_digest.values()),
         conflicts=tuple(conflicts),
         changed=changed,
         loose_files=images.loose_files,

@@ -42,6 +42,7 @@ class Shard:
     index: int
     count: int
     filenames: tuple[str, ...]
+    depth: int = 0  # folders in front of the class, as in `ListedFile`
 
 
 def plan(files: Iterable[ListedFile]) -> list[Shard]:
@@ -51,14 +52,15 @@ def plan(files: Iterable[ListedFile]) -> list[Shard]:
     else's place in it.
     """
     groups: list[list[str]] = []
-    room = 0
+    room = depth = 0
     for file in sorted(files, key=lambda file: _order(file.filename)):
+        depth = file.depth  # the same for all: that of the pattern
         if room < max(file.size, 1) or len(groups[-1]) == MAX_FILES:
             groups.append([])
             room = MAX_BYTES
         groups[-1].append(file.filename)
         room -= file.size
-    return [Shard(i, len(groups), tuple(names)) for i, names in enumerate(groups)]
+    return [Shard(i, len(groups), tuple(names), depth) for i, names in enumerate(groups)]
 
 
 def write(
@@ -91,7 +93,7 @@ def write(
 
     def convert(filename: str) -> images.Image | RejectedFile:
         try:
-            return images.read_image(path, filename, max_pixels)
+            return images.read_image(path, filename, max_pixels, shard.depth)
         except images.RejectedImageError as error:
             return RejectedFile(filename, str(error))
 

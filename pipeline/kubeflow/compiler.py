@@ -190,9 +190,10 @@ def _places(settings: KubeflowSettings, data: str | None = None) -> dag.Places:
 
 
 def _late(config: Config) -> dag.Late:
-    spans = "{SPAN}" in config.data.pattern
     return dag.Late(
         steps=RuntimeParameter(parameters.STEPS, ptype=int),
         eval_config=RuntimeParameter(parameters.EVAL_CONFIG, ptype=str),
-        range_config=RuntimeParameter(parameters.RANGE_CONFIG, ptype=str) if spans else None,
+        range_config=RuntimeParameter(parameters.RANGE_CONFIG, ptype=str)
+        if config.data.has_spans
+        else None,
     )

@@ -23,7 +23,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         DATA: ("data",),
         STEPS: ("steps",),
         EVAL_CONFIG: ("min_accuracy", "max_drop", "min_class_accuracy"),
-        RANGE_CONFIG: ("span",),
+        RANGE_CONFIG: ("span", "span_window"),
     }
 )
 LATEST_SPAN = -1
@@ -62,9 +62,21 @@ def declared(config: Config) -> tuple[Parameter, ...]:
             "Accuracy (0 to 1) that every class must reach; 0 judges the whole only.",
         ),
     ]
-    if "{SPAN}" in config.data.pattern:
-        description = f"Number of the span to train on; {LATEST_SPAN} takes the latest."
-        parameters.append(Parameter("span", "NUMBER_INTEGER", LATEST_SPAN, description))
+    if config.data.has_spans:
+        parameters += [
+            Parameter(
+                "span",
+                "NUMBER_INTEGER",
+                LATEST_SPAN,
+                f"Number of the span to train on; {LATEST_SPAN} takes the latest.",
+            ),
+            Parameter(
+                "span_window",
+                "NUMBER_INTEGER",
+                config.data.span_window,
+                "How many spans, up to the latest one, to train on together.",
+            ),
+        ]
     return tuple(parameters)
 
 
@@ -127,9 +139,14 @@ def _eval_config(min_accuracy: float, max_drop: float, min_class_accuracy: float
     return proto_utils.proto_to_json(evaluation.eval_config(gate))
 
 
-def _range_config(span: int) -> str:
+def _range_config(span: int, window: int) -> str:
+    if window < 1 or (window > 1 and span != LATEST_SPAN):
+        raise ConfigError(
+            "the parameter span_window must be 1 or more, and 1 where span names one. "
+            f"Received: {window}, and {span} for span."
+        )
     if span == LATEST_SPAN:
-        chosen = '"rolling_range": {"num_spans": 1}'
+        chosen = f'"rolling_range": {{"num_spans": {window}}}'
     elif span >= 0:
         chosen = f'"static_range": {{"start_span_number": {span}, "end_span_number": {span}}}'
     else:

@@ -51,14 +51,17 @@ def cluster(tmp_path_factory):
     from pipeline.kubeflow import compiler
 
     folder = tmp_path_factory.mktemp("cluster")
-    data = write_folder(folder / "photos", per_class=20)
+    data = folder / "photos"
+    write_folder(data / "span-1", per_class=20)
+    write_folder(data / "span-2", per_class=20)
     with mlmd_server.served(folder / "mlmd.sqlite") as address:
         environment = {**os.environ, "METADATA_GRPC_SERVICE_HOST": "127.0.0.1"}
         environment["METADATA_GRPC_SERVICE_PORT"] = address.rpartition(":")[2]
         environment["PYTHONPATH"] = str(REPOSITORY)
         places = {"image": "bitpipe", "data": str(data)}
         places |= {name: str(folder / name) for name in ("root", "serving")}
-        checked = config.load("smoke", [f"kubeflow={msgspec.json.encode(places).decode()}"])
+        given = [f"kubeflow={msgspec.json.encode(places).decode()}", "data.pattern=span-{SPAN}/*/*"]
+        checked = config.load("smoke", given)
         yield Cluster(compiler.compile_pipeline(checked.config).to_yaml(), folder, environment)
 
 
@@ -79,7 +82,7 @@ def second(cluster, after_first):
 
 @pytest.fixture(scope="session")
 def refused(cluster, second):
-    return cluster.run(steps=1, min_accuracy=1.0, max_drop=1.0)
+    return cluster.run(steps=1, min_accuracy=1.0, max_drop=1.0, span=1)
 
 
 def state(done, name):
@@ -115,6 +118,7 @@ def test_a_new_model_is_compared_with_the_one_that_the_first_run_pushed(first, r
 
 def test_parameters_reach_their_stages_and_a_refused_model_ends_at_the_gate(refused, after_first):
     assert "1 of 1" in refused["trainer"].log
+    assert "span-1/*/*" in refused["image-example-gen"].log
     assert refused["pusher"].exit_code == 0
     assert refused["gate"].exit_code == 3
     assert "not blessed" in refused["gate"].summary

@@ -139,3 +139,10 @@ def test_what_show_prints_can_be_loaded_again(tmp_path_factory, steps, rate, fli
     again = config.load(write(file, config.render(first)))
     assert again.config == first.config
     assert again.config.gate.min_accuracy == floor
+
+
+def test_a_window_of_spans_wants_spans():
+    with pytest.raises(ConfigError, match=r"data\.span_window wants a \{SPAN\}.*Received: 3"):
+        config.load("smoke", ["data.span_window=3"])
+    spans = ["data.span_window=3", "data.pattern=span-{SPAN}/*/*"]
+    assert config.load("smoke", spans).config.data.has_spans

@@ -1,9 +1,11 @@
+import io
 import json
 import shutil
 
 import pytest
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
+from PIL import Image
 from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local import local_dag_runner
 from tfx.proto import range_config_pb2
@@ -119,6 +121,35 @@ def test_the_latest_span_is_ingested_or_the_one_asked_for(home, photos, tmp_path
     assert report_of(latest)["num_examples"] == 23
     assert earlier.custom_properties["span"].int_value == 1
     assert report_of(earlier)["num_examples"] == 24
+
+
+def test_a_window_takes_the_latest_spans_that_are_there_together(home, photos, tmp_path):
+    data = tmp_path / "spans"
+    for number in (1, 3, 4):
+        shutil.copytree(photos, data / f"of-photos/span-{number}")
+        for file in (data / f"of-photos/span-{number}").rglob("*.png"):
+            file.write_bytes(recoloured(file.read_bytes(), number))
+    (data / "of-photos/span-3/ants/0.png").unlink()
+    window = range_config_pb2.RangeConfig(rolling_range=range_config_pb2.RollingRange(num_spans=3))
+    for _ in range(2):
+        home.run(data, pattern="of-photos/span-{SPAN}/*/*", range_config=window)
+    (examples,) = home.live_artifacts()
+
+    assert examples.custom_properties["span"].int_value == 4
+    report = report_of(examples)
+    assert report["num_examples"] == 47  # of the spans 3 and 4: there is no 2, and 1 is too old
+    assert set(report["classes"]) == {"ants", "bees"}
+    assert report["duplicates"] == report["conflicting_duplicates"] == 0
+    assert home.states() == [Execution.COMPLETE, Execution.CACHED]
+
+
+def recoloured(png, number):
+    """Another picture for each number, so that no span repeats another's."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.putpixel((0, 0), (number, 0, 0))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
 
 
 def test_a_missing_span_is_a_data_error(home, photos):

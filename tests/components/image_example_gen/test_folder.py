@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from components.errors import DataError
-from components.image_example_gen.folder import check_folder, list_folder
+from components.image_example_gen.folder import check_folder, label_of, list_folder, merge
 
 
 def touch(path, text="x"):
@@ -199,3 +199,19 @@ def test_the_check_imports_no_framework():
     )
 
     assert result.stdout.strip() == "set()"
+
+
+def test_spans_become_one_folder_whose_files_keep_their_class(flowers, tmp_path):
+    listed = list_folder(str(flowers))
+    both = merge(str(tmp_path), {"all/1": listed, "all/2": listed})
+    assert both.classes == listed.classes
+    assert len(both.files) == 2 * len(listed.files)
+    assert [file.filename for file in both.files] == sorted(file.filename for file in both.files)
+    assert {file.label for file in both.files} == {file.label for file in listed.files}
+    assert both.loose_files == 2 * listed.loose_files
+    assert both.fingerprint() != merge(str(tmp_path), {"all/1": listed}).fingerprint()
+
+
+def test_the_class_is_the_first_folder_behind_those_of_the_span():
+    assert label_of("roses/deep/1.jpg") == "roses"
+    assert label_of("all/1/roses/deep/1.jpg", depth=2) == "roses"

@@ -87,7 +87,7 @@ def test_a_pattern_with_spans_brings_the_parameter(package):
 
     spans = config.load(CLUSTER, ["data.pattern=span-{SPAN}/*/*"]).config
     with_spans = compiler.compile_pipeline(spans)
-    assert [p.name for p in with_spans.parameters][-1] == "span"
+    assert [p.name for p in with_spans.parameters][-2:] == ["span", "span_window"]
     arguments = executor(with_spans, "image-example-gen")["args"]
     assert "--param=span=NUMBER_INTEGER:{{$.inputs.parameters['span']}}" in arguments
 

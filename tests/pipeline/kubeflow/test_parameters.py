@@ -73,14 +73,16 @@ def test_a_stage_is_given_only_what_its_parameters_make():
 
 
 @pytest.mark.parametrize(
-    ("span", "expected"),
+    ("span", "window", "expected"),
     [
-        (-1, {"rolling_range": {"num_spans": 1}}),
-        (7, {"static_range": {"start_span_number": 7, "end_span_number": 7}}),
+        (-1, 1, {"rolling_range": {"num_spans": 1}}),
+        (-1, 7, {"rolling_range": {"num_spans": 7}}),
+        (7, 1, {"static_range": {"start_span_number": 7, "end_span_number": 7}}),
     ],
 )
-def test_a_span_is_the_latest_or_one(span, expected):
-    assert json.loads(parameters.bindings({"span": span})["range-config"]) == expected
+def test_a_span_is_the_latest_ones_or_one(span, window, expected):
+    bound = parameters.bindings({"span": span, "span_window": window})
+    assert json.loads(bound["range-config"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,9 @@ def test_a_span_is_the_latest_or_one(span, expected):
     [
         ({"data": ""}, "data must name a folder"),
         ({"steps": -1}, r"steps must be 0 or more\. Received: -1"),
-        ({"span": -2}, "-1 for the latest"),
+        ({"span": -2, "span_window": 1}, "-1 for the latest"),
+        ({"span": -1, "span_window": 0}, r"span_window must be 1 or more.* Received: 0"),
+        ({"span": 3, "span_window": 2}, r"1 where span names one\. Received: 2, and 3"),
     ],
 )
 def test_what_is_out_of_range_is_one_sentence(values, sentence):
