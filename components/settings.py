@@ -44,12 +44,16 @@ class DataSettings(_Settings, frozen=True):
         return "{" in self.pattern  # {SPAN}, or {YYYY}, {MM} and {DD}
 
 
+# A backbone that is not pre-trained.
+SCRATCH = "scratch"
+
+
 class ModelSettings(_Settings, frozen=True):
     """Which network, and where its weights come from."""
 
     # A name from components/bit/variants.py.
     variant: str = "R50x1"
-    # `scratch`, a name from components.bit.weights.SOURCES, a path, or a TF Hub handle.
+    # SCRATCH, a name from components.bit.weights.SOURCES, a path, or a TF Hub handle.
     backbone: str = "bit-m-r50x1"
 
 

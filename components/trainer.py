@@ -18,11 +18,9 @@ from components.bit import resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
 from components.errors import ConfigError
-from components.settings import ModelSettings, TrainSettings
+from components.settings import SCRATCH, ModelSettings, TrainSettings
 from components.training import checkpoints, devices, inputs, loop, memory
 from components.training.step import TrainingStep
-
-SCRATCH = "scratch"
 
 _log = logging.getLogger(__name__)
 

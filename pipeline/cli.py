@@ -81,11 +81,17 @@ def run(
     was pushed; 2 usage, configuration or data error; 1 anything else.
     """
     from components.image_example_gen.folder import check_folder
+    from components.settings import SCRATCH
     from pipeline import config as configuration
 
     checked = configuration.load(config, overrides).config
     if not checked.data.has_spans:  # which span it is, the stage finds out
         check_folder(data, min_images_per_class=checked.data.min_images_per_class)
+
+    if checked.model.backbone != SCRATCH:
+        from components.bit import sources
+
+        sources.locate(checked.model.backbone)
 
     from pipeline import launch
 
@@ -177,6 +183,7 @@ def classify(
     from components.bit import sources, variants
 
     # Mistakes that need no TensorFlow to be seen are told before it is imported.
+    sources.locate(backbone)
     sources.require_classifier(backbone)
     if variant is not None:
         variants.get(variant)

@@ -10,16 +10,14 @@ from typing import Any
 
 import grpc
 
-from serving import codec, messages
+from serving import codec, messages, pictures
 from serving.errors import (
     AddressError,
     DeadlineExceededError,
     RequestRejectedError,
     ServerUnreachableError,
     ServingError,
-    UnreadablePictureError,
 )
-from serving.pictures import normalise
 
 DEFAULT_TIMEOUT_S = 30.0
 MAX_MESSAGE_BYTES = (
@@ -135,7 +133,7 @@ class PredictionClient:
         batch: list[tuple[Path, bytes]] = []
         size = 0
         for path in map(Path, paths):
-            data = _read_picture(path)
+            data = pictures.read(path)
             # A quarter of the limit is ample for the rest of the message.
             if batch and (
                 len(batch) == batch_size or size + len(data) > self._max_message_bytes * 3 // 4
@@ -202,12 +200,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _read_picture(path: Path) -> bytes:
-    try:
-        return normalise(path.read_bytes()).data
-    except OSError as error:
-        raise UnreadablePictureError(str(error.strerror or error), path) from error
-    except UnreadablePictureError as error:
-        raise UnreadablePictureError(error.reason, path) from error

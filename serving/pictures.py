@@ -7,6 +7,7 @@ it saw at training. TensorFlow ignores the EXIF orientation, and TensorFlow 2.16
 import re
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
@@ -61,6 +62,20 @@ class Picture:
     width: int
     format: str
     changed: bool
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a picture file, as `normalise` makes them.
+
+    Raises:
+      UnreadablePictureError: the file is missing or not a picture; bears its path.
+    """
+    try:
+        return normalise(path.read_bytes()).data
+    except OSError as error:
+        raise UnreadablePictureError(str(error.strerror or error), path) from error
+    except UnreadablePictureError as error:
+        raise UnreadablePictureError(error.reason, path) from error
 
 
 def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:

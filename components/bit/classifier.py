@@ -79,11 +79,7 @@ def classify_files(
     """
     for path in paths:
         try:
-            names, scores = classifier.answer(pictures.normalise(path.read_bytes()).data)
-        except OSError as error:
-            raise UnreadablePictureError(str(error.strerror or error), path) from error
-        except UnreadablePictureError as error:
-            raise UnreadablePictureError(error.reason, path) from error
+            names, scores = classifier.answer(pictures.read(path))
         except tf.errors.InvalidArgumentError as error:
             raise UnreadablePictureError("TensorFlow cannot decode it", path) from error
         order = np.argsort(-scores, kind="stable")

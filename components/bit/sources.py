@@ -5,6 +5,7 @@ published by Google Research under Apache-2.0; no digests are published with the
 """
 
 import dataclasses
+import difflib
 import itertools
 import urllib.parse
 from pathlib import Path
@@ -151,6 +152,44 @@ def find(location: str | Path) -> Source | None:
     if known := SOURCES.get(text.lower()):
         return known
     return next((source for source in SOURCES.values() if source.address == text), None)
+
+
+def locate(source: str | Path) -> tuple[str, str, str | None]:
+    """Where weights are to be had, from a name, a path or an address.
+
+    Returns:
+        Path or address; form: "npz", "h5", "hub" or "saved_model"; digest if one is known.
+
+    Raises:
+        WeightsError: nothing is called or lies there.
+    """
+    text = str(source)
+    if known := SOURCES.get(text.lower()):
+        return known.address, known.form, known.sha256
+    form = Path(urllib.parse.urlsplit(text).path).suffix.removeprefix(".").lower()
+    if is_address(text):
+        return text, form if form in ("npz", "h5") else "hub", None
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return text, "saved_model", None
+    if not path.exists():
+        close = difflib.get_close_matches(text.lower(), SOURCES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise WeightsError(
+            f"no weights are called {text!r}{hint} Give a released name such as 'bit-m-r50x1', a "
+            "path to a .npz, .h5 or SavedModel, or a TF Hub handle."
+        )
+    if form not in ("npz", "h5"):
+        raise WeightsError(
+            f"a file of weights must be an official .npz or .h5. Received: {text}. Exported models "
+            "are given as their folder."
+        )
+    return text, form, None
+
+
+def is_address(location: str) -> bool:
+    """Whether `location` is to be downloaded."""
+    return location.startswith(("http://", "https://"))
 
 
 def find_by_file_name(location: str | Path) -> Source | None:

@@ -4,8 +4,6 @@ A source is a name in `SOURCES`, a `.npz` or TF2 `.h5` file of google-research/b
 or address), a TF2 SavedModel folder (one of our own exports, for instance), or a TF Hub handle.
 """
 
-import difflib
-import urllib.parse
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,12 +46,12 @@ def load(
         WeightsError: the source cannot be had, read, or matched with the model weight by weight.
             The model is then as it was before.
     """
-    location, form, sha256 = _locate(source)
+    location, form, sha256 = sources.locate(source)
     if form == "hub":
         weights = _from_module(saved_model.resolve(location), model)
     elif form == "saved_model":
         weights = _from_module(Path(location).expanduser(), model)
-    elif _is_address(location):
+    elif sources.is_address(location):
         path = download.fetch(location, cache=cache, sha256=sha256, progress=progress)
         try:
             weights = _from_file(path, form, _shapes(model))
@@ -63,36 +61,6 @@ def load(
     else:
         weights = _from_file(Path(location).expanduser(), form, _shapes(model))
     _assign(model, weights, head, source)
-
-
-def _locate(source: str | Path) -> tuple[str, str, str | None]:
-    """Address or path, form, and digest if one is known."""
-    text = str(source)
-    if known := SOURCES.get(text.lower()):
-        return known.address, known.form, known.sha256
-    form = Path(urllib.parse.urlsplit(text).path).suffix.removeprefix(".").lower()
-    if _is_address(text):
-        return text, form if form in ("npz", "h5") else "hub", None
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return text, "saved_model", None
-    if not path.exists():
-        close = difflib.get_close_matches(text.lower(), SOURCES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise WeightsError(
-            f"no weights are called {text!r}{hint} Give a released name such as 'bit-m-r50x1', a "
-            "path to a .npz, .h5 or SavedModel, or a TF Hub handle."
-        )
-    if form not in ("npz", "h5"):
-        raise WeightsError(
-            f"a file of weights must be an official .npz or .h5. Received: {text}. Exported models "
-            "are given as their folder."
-        )
-    return text, form, None
-
-
-def _is_address(location: str) -> bool:
-    return location.startswith(("http://", "https://"))
 
 
 def _from_file(path: Path, form: str, shapes: Mapping[str, tuple[int, ...]]) -> Weights:

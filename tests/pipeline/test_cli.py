@@ -62,6 +62,7 @@ def make_class(folder, count):
         ["demo", "--help"],
         ["config", "show"],
         ["config", "list"],
+        ["compile", "--help"],
     ],
 )
 def test_help_and_config_import_nothing_heavy(arguments):
@@ -172,3 +173,18 @@ def test_classify_answers_in_a_line_per_picture_until_a_bad_one(tmp_path):
     [sentence] = [line for line in err.splitlines() if line.startswith("Error")]
     assert "bad.jpg cannot be used" in sentence
     assert "Traceback" not in err
+
+
+def test_misspelt_weights_are_told_before_anything_heavy_is_imported(tmp_path):
+    for name in "ab":
+        make_class(tmp_path / "photos" / name, 5)
+    picture = str(tmp_path / "photos/a/0.png")
+    data = ["--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
+    for arguments in (
+        ["classify", picture, "--backbone", "bit-m-r50x1-ilsvrc2102"],
+        ["run", *data, "--set", "model.backbone=bit-m-r50x1-ilsvrc2102"],
+    ):
+        code, loaded, _, err = probe(*arguments)
+        assert (code, loaded) == (2, [])
+        assert "did you mean 'bit-m-r50x1-ilsvrc2012'?" in err
+    assert not (tmp_path / "out").exists()
