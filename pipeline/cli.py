@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from pipeline.kubeflow import commands
+
 EXIT_NOT_BLESSED = 3
 
 
@@ -212,6 +214,10 @@ def compile_(config: str | None, overrides: tuple[str, ...], out: Path) -> None:
     from pipeline.kubeflow import files
 
     files.write(configuration.load(config, overrides).config, out)
+
+
+cli.add_command(commands.submit)
+cli.add_command(commands.schedule)
 
 
 @cli.group(name="config")

@@ -8,6 +8,7 @@ import concurrent.futures
 import dataclasses
 import re
 import subprocess
+import time
 import uuid
 
 import yaml
@@ -25,6 +26,7 @@ class Done:
     exit_code: int
     log: str
     summary: str
+    seconds: float
 
 
 def run(text, folder, execute, *, workers=2, **given):
@@ -70,9 +72,10 @@ def run(text, folder, execute, *, workers=2, **given):
             _OUTPUT.sub(lambda m: str(outputs[m[1]]), _INPUT.sub(lambda m: inputs[m[1]], argument))
             for argument in [*container["command"], *container["args"]]
         ]
+        started = time.monotonic()
         exit_code, log = execute(container, platform[component["executorLabel"]], arguments)
         summaries = [path.read_text() for path in outputs.values() if path.exists()]
-        return Done(exit_code, log, "".join(summaries))
+        return Done(exit_code, log, "".join(summaries), time.monotonic() - started)
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         running = {}
@@ -104,6 +107,26 @@ def as_process(python, environment, cwd, timeout_s=300):
             [str(python), *rest],
             env=env,
             cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            check=False,
+        )
+        return ended.returncode, ended.stdout.decode(errors="replace")
+
+    return execute
+
+
+def as_container(folders, timeout_s=600):
+    """Runs a container's command in its image, with Docker; `folders` stand for volumes."""
+    volumes = [f"--volume={folder}:{folder}" for folder in folders]
+
+    def execute(container, platform, arguments):
+        program, *rest = arguments
+        variables = [f"--env={v['name']}={v['value']}" for v in container.get("env", [])]
+        docker = ["docker", "run", "--rm", "--network=host", "--cap-drop=ALL", *volumes, *variables]
+        ended = subprocess.run(
+            [*docker, f"--entrypoint={program}", container["image"], *rest],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=timeout_s,
