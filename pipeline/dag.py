@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components import (
     Evaluator,
     ExampleValidator,
+    InfraValidator,
     Pusher,
     SchemaGen,
     StatisticsGen,
@@ -27,9 +28,9 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 )
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, range_config_pb2, trainer_pb2
+from tfx.proto import infra_validator_pb2, pusher_pb2, range_config_pb2, trainer_pb2
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.types.channel import Channel
+from tfx.types.channel import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
 from components import evaluation, features, pusher
@@ -39,6 +40,9 @@ from components.hyper_rule import HyperRule
 from components.image_example_gen.component import ImageExampleGen
 from components.settings import DataSettings
 from pipeline.config import Config
+
+# From a new node that has to pull the image of TensorFlow Serving to a loaded model.
+_MAX_LOADING_S = 900
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,9 +178,16 @@ def build(
     if late:  # The constructor takes nothing but TFMA's own type.
         evaluator.spec.exec_properties["eval_config"] = late.eval_config
 
+    # It starts a pod, so it runs inside a cluster only.
+    infra_validators = (
+        [_infra_validator(model, config.kubeflow.infra_validator)]
+        if late and config.kubeflow.infra_validator
+        else []
+    )
     push = Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validators[0].outputs["blessing"] if infra_validators else None,
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(
                 base_directory=f"{places.serving}/{config.name}"
@@ -198,11 +209,27 @@ def build(
             trainer,
             resolver,
             evaluator,
+            *infra_validators,
             push,
         ],
         enable_cache=True,
         metadata_connection_config=metadata,
         beam_pipeline_args=list(config.beam),
+    )
+
+
+def _infra_validator(model: BaseChannel, image: str) -> InfraValidator:
+    """Loads the model in TensorFlow Serving. Sends no pictures: TFX would send tf.Examples."""
+    name, _, tag = image.rpartition(":")
+    return InfraValidator(
+        model=model,
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(image_name=name, tags=[tag]),
+            kubernetes=infra_validator_pb2.KubernetesConfig(),
+        ),
+        validation_spec=infra_validator_pb2.ValidationSpec(
+            max_loading_time_seconds=_MAX_LOADING_S, num_tries=2
+        ),
     )
 
 

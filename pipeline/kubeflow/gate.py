@@ -20,6 +20,9 @@ from pipeline.kubeflow import mlmd
 
 EXIT_NOT_BLESSED = 3
 
+# Types of artifacts, and below the properties, as TFX's Evaluator and InfraValidator write them.
+_MODEL_BLESSING, _INFRA_BLESSING = "ModelBlessing", "InfraBlessing"
+
 _log = logging.getLogger("bitpipe")
 
 
@@ -39,7 +42,11 @@ def main(run_id: str, summary: str, metadata: str) -> None:
     except BitpipeError as error:
         _log.error("%s", error)
         sys.exit(error.exit_code)
-    verdict = "blessed" if blessed else "not blessed: nothing was pushed (see the evaluator's log)"
+    verdict = (
+        "blessed"
+        if blessed
+        else "not blessed: nothing was pushed (see the logs of evaluator and infra-validator)"
+    )
     path = Path(summary)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"# Gate\n\nThe model was {verdict}.\n", encoding="utf-8")
@@ -49,7 +56,7 @@ def main(run_id: str, summary: str, metadata: str) -> None:
 
 
 def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
-    """Whether the Evaluator of a run, this time or when its result was cached, let the model pass.
+    """Whether a run's Evaluator, and its InfraValidator if it has one, let the model pass.
 
     Raises:
       NoVerdictError: the run, or its Evaluator's output, is not there.
@@ -58,16 +65,18 @@ def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
     if context is None:
         raise NoVerdictError(f"ML Metadata has no run {run_id!r}: is it the one the stages used?")
     types = {kind.id: kind.name for kind in store.get_artifact_types()}
-    blessings = [
-        artifact
-        for artifact in store.get_artifacts_by_context(context.id)
-        if types[artifact.type_id] == "ModelBlessing"
-        and artifact.state == metadata_store_pb2.Artifact.LIVE
-    ]
-    if not blessings:
+    newest: dict[str, metadata_store_pb2.Artifact] = {}
+    for artifact in sorted(store.get_artifacts_by_context(context.id), key=lambda a: a.id):
+        if artifact.state == metadata_store_pb2.Artifact.LIVE:
+            newest[types[artifact.type_id]] = artifact
+    if _MODEL_BLESSING not in newest:
         raise NoVerdictError(f"the run {run_id!r} has no verdict of the Evaluator.")
-    newest = max(blessings, key=lambda artifact: artifact.id)
-    return newest.custom_properties["blessed"].int_value == 1
+    if newest[_MODEL_BLESSING].custom_properties["blessed"].int_value != 1:
+        return False
+    if _INFRA_BLESSING not in newest:
+        return True
+    status = newest[_INFRA_BLESSING].custom_properties["blessing_status"].string_value
+    return status == "INFRA_BLESSED"
 
 
 if __name__ == "__main__":

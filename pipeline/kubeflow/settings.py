@@ -32,6 +32,7 @@ STAGES = (
     "trainer",
     "resolver",
     "evaluator",
+    "infra_validator",
     "pusher",
 )
 # The pool of stages that name none.
@@ -122,6 +123,9 @@ class KubeflowSettings(_Settings, frozen=True):
     # ML Metadata: grpc://HOST:PORT, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:PATH; ${NAME} is
     # replaced by the task's environment variable. Empty: the service that Kubeflow installs.
     metadata: str = ""
+    # TensorFlow Serving's image with its tag: each candidate must load in a pod of it before it is
+    # pushed. Empty: no such stage.
+    infra_validator: Annotated[str, Meta(pattern=r"^$|^[^:@]+:[^:@/]+$")] = ""
     service_account: str = ""
     volumes: tuple[Volume, ...] = ()
     secrets: tuple[Secret, ...] = ()

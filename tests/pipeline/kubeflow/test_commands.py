@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from components.errors import BitpipeError
-from pipeline.kubeflow import commands
+from pipeline.kubeflow import commands, parameters
+from pipeline.kubeflow.package import Parameter
 from tests.pipeline.kubeflow.stub import Stub
 from tests.pipeline.kubeflow.test_client import make_package
 
@@ -196,6 +197,19 @@ def test_schedule_takes_a_name_times_and_limits(stub, compiled, config):
     assert run["trigger"]["cron_schedule"]["start_time"] == "2030-01-01T02:00:00+00:00"
     assert run["trigger"]["cron_schedule"]["end_time"] == "2031-01-01T00:00:00+00:00"
     assert run["runtime_config"]["parameters"] == {"steps": 3}
+
+
+def test_a_span_window_becomes_the_parameter_of_pipelines_that_have_it(
+    stub, compiled, config, monkeypatch
+):
+    window = Parameter("span_window", "NUMBER_INTEGER", 1, "Spans to train on.")
+    monkeypatch.setattr(parameters, "declared", lambda _: (window,))
+    code, _, _ = invoke(
+        *("schedule", "--config", config, "--host", stub.url, "--cron", "0 2 * * *"),
+        *("--span-window", "3"),
+    )
+    [run] = stub.recurring.values()
+    assert (code, run["runtime_config"]["parameters"]) == (0, {"span_window": 3})
 
 
 def test_schedules_are_listed_paused_resumed_and_deleted(stub, compiled, config):

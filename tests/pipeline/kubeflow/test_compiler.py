@@ -35,11 +35,12 @@ def executor(package, name):
 
 
 def test_every_stage_is_a_task_and_the_gate_comes_last(package, tasks):
-    assert {name.replace("-", "_") for name in tasks} == {*STAGES, "gate"}
+    stages = set(STAGES) - {"infra_validator"}
+    assert {name.replace("-", "_") for name in tasks} == {*stages, "gate"}
     assert list(tasks)[-1] == "gate"
     assert tasks["gate"]["dependentTasks"] == ["pusher"]
     assert set(package.manifest["nodes"]) == {
-        "".join(word.title() for word in stage.split("_")) for stage in STAGES
+        "".join(word.title() for word in stage.split("_")) for stage in stages
     }
 
 
@@ -90,6 +91,26 @@ def test_a_pattern_with_spans_brings_the_parameter(package):
     assert [p.name for p in with_spans.parameters][-2:] == ["span", "span_window"]
     arguments = executor(with_spans, "image-example-gen")["args"]
     assert "--param=span=NUMBER_INTEGER:{{$.inputs.parameters['span']}}" in arguments
+
+
+def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that():
+    from tfx.proto import infra_validator_pb2
+    from tfx.utils import proto_utils
+
+    from pipeline import dag
+    from pipeline.kubeflow import compiler
+
+    image = "registry.example/serving:2.19.1"
+    checked = config.load(CLUSTER, [f"kubeflow.infra_validator={image}"]).config
+    tasks = compiler.compile_pipeline(checked).pipeline_spec["root"]["dag"]["tasks"]
+    assert set(tasks) - {"gate"} == {stage.replace("_", "-") for stage in STAGES}
+    assert "infra-validator" in tasks["pusher"]["dependentTasks"]
+    validator = dag._infra_validator(dag.Channel(type=dag.Model), image)
+    spec = infra_validator_pb2.ServingSpec()
+    proto_utils.json_to_proto(validator.exec_properties["serving_spec"], spec)
+    assert spec.tensorflow_serving.image_name == "registry.example/serving"
+    assert spec.tensorflow_serving.tags == ["2.19.1"]
+    assert spec.WhichOneof("serving_platform") == "kubernetes"
 
 
 def test_it_stays_far_within_the_limits_of_linux_and_argo(package):
