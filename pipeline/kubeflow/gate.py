@@ -20,7 +20,7 @@ from pipeline.kubeflow import mlmd
 
 EXIT_NOT_BLESSED = 3
 
-# Types of artifacts, and below the properties, as TFX's Evaluator and InfraValidator write them.
+# What TFX's Evaluator and InfraValidator write.
 _MODEL_BLESSING, _INFRA_BLESSING = "ModelBlessing", "InfraBlessing"
 
 _log = logging.getLogger("bitpipe")
@@ -42,11 +42,7 @@ def main(run_id: str, summary: str, metadata: str) -> None:
     except BitpipeError as error:
         _log.error("%s", error)
         sys.exit(error.exit_code)
-    verdict = (
-        "blessed"
-        if blessed
-        else "not blessed: nothing was pushed (see the logs of evaluator and infra-validator)"
-    )
+    verdict = "blessed" if blessed else "not blessed and nothing was pushed"
     path = Path(summary)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"# Gate\n\nThe model was {verdict}.\n", encoding="utf-8")
@@ -71,12 +67,8 @@ def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
             newest[types[artifact.type_id]] = artifact
     if _MODEL_BLESSING not in newest:
         raise NoVerdictError(f"the run {run_id!r} has no verdict of the Evaluator.")
-    if newest[_MODEL_BLESSING].custom_properties["blessed"].int_value != 1:
-        return False
-    if _INFRA_BLESSING not in newest:
-        return True
-    status = newest[_INFRA_BLESSING].custom_properties["blessing_status"].string_value
-    return status == "INFRA_BLESSED"
+    verdicts = [newest[kind] for kind in (_MODEL_BLESSING, _INFRA_BLESSING) if kind in newest]
+    return all(verdict.custom_properties["blessed"].int_value == 1 for verdict in verdicts)
 
 
 if __name__ == "__main__":

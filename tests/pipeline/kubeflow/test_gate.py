@@ -54,12 +54,12 @@ def test_after_a_second_attempt_the_last_verdict_counts(store, tmp_path):
     assert run(tmp_path, "run") == 0
 
 
-@pytest.mark.parametrize(("status", "code"), [("INFRA_BLESSED", 0), ("INFRA_NOT_BLESSED", 3)])
+@pytest.mark.parametrize(("status", "code"), [(1, 0), (0, 3)])
 def test_what_tensorflow_serving_could_not_load_is_not_blessed(store, tmp_path, status, code):
     judge(store, "run", 1)
     kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="InfraBlessing"))
     artifact = metadata_store_pb2.Artifact(type_id=kind, state="LIVE")
-    artifact.custom_properties["blessing_status"].string_value = status
+    artifact.custom_properties["blessed"].int_value = status
     (artifact_id,) = store.put_artifacts([artifact])
     context_id = store.get_context_by_type_and_name("pipeline_run", "run").id
     link = metadata_store_pb2.Attribution(artifact_id=artifact_id, context_id=context_id)
