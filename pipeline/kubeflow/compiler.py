@@ -16,21 +16,16 @@ import msgspec
 from google.protobuf import json_format, text_format
 from tfx import version as tfx_version
 from tfx.orchestration.data_types import RuntimeParameter
-from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.errors import ConfigError
 from pipeline import dag
 from pipeline.config import Config
 from pipeline.kubeflow import ir, parameters, spec
-from pipeline.kubeflow.package import Package
+from pipeline.kubeflow.package import GATE_TASK, Package
 from pipeline.kubeflow.settings import KubeflowSettings, Resources, require_places
 
-# The task behind the last stage, red where the model was not blessed: see pipeline.kubeflow.gate.
-GATE_TASK = "gate"
-
 _RUN_ID_PARAMETER = "pipeline-run-id"
-_ROOT_PARAMETER = "pipeline-root"
 _PROGRAM = ("python", "-m")
 
 
@@ -44,9 +39,6 @@ def compile_pipeline(config: Config) -> Package:
     """
     require_places(config.kubeflow)
     pipeline = dag.compile_ir(dag.build(config, _places(config.kubeflow), None, _late(config)))
-    runtime_parameter_utils.substitute_runtime_parameter(
-        pipeline, {_ROOT_PARAMETER: config.kubeflow.root.rstrip("/")}
-    )
     declared = parameters.declared(config)
     packed = {
         entry.pipeline_node.node_info.id: ir.pack(

@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+# The task behind the last stage, red where the model was not blessed: see pipeline.kubeflow.gate.
+GATE_TASK = "gate"
+
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:

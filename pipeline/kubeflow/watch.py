@@ -11,10 +11,7 @@ from typing import Any
 from components.errors import BitpipeError
 from pipeline.kubeflow.client import Client, Submitted
 from pipeline.kubeflow.failures import BackendError, UnreachableError
-from pipeline.kubeflow.package import Package
-
-# The last task: it alone fails, with exit code 3, where the model was not blessed.
-GATE_TASK = "gate"
+from pipeline.kubeflow.package import GATE_TASK, Package
 
 EXIT_PUSHED = 0
 EXIT_FAILED = 1
