@@ -109,14 +109,16 @@ def fine_tune(
       settings: micro-batch, compilation and checkpoints.
       checkpoint_dir: where checkpoints are written and looked for.
       strategy: devices; `None` for the one in scope.
-      log_dir: where TensorBoard finds loss and accuracy.
+      log_dir: where TensorBoard finds loss and accuracy, written by the chief.
 
     Returns:
       The run's checkpoints, to be discarded when the model is safe.
 
     Raises:
-      ConfigError: the batch cannot be shared by the devices or the micro-batches.
-      TrainingError: the loss stopped being a finite number, or the memory is too small.
+      ConfigError: the batch cannot be shared by the devices or the micro-batches, or the workers
+        do not share `checkpoint_dir`.
+      TrainingError: the loss stopped being a finite number, the memory is too small, or another
+        worker is gone.
     """
     strategy = strategy or tf.distribute.get_strategy()
     micro_batch_size = _micro_batch_size(model, rule, settings, strategy)
@@ -135,6 +137,12 @@ def fine_tune(
         write=devices.is_chief(),
     )
     start = saved.restore()
+    starts = devices.of_all_workers(start, strategy)
+    if len(set(starts)) > 1:
+        raise ConfigError(
+            f"the workers must share the folder of the checkpoints, {checkpoint_dir}. Received: "
+            f"checkpoints after steps {starts}. Put pipeline_root where all of them can read."
+        )
     if start:
         _log.info("Going on after step %d of %d.", start, rule.steps)
     jit_compile = settings.jit_compile
@@ -153,7 +161,7 @@ def fine_tune(
         rule,
         start=start,
         after_step=saved.after,
-        log_dir=log_dir,
+        log_dir=log_dir if devices.is_chief() else None,  # all workers would draw the same curve
     )
     _log.info("The devices waited for pictures %.1f %% of the time.", 100 * wait_share)
     return saved

@@ -84,6 +84,15 @@ def is_chief() -> bool:
     )
 
 
+def of_all_workers(number: int, chosen: tf.distribute.Strategy) -> list[int]:
+    """What every worker calls this with, in their order; waits until all of them have."""
+    if not isinstance(chosen, tf.distribute.MultiWorkerMirroredStrategy):
+        return [number]
+    of_replicas = chosen.run(lambda: tf.constant([number], tf.float32))
+    gathered = chosen.gather(of_replicas, axis=0).numpy().reshape(_workers(), -1)
+    return [int(of_worker) for of_worker in gathered[:, 0]]
+
+
 def _what_is_there() -> str:
     if os.environ.get("TPU_NAME"):
         return "tpu"

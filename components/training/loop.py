@@ -46,7 +46,8 @@ def train(
       (0 when there is none): the first one fills the cache and compiles.
 
     Raises:
-      TrainingError: the loss stopped being a finite number, or the memory is too small.
+      TrainingError: the loss stopped being a finite number, the memory is too small, or another
+        worker is gone.
     """
     iterator = iter(batches)
     window: list[tuple[float, float]] = []
@@ -94,6 +95,11 @@ def _taken(step: Step, images: tf.Tensor, labels: tf.Tensor) -> tuple[float, flo
         raise TrainingError(
             "the memory is too small for the training step. Set train.micro_batch_size lower "
             "(a divisor of train.batch_size), or train.crop and train.resize."
+        ) from error
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise TrainingError(
+            "another worker stopped answering during the training step. Start all workers again: "
+            "they go on from the last checkpoint."
         ) from error
 
 
