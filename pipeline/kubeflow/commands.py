@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import logging
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -256,7 +258,10 @@ def _client(connection: Connection) -> Client:
 
 def _compiled(checked: Config) -> Package:
     _note("loading TFX ...")
+    # What goes wrong arrives as an exception; the rest would bury the stages' lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)
+    logging.getLogger("absl").setLevel(logging.ERROR)
     from pipeline.kubeflow.compiler import compile_pipeline
 
     return compile_pipeline(checked)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Progress goes to the log, where a line every so often is enough.
 _SECONDS_BETWEEN_LINES = 15.0
 
+_EVALUATOR = "tfx.components.evaluator."
+
 _log = logging.getLogger("bitpipe")
 
 
@@ -56,6 +58,8 @@ def main(
     try:
         _refuse_unresolved([run_id, summary, *params])
         part, connection = prepare(node, sha256, tfx, run_id, metadata, params)
+        if part.nodes[0].pipeline_node.node_info.type.name.startswith(_EVALUATOR):
+            imports.load_components()
         from pipeline import node as runner
 
         _log.info("Ready after %.1f s.", time.monotonic() - started)

@@ -29,8 +29,19 @@ def defer_components() -> None:
     def load(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        del sys.modules[_PACKAGE]  # somebody does want a name of the real one
-        return getattr(importlib.import_module(_PACKAGE), name)
+        load_components()  # somebody does want a name of the real one
+        return getattr(sys.modules[_PACKAGE], name)
 
     package.__getattr__ = load  # type: ignore[method-assign]
     sys.modules[_PACKAGE] = package
+
+
+def load_components() -> None:
+    """Imports all components after all.
+
+    The Evaluator wants it: what TensorFlow Model Analysis 0.52 dropped and the Evaluator uses, the
+    package's `__init__` puts back since TFX 1.21.
+    """
+    if not hasattr(sys.modules.get(_PACKAGE), "__file__"):
+        sys.modules.pop(_PACKAGE, None)
+        importlib.import_module(_PACKAGE)

@@ -22,6 +22,18 @@ def python(code):
     return done.stdout.split()
 
 
+def test_the_evaluator_finds_what_model_analysis_dropped():
+    loaded = python(
+        "from pipeline.kubeflow import imports\n"
+        "imports.defer_components()\n"
+        "import pipeline.node\n"
+        "imports.load_components()\n"
+        "from tfx.components.evaluator import executor\n"
+        "print(executor.tfma.EvalConfig.__name__)\n"
+    )
+    assert loaded == ["EvalConfig"]
+
+
 def test_the_launcher_comes_without_the_components_and_they_come_when_asked_for():
     loaded = python(
         "import sys\n"
