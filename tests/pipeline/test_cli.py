@@ -63,6 +63,8 @@ def make_class(folder, count):
         ["config", "show"],
         ["config", "list"],
         ["compile", "--help"],
+        ["submit", "--help"],
+        ["schedule", "--help"],
     ],
 )
 def test_help_and_config_import_nothing_heavy(arguments):

@@ -395,10 +395,12 @@ def _require(body, *names):
 
 
 def _detail(run_id, name, told):
-    """A task's state, or its state and the seconds it took."""
+    """A task's state, or its state and the seconds it took; `None` for one without a start."""
     state, seconds = told if isinstance(told, tuple) else (told, 0)
     start = datetime.datetime(2030, 1, 1, 2, tzinfo=datetime.timezone.utc)
     end = start + datetime.timedelta(seconds=seconds) if seconds else None
+    if seconds is None:
+        start = datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
     return {
         "run_id": run_id,
         "display_name": name,

@@ -1,6 +1,7 @@
 """`bitpipe submit` and `bitpipe schedule`: what they print, send and end with."""
 
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -45,7 +46,12 @@ def compiled(monkeypatch):
     monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compiler", fake)
     for variable in ("KFP_HOST", "KFP_TOKEN", "KFP_NAMESPACE", "KF_PIPELINES_ENDPOINT"):
         monkeypatch.delenv(variable, raising=False)
-    return seen
+    # The commands silence TensorFlow for the whole process, which here is the other tests' too.
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    absl = logging.getLogger("absl")
+    level = absl.level
+    yield seen
+    absl.setLevel(level)
 
 
 @pytest.fixture
@@ -217,12 +223,14 @@ def test_schedules_are_listed_paused_resumed_and_deleted(stub, compiled, config)
     invoke("schedule", "--config", config, *host, "--cron", "0 2 * * *")
     assert invoke("schedule", "list", *host)[1].split() == ["flowers", "on", *"002***"]
     assert invoke("schedule", "pause", "flowers", *host)[1].startswith("paused flowers")
+    assert invoke("schedule", "list", *host)[1].split()[1] == "paused"
     [listed] = json.loads(invoke("schedule", "list", *host, "--json")[1])
     assert listed["paused"]
     code, _, err = invoke("schedule", "--config", config, *host, "--cron", "0 3 * * *")
     assert code == 0
     assert "stays paused" in err
     assert invoke("schedule", "resume", "flowers", *host)[1].startswith("resumed flowers")
+    assert invoke("schedule", "list", *host)[1].split()[1] == "on"
     assert invoke("schedule", "delete", "flowers", *host)[1].startswith("deleted flowers")
     assert invoke("schedule", "list", *host)[:2] == (0, "")
     code, _, err = invoke("schedule", "pause", "flowers", *host)

@@ -92,8 +92,9 @@ def test_the_exit_code_is_that_of_bitpipe_run(stub, state, tasks, code, verdict)
     assert verdict in watch.verdict(ended, "http://kubeflow/run")
 
 
-def test_a_task_without_times_is_done(stub):
-    stub.story = [("SUCCEEDED", {"trainer": "SUCCEEDED"})]
+@pytest.mark.parametrize("told", ["SUCCEEDED", ("SUCCEEDED", None)])
+def test_a_task_without_times_is_done(stub, told):
+    stub.story = [("SUCCEEDED", {"trainer": told})]
     _, [line] = follow(stub)
     assert line.split() == ["✓", "trainer", "done"]
 
