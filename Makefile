@@ -2,13 +2,13 @@
 # LANE=stable|current, PYTHON=/path/to/python and VENV=DIR override what setup chooses.
 VENV ?= .venv
 BIN := $(VENV)/bin
-LOCKS := requirements/stable.txt requirements/current.txt requirements/uv.txt
+LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/uv.txt
 # Words after the target's own, e.g. make test ARGS="-k lanes -x"
 ARGS ?=
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench-bit bench-accelerator check format lock clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker bench-bit bench-accelerator check format lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,19 @@ test: setup ## Run all tests but those that need Docker or an accelerator
 
 test-fast: setup ## Run the tests that import no TFX and run no pipeline
 	@$(BIN)/pytest -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
+
+# TARGET=cpu|gpu, IMAGE=name:tag, BASE=an image with Python; see tools/build-image.sh.
+TARGET ?= cpu
+IMAGE ?= bitpipe:$(TARGET)
+image: ## Build the container image and print its size (TARGET=gpu: with CUDA)
+	@TARGET="$(TARGET)" IMAGE="$(IMAGE)" BASE="$(BASE)" sh tools/build-image.sh $(ARGS)
+
+test-image: ## Run the tests inside the image, on lane current
+	@TARGET=test IMAGE=bitpipe:test BASE="$(BASE)" sh tools/build-image.sh
+	@docker run --rm --shm-size 1g bitpipe:test python -m pytest -m "not docker and not gpu" $(ARGS)
+
+test-docker: setup ## Run the tests that need Docker, on the image that `make image` built
+	@IMAGE="$(IMAGE)" $(BIN)/pytest -m docker $(ARGS)
 
 bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and PyTorch
 	@$(BIN)/python -m benchmarks.bit $(ARGS)
@@ -51,6 +64,8 @@ lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
 		--override requirements/stable.override.in --python-version 3.10 --python-platform x86_64-manylinux_2_28
 	@$(COMPILE) requirements/current.txt setup.py requirements/current.in --extra kubeflow --extra dev \
 		--override requirements/current.override.in --python-version 3.11 --universal
+	@for image in image image-gpu; do $(COMPILE) requirements/$$image.txt setup.py requirements/$$image.in --extra kubeflow \
+		--override requirements/current.override.in --python-version 3.11 --universal || exit; done
 	@$(COMPILE) requirements/uv.txt requirements/uv.in --python-version 3.8 --universal
 	@python3 tools/check_locks.py $(LOCKS)
 
