@@ -36,6 +36,7 @@ EXTRAS_REQUIRE = {
         "hypothesis>=6.100,<7",
         "import-linter>=2,<3",
         "jax>=0.4.34,<1",  # the second Keras backend that the network is tested on
+        "kubernetes-validate>=1.30,<2",  # the schemas that the manifests are checked against
         "mypy>=1.10,<3",
         "pre-commit>=4,<5",
         "pytest>=8,<10",
