@@ -12,8 +12,12 @@ from tensorflow.python.client import device_lib
 
 # Fragmentation, the runtime and whatever else lives on the machine want the rest.
 _USABLE_SHARE = 0.7
-# Weights, momentum, gradients of the step and of the micro-batch.
-_COPIES_OF_WEIGHTS = 4
+# What a step takes at its peak, beyond the model itself: so many times its weights, and for each
+# picture this share of the outputs of all layers. Measured on a CPU in float32 (TensorFlow 2.16,
+# 2026-11-24) as growth of the process; tests/components/training/test_memory.py has the figures,
+# 10 to 15 % below this rule.
+_COPIES_OF_WEIGHTS = 8
+_KEPT_SHARE = 0.75
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -29,18 +33,20 @@ def micro_batch_size(model: keras.Model, batch_size: int, side: int, available: 
     Returns:
       At least 1, also when not even one picture seems to fit.
     """
-    fixed = _COPIES_OF_WEIGHTS * sum(_bytes(v.shape, v.dtype) for v in model.variables)
-    free = _USABLE_SHARE * available - fixed - 2 * _bytes((batch_size, side, side, 3), "float32")
-    fitting = max(1, int(free // activation_bytes(model, side)))
+    fixed, per_picture = step_bytes(model, side)
+    pictures = 2 * _bytes((batch_size, side, side, 3), "float32")
+    fitting = max(1, int((_USABLE_SHARE * available - fixed - pictures) // per_picture))
     return max(n for n in range(1, batch_size + 1) if batch_size % n == 0 and n <= fitting)
 
 
-def activation_bytes(model: keras.Model, side: int) -> int:
-    """Bytes that one picture (side, side, 3) takes while gradients are computed.
+def step_bytes(model: keras.Model, side: int) -> tuple[int, int]:
+    """Bytes that a step takes at its peak: in any case, and for each picture of a micro-batch."""
+    weights = sum(_bytes(v.shape, v.dtype) for v in model.variables)
+    return _COPIES_OF_WEIGHTS * weights, int(_KEPT_SHARE * activation_bytes(model, side))
 
-    The outputs of all layers. Not all of them are kept for the gradient (that of a normalisation is
-    not), which leaves room for what the gradient itself needs.
-    """
+
+def activation_bytes(model: keras.Model, side: int) -> int:
+    """Bytes of the outputs of all layers for one picture (side, side, 3)."""
     every = keras.Model(model.input, [layer.output for layer in model.layers])
     outputs = every.compute_output_spec(keras.KerasTensor((1, side, side, 3), dtype="float32"))
     return sum(_bytes(output.shape, output.dtype) for output in outputs)

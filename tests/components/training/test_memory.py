@@ -37,6 +37,22 @@ def test_released_networks_at_480_pixels_fit_into_a_gpu_in_parts():
     assert 4 <= size <= 16
 
 
+@pytest.mark.parametrize(
+    ("variant", "side", "measured_mb"),
+    [
+        ("R50x1", 128, {4: 816, 8: 951, 16: 1241, 32: 1675}),
+        ("R50x1", 224, {2: 884, 4: 1091, 8: 1467}),
+        ("R101x1", 128, {4: 1424, 8: 1586}),
+    ],
+)
+def test_the_estimate_is_a_little_above_what_steps_took(variant, side, measured_mb):
+    model = resnet_v2.build(variant, num_classes=10)
+    fixed, per_picture = memory.step_bytes(model, side)
+    for pictures, megabytes in measured_mb.items():
+        estimate = (fixed + pictures * per_picture) / 1e6
+        assert megabytes < estimate < 1.2 * megabytes
+
+
 def test_the_machine_has_memory():
     assert memory.available_bytes() > 1 << 20
 
