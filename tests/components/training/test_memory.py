@@ -1,8 +1,10 @@
 """The micro-batch is the largest that fits."""
 
+from unittest import mock
+
 import keras
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.bit import resnet_v2
@@ -11,6 +13,15 @@ from components.training import memory
 MODEL = resnet_v2.build("R14x0.5", num_classes=3)
 
 
+@pytest.fixture
+def known():
+    """What a step takes, without asking the network for each example."""
+    with mock.patch.object(memory, "step_bytes", return_value=memory.step_bytes(MODEL, 64)):
+        yield
+
+
+@pytest.mark.usefixtures("known")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch_size=st.integers(1, 600), available=st.integers(0, 1 << 36))
 def test_it_divides_the_batch_and_is_at_least_one(batch_size, available):
     size = memory.micro_batch_size(MODEL, batch_size, 32, available)
@@ -18,6 +29,8 @@ def test_it_divides_the_batch_and_is_at_least_one(batch_size, available):
     assert batch_size % size == 0
 
 
+@pytest.mark.usefixtures("known")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(available=st.lists(st.integers(0, 1 << 36), min_size=2, max_size=2).map(sorted))
 def test_more_memory_never_means_fewer_pictures(available):
     less, more = (memory.micro_batch_size(MODEL, 512, 64, bytes_) for bytes_ in available)
