@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline import logs
 from pipeline.kubeflow import commands
 
 EXIT_NOT_BLESSED = 3
@@ -128,7 +126,7 @@ def demo(out: Path) -> None:
 )
 def serve(models: Path, name: str, host: str, port: int) -> None:
     """Serve the newest version of a model over TensorFlow Serving's gRPC API."""
-    _silence_tensorflow()
+    logs.silence_frameworks()
 
     from serving import server
 
@@ -189,7 +187,7 @@ def classify(
     sources.require_classifier(backbone)
     if variant is not None:
         variants.get(variant)
-    _silence_tensorflow()
+    logs.silence_frameworks()
 
     from components.bit import classifier
 
@@ -242,17 +240,6 @@ def list_() -> None:
 
     for name in configuration.shipped_names():
         click.echo(f"{name:<16} {configuration.headline(name)}")
-
-
-def _silence_tensorflow() -> None:
-    """To be called before TensorFlow is imported.
-
-    It greets with a dozen lines about GPUs that are not there; what goes wrong with a model or a
-    picture arrives as an exception.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore", FutureWarning)
 
 
 def _print_answer(path: Path, scores: Sequence[tuple[str, float]]) -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes out of an environment what no program of ours reads, 1.2 GB of 3.4, or, with --compile, writes its bytecode.
+# Takes out of an environment what no program of ours reads, 1.1 GB of 3.4, or, with --compile, writes its bytecode.
 # Usage: sh tools/slim.sh VENV [--compile]. Needs binutils' strip, but not for --compile.
 set -eu
 site=$(echo "$1"/lib/python3*/site-packages)

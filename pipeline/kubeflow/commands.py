@@ -6,13 +6,13 @@ import dataclasses
 import datetime
 import json
 import logging
-import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline import logs
 from pipeline.kubeflow import options
 
 if TYPE_CHECKING:
@@ -258,10 +258,7 @@ def _client(connection: Connection) -> Client:
 
 def _compiled(checked: Config) -> Package:
     _note("loading TFX ...")
-    # What goes wrong arrives as an exception; the rest would bury the stages' lines.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.simplefilter("ignore", FutureWarning)
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    logs.silence_frameworks()
     from pipeline.kubeflow.compiler import compile_pipeline
 
     return compile_pipeline(checked)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from components.errors import ConfigError
+from pipeline import logs
 from pipeline.config import Config
 from pipeline.kubeflow.settings import require_places
 
@@ -23,7 +24,7 @@ def write(config: Config, out: Path) -> None:
     require_places(config.kubeflow)
     if not out.parent.is_dir():
         raise ConfigError(f"--out: there is no folder {str(out.parent)!r}; make it first.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logs.silence_frameworks()
     sys.stderr.write("loading TFX ...\n")
     from pipeline.kubeflow import compiler
 
