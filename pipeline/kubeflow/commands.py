@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import logging
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
