@@ -147,10 +147,11 @@ def test_when_one_worker_dies_the_other_says_what_to_do(interrupted):
     chief, other = interrupted
     assert chief.steps("killed") == [1, 2, 3, 4, 5]
     assert other.returncode == 1
-    assert other.errors.splitlines()[-1] == (
+    # Not always the last line: gRPC's threads log until the process ends.
+    assert (
         "components.errors.TrainingError: another worker stopped answering during the training "
         "step. Start all workers again: they go on from the last checkpoint."
-    )
+    ) in other.errors.splitlines(), other.errors
 
 
 def test_both_workers_go_on_at_the_chiefs_last_checkpoint(interrupted, resumed, shared):
