@@ -10,22 +10,27 @@ INSTALL_REQUIRES = [
     "apache-beam>=2.73,<3",
     "click>=8.1,<9",
     "grpcio>=1.60,<2",
+    "grpcio-health-checking>=1.48,<2",
+    "grpcio-reflection>=1.48,<2",
     "h5py>=3.10,<4",
     "keras>=3.12,<4",
     "msgspec>=0.19,<1",
     "numpy>=1.26,<3",
     "pillow>=10,<13",
     "protobuf>=3.20.3,<7",
+    "prometheus-client>=0.20,<1",
     "psutil>=5.9,<8",
     "PyYAML>=6,<7",
     "requests>=2.31,<3",
     "rich>=13,<16",
     "scikit-learn>=1.3,<2",
+    "starlette>=0.40,<2",
     "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
     "tensorflow>=2.16.2,<2.22",
     "tensorflow-hub>=0.16.1,<0.17",
     "tensorflow-serving-api>=2.16.1,<3",
     "tfx>=1.16,<1.22",  # brings and pins its family: TFDV, TFMA, TFT, tfx-bsl, ml-metadata
+    "uvicorn>=0.30,<1",
 ]
 
 EXTRAS_REQUIRE = {
@@ -42,6 +47,7 @@ EXTRAS_REQUIRE = {
         "pytest>=8,<10",
         "pytest-timeout>=2.3,<3",
         "ruff>=0.12,<1",
+        "selenium>=4.20,<5",  # the web page's tests, in a Chromium of the system
         "types-PyYAML>=6,<7",
     ],
 }
