@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline import logs
+from pipeline import logs, serve
 from pipeline.kubeflow import commands
 
 EXIT_NOT_BLESSED = 3
@@ -109,31 +109,6 @@ def demo(out: Path) -> None:
 
 
 @cli.command()
-@click.option(
-    "--models",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder that holds NAME/VERSION, or the versions themselves.",
-)
-@click.option("--name", required=True, help="The model's name in requests.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=8500,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="gRPC port; 0 for any free one.",
-)
-def serve(models: Path, name: str, host: str, port: int) -> None:
-    """Serve the newest version of a model over TensorFlow Serving's gRPC API."""
-    logs.silence_frameworks()
-
-    from serving import server
-
-    server.serve(models, name, host=host, port=port)
-
-
-@cli.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--server", required=True, metavar="HOST:PORT", help="A prediction server.")
 @click.option("--name", required=True, help="The model's name on the server.")
@@ -214,6 +189,7 @@ def compile_(config: str | None, overrides: tuple[str, ...], out: Path) -> None:
     files.write(configuration.load(config, overrides).config, out)
 
 
+cli.add_command(serve.serve)
 cli.add_command(commands.submit)
 cli.add_command(commands.schedule)
 

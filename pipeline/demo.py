@@ -55,7 +55,10 @@ def _server(models: Path, log_file: Path) -> Iterator[str]:
     with (
         log_file.open("a") as log,
         subprocess.Popen(
-            [*command, "--port", "0"], stdout=subprocess.PIPE, stderr=log, text=True
+            [*command, "--port", "0", "--rest-port", "-1"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         ) as process,
     ):
         # Ends the wait for the ready line below when the server hangs.

@@ -18,11 +18,9 @@ from serving.errors import (
     ServerUnreachableError,
     ServingError,
 )
+from serving.limits import MAX_MESSAGE_BYTES
 
 DEFAULT_TIMEOUT_S = 30.0
-MAX_MESSAGE_BYTES = (
-    64 * 2**20
-)  # gRPC's default for what is received is 4 MiB: too little for photos
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 

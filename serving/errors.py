@@ -22,6 +22,12 @@ class ModelLoadError(ServingError):
     """Versions are there, but none of them could be loaded."""
 
 
+class ServerOptionsError(ServingError):
+    """An option or a configuration file of the embedded server is wrong."""
+
+    exit_code = 2
+
+
 class AddressError(ServingError):
     """An address is malformed, taken by another process, or not one of this machine."""
 

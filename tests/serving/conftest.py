@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from serving.server import ModelServer
+from serving.server.options import Options
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,7 @@ def server(
     models = tmp_path_factory.mktemp("models")
     for version in (3, 20):
         push(models / "colours", version)
-    with ModelServer(models, "colours", port=0, poll_interval_s=0.05) as server:
+    with ModelServer(models, "colours", port=0, options=Options(poll_interval_s=0.05)) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from serving.servable import SavedModelServable
+from serving.server.servable import SavedModelServable
 
 DTYPES = (tf.float32, tf.float64, tf.float16, tf.int32, tf.int64, tf.uint8, tf.bool)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from serving.errors import ModelLoadError
-from serving.manager import ModelManager, VersionState
+from serving.server.manager import ModelManager, VersionState
 
 AVAILABLE, END = VersionState("AVAILABLE"), VersionState("END")
 
@@ -93,7 +93,7 @@ def test_watcher_survives_a_folder_that_cannot_be_read(
         raise OSError("stale file handle")
 
     with monkeypatch.context() as patch:
-        patch.setattr("serving.manager.find_versions", fail)
+        patch.setattr("serving.server.manager.find_versions", fail)
         wait_until(lambda: len(failures) >= 2)
     push(tmp_path, 2)
     wait_until(lambda: manager.version == 2)

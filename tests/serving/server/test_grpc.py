@@ -15,7 +15,10 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -31,9 +34,12 @@ from serving import codec
 from serving.client import PredictionClient
 from serving.errors import AddressError, ModelFolderError, ModelLoadError, RequestRejectedError
 from serving.server import ModelServer, serve
+from serving.server.options import Options, Tls
 
 Push = Callable[[Path, int], Path]
 Encode = Callable[..., bytes]
+
+WATCHFUL = Options(poll_interval_s=0.05)
 
 
 @pytest.fixture
@@ -298,15 +304,132 @@ def test_status_of_unknown_model_or_version_is_not_found(channel: grpc.Channel) 
     )
 
 
-def test_methods_left_to_tensorflow_serving_say_so(stub: Any, channel: grpc.Channel) -> None:
-    manage = model_service_pb2_grpc.ModelServiceStub(channel)
-    for call, request in (
-        (stub.Classify, classification_pb2.ClassificationRequest()),
-        (manage.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),
+def test_methods_left_to_tensorflow_serving_say_so(stub: Any) -> None:
+    code, text = refusal(stub.Classify, classification_pb2.ClassificationRequest())
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+    assert "run TensorFlow Serving" in text
+
+
+def test_reload_serves_other_models_and_refuses_folders_elsewhere(
+    push: Push, encode: Encode, tmp_path: Path
+) -> None:
+    for name in ("colours", "others"):
+        push(tmp_path / name, 1)
+    push(tmp_path / "others", 2)
+
+    def request(name: str, base_path: Path, **labels: int) -> Any:
+        message = model_management_pb2.ReloadConfigRequest()
+        config = message.config.model_config_list.config.add(name=name, base_path=str(base_path))
+        config.model_platform = "tensorflow"
+        config.model_version_policy.all.SetInParent()
+        config.version_labels.update(labels)
+        return message
+
+    with (
+        ModelServer(tmp_path, "colours", port=0) as server,
+        grpc.insecure_channel(server.address) as channel,
     ):
-        code, text = refusal(call, request)
-        assert code is grpc.StatusCode.UNIMPLEMENTED
-        assert "run TensorFlow Serving" in text
+        manage = model_service_pb2_grpc.ModelServiceStub(channel)
+        code, text = refusal(manage.HandleReloadConfigRequest, request("others", Path("/etc")))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert "must lie in" in text
+        unready = request("others", tmp_path / "others", stable=7)
+        code, text = refusal(manage.HandleReloadConfigRequest, unready)
+        assert code is grpc.StatusCode.FAILED_PRECONDITION
+        assert "version 7 of model others, which is not currently available" in text
+        assert server.versions == {"colours": 1}
+        code, _ = refusal(
+            manage.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()
+        )
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+
+        manage.HandleReloadConfigRequest(
+            request("others", tmp_path / "others", stable=1), timeout=20
+        )
+
+        assert server.versions == {"others": 2}
+        predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        labelled = request_for(encode("red"), name="others")
+        assert predictions.Predict(labelled, timeout=10).model_spec.version.value == 2
+        labelled.model_spec.version_label = "stable"
+        assert predictions.Predict(labelled, timeout=10).model_spec.version.value == 1
+        labelled.model_spec.version_label = "canary"
+        code, text = refusal(predictions.Predict, labelled)
+        assert (code, text) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "Unrecognized servable version label: canary",
+        )
+
+
+def test_a_bad_picture_fails_alone_with_its_index(stub: Any, encode: Encode) -> None:
+    good, bad = encode("red"), b"\xff\xd8\xff no picture"
+    calls = [stub.Predict.future(request_for(good, good), timeout=20) for _ in range(8)]
+    failing = stub.Predict.future(request_for(good, good, bad, good), timeout=20)
+    calls += [stub.Predict.future(request_for(good), timeout=20) for _ in range(8)]
+    for call in calls:
+        assert tf.make_ndarray(call.result().outputs["label"])[0] == b"red"
+    assert failing.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "(input 2 of 4, counted from 0)" in failing.details()
+
+
+def test_a_picture_of_too_many_pixels_is_refused_by_its_header(stub: Any, encode: Encode) -> None:
+    huge = bytearray(encode("red"))
+    huge[16:24] = (100_000).to_bytes(4, "big") * 2
+    code, text = refusal(stub.Predict, request_for(encode("red"), bytes(huge)))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "Received: 10000000000. Make it smaller (input 1 of 2, counted from 0)" in text
+
+
+def test_health_and_reflection_answer(channel: grpc.Channel) -> None:
+    check = health_pb2_grpc.HealthStub(channel).Check
+    for service in ("", "tensorflow.serving.PredictionService"):
+        answer = check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    code, _ = refusal(check, health_pb2.HealthCheckRequest(service="unknown"))
+    assert code is grpc.StatusCode.NOT_FOUND
+    listing = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+        iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=10
+    )
+    names = {service.name for service in next(listing).list_services_response.service}
+    assert {"tensorflow.serving.PredictionService", "grpc.health.v1.Health"} <= names
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+def test_mutual_tls_admits_only_clients_with_a_certificate(
+    push: Push, encode: Encode, tmp_path: Path
+) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    made = ["-days", "1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *made],
+        check=True,
+        capture_output=True,
+    )
+    push(tmp_path / "models", 1)
+    options = Options(tls=Tls(certificate, key, client_ca=certificate))
+    pem = certificate.read_bytes()
+    with ModelServer(
+        tmp_path / "models", "colours", port=0, rest_port=0, options=options
+    ) as server:
+        known = grpc.ssl_channel_credentials(pem, key.read_bytes(), pem)
+        with grpc.secure_channel(server.address, known) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            stub.Predict(request_for(encode("red")), timeout=10)
+        for credentials in (grpc.ssl_channel_credentials(pem), None):
+            with (
+                grpc.secure_channel(server.address, credentials)
+                if credentials
+                else grpc.insecure_channel(server.address)
+            ) as channel:
+                stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+                code, _ = refusal(stub.Predict, request_for(encode("red")))
+                assert code is grpc.StatusCode.UNAVAILABLE
+        url = f"https://{server.rest_address}/v1/models/colours"
+        client = (str(certificate), str(key))
+        assert requests.get(url, verify=str(certificate), cert=client, timeout=10).ok
+        with pytest.raises(requests.exceptions.ConnectionError):
+            requests.get(url, verify=str(certificate), timeout=10)
 
 
 def test_new_version_takes_over_without_a_failed_request(
@@ -315,7 +438,7 @@ def test_new_version_takes_over_without_a_failed_request(
     push(tmp_path, 1)
     answered: list[int] = []
     with (
-        ModelServer(tmp_path, "colours", port=0, poll_interval_s=0.05) as server,
+        ModelServer(tmp_path, "colours", port=0, options=WATCHFUL) as server,
         PredictionClient(server.address, "colours") as client,
     ):
         stopped = threading.Event()
@@ -352,7 +475,7 @@ def test_broken_version_leaves_the_old_one_in_service_and_is_reported(
 ) -> None:
     push(tmp_path, 1)
     with (
-        ModelServer(tmp_path, "colours", port=0, poll_interval_s=0.05) as server,
+        ModelServer(tmp_path, "colours", port=0, options=WATCHFUL) as server,
         PredictionClient(server.address, "colours") as client,
     ):
         broken = tmp_path / ".tmp-2"

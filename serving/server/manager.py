@@ -1,4 +1,4 @@
-"""Keeps the newest version of one model in service while its folder changes."""
+"""Keeps the versions of one model in service that its policy asks for while its folder changes."""
 
 import logging
 import threading
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from serving.errors import ModelLoadError
+from serving.server.model_config import VersionPolicy
 from serving.versions import SAVED_MODEL, find_versions
 
 _log = logging.getLogger(__name__)
@@ -45,16 +46,17 @@ class _Lease(Generic[ServableT]):
 
 
 class ModelManager(Generic[ServableT]):
-    """Serves the newest version in `folder` that can be loaded, and watches for others.
+    """Serves the versions in `folder` that the policy prefers and that load; watches for others.
 
     A version is loaded while its predecessor answers; requests then move over at once, and the
     predecessor is closed after its last request. A version that fails to load is reported, and
-    tried again only if its saved_model.pb changes. If the newest folder is removed, the newest of
-    the rest takes over; if all are, the version in service stays.
+    tried again only if its saved_model.pb changes; the next in line is served instead. If all
+    folders are removed, what is in service stays.
 
     Args:
         folder: holds the numbered versions.
         load: makes a version ready to answer, warmed up. Called with folder and version.
+        policy: which versions; the newest unless told otherwise.
         poll_interval_s: seconds between two looks at the folder.
     """
 
@@ -63,14 +65,17 @@ class ModelManager(Generic[ServableT]):
         folder: Path,
         load: Callable[[Path, int], ServableT],
         *,
+        policy: VersionPolicy | None = None,
         poll_interval_s: float = 1.0,
     ) -> None:
         self._folder = folder
         self._load = load
+        self._policy = policy or VersionPolicy()
         self._poll_interval_s = poll_interval_s
-        self._lock = threading.Lock()  # guards the leases and the two below
-        self._current: _Lease[ServableT] | None = None
+        self._lock = threading.Lock()  # guards the two below
+        self._leases: dict[int, _Lease[ServableT]] = {}
         self._states: dict[int, VersionState] = {}
+        self._polling = threading.Lock()
         self._failed: dict[int, int] = {}  # version -> mtime of its saved_model.pb, in ns
         self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="model-watcher", daemon=True)
@@ -82,7 +87,7 @@ class ModelManager(Generic[ServableT]):
             ModelLoadError: no version can be loaded.
         """
         self.poll()
-        if self._current is None:
+        if not self._leases:
             failures = [
                 f"version {version}: {state.error_message}"
                 for version, state in sorted(self.states().items(), reverse=True)
@@ -98,15 +103,28 @@ class ModelManager(Generic[ServableT]):
         self._stopped.set()
         if self._watcher.is_alive():
             self._watcher.join()
-        self._put_in_service(None)
+        self._retire(list(self._leases))
 
-    def poll(self) -> None:
-        """Looks at the folder once. Called by one thread at a time."""
-        for version, path in sorted(find_versions(self._folder).items(), reverse=True):
-            if self._current is not None and self._current.version == version:
-                return
-            if self._is_loadable(version, path) and self._try_load(version, path):
-                return
+    def poll(self, policy: VersionPolicy | None = None) -> None:
+        """Looks at the folder once.
+
+        Args:
+            policy: the one to follow from now on.
+        """
+        with self._polling:
+            self._policy = policy or self._policy
+            found = find_versions(self._folder)
+            served: list[int] = []
+            for version in self._policy.candidates(found):
+                if len(served) == self._policy.limit:
+                    break
+                if version in self._leases or (
+                    self._is_loadable(version, found[version])
+                    and self._try_load(version, found[version])
+                ):
+                    served.append(version)
+            if served:
+                self._retire([version for version in self._leases if version not in served])
 
     def states(self) -> dict[int, VersionState]:
         """State of every version seen since the start."""
@@ -115,24 +133,22 @@ class ModelManager(Generic[ServableT]):
 
     @property
     def version(self) -> int | None:
-        """The version in service."""
-        current = self._current
-        return None if current is None else current.version
+        """The newest version in service."""
+        with self._lock:
+            return max(self._leases, default=None)
 
     @contextmanager
     def acquire(self, version: int | None = None) -> Iterator[tuple[int, ServableT]]:
         """Lends (version, servable), which stays open for as long as it is lent.
 
         Args:
-            version: the one wanted; None for the one in service.
+            version: the one wanted; None for the newest in service.
 
         Raises:
             LookupError: the version wanted is not in service.
         """
         with self._lock:
-            lease = self._current
-            if lease is None or version not in (None, lease.version):
-                raise LookupError(version)
+            lease = self._leases[max(self._leases, default=0) if version is None else version]
             lease.requests += 1
         try:
             yield lease.version, lease.servable
@@ -166,23 +182,21 @@ class ModelManager(Generic[ServableT]):
             self._failed[version] = mtime_ns
             self._set_state(version, VersionState("END", code, str(error) or repr(error)))
             return False
-        self._put_in_service(_Lease(version, servable))
+        with self._lock:
+            self._leases[version] = _Lease(version, servable)
+            self._states[version] = VersionState("AVAILABLE")
         _log.info("Version %d is in service", version)
         return True
 
-    def _put_in_service(self, lease: _Lease[ServableT] | None) -> None:
+    def _retire(self, versions: list[int]) -> None:
         with self._lock:
-            retired = self._current
-            self._current = lease
-            if lease is not None:
-                self._states[lease.version] = VersionState("AVAILABLE")
-            if retired is None:
-                return
-            self._states[retired.version] = VersionState("UNLOADING")
-            retired.retired = True
-            idle = not retired.requests
-        if idle:
-            self._close(retired)
+            leases = [self._leases.pop(version) for version in versions]
+            for lease in leases:
+                self._states[lease.version] = VersionState("UNLOADING")
+                lease.retired = True
+            idle = [lease for lease in leases if not lease.requests]
+        for lease in idle:
+            self._close(lease)
 
     def _close(self, lease: _Lease[ServableT]) -> None:
         lease.servable.close()

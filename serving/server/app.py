@@ -1,0 +1,281 @@
+"""Starts, drains and stops the embedded server."""
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from serving.errors import AddressError
+from serving.server.model_config import ModelConfig
+from serving.server.options import Options, Tls
+from serving.versions import find_model_folder
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from serving.server.loaded import LoadedModel
+
+_log = logging.getLogger(__name__)
+_SIGNAL_POLL_S = 0.2
+
+
+class ModelServer:
+    """Answers from entering the context until leaving it, when it drains.
+
+    Args:
+        models: holds NAME/VERSION/, or the numbered versions themselves; or the models to serve.
+        name: the model's name in requests; not needed with a list of models.
+        host: address to listen on; only this machine is served by default.
+        port: of gRPC; 0 for any free one.
+        rest_port: of REST and the web page; 0 for any free one, None for no REST.
+        options: batching, limits, TLS and times.
+
+    Raises (on entering):
+        ModelFolderError: no version under `models`.
+        AddressError: a port is taken, or the host is not this machine's.
+        ModelLoadError: a model of which no version could be loaded.
+    """
+
+    def __init__(
+        self,
+        models: Path | Sequence[ModelConfig],
+        name: str = "",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8500,
+        rest_port: int | None = None,
+        options: Options | None = None,
+    ) -> None:
+        self._models = models
+        self._name = name
+        self._host = host
+        self._port = port
+        self._rest_port = rest_port
+        self._options = options or Options()
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+
+    def __enter__(self) -> "ModelServer":
+        configs, root = _configs(self._models, self._name)
+        for port in (self._port, self._rest_port):
+            if port is not None:
+                _listen(self._host, port).close()
+        # 20 s of imports; the mistakes above are told without them.
+        from serving.server.catalog import Catalog
+        from serving.server.loaded import LoadedModel
+        from serving.server.metrics import Metrics
+
+        self._root = root
+        self._metrics = Metrics()
+
+        def load(name: str, path: Path) -> "LoadedModel":
+            def observe(rows: int, waited_s: float) -> None:
+                self._metrics.batched(name, rows, waited_s)
+
+            return LoadedModel(path, self._options, observe)
+
+        self._catalog = Catalog(load, poll_interval_s=self._options.poll_interval_s)
+        self._metrics.watch(self._catalog.loaded, self._catalog.queued)
+        try:
+            self._catalog.configure(configs)
+            self._thread.start()
+            self._started.wait()
+            if self._failure is not None:
+                raise self._failure
+        except BaseException:
+            self._catalog.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._catalog.stop()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of gRPC with the port in use."""
+        return _join(self._host, self._port)
+
+    @property
+    def rest_address(self) -> str | None:
+        """HOST:PORT of REST with the port in use."""
+        return None if self._rest_port is None else _join(self._host, self._rest_port)
+
+    @property
+    def version(self) -> int | None:
+        """The newest version in service of the (first) model."""
+        return next(iter(self._catalog.versions().values()), None)
+
+    @property
+    def versions(self) -> dict[str, int | None]:
+        """name -> newest version in service."""
+        return self._catalog.versions()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # told to the thread that waits in __enter__
+            self._failure = error
+            if self._started.is_set():
+                _log.exception("The server has stopped")
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        from serving.server import grpc_services
+
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = grpc.aio.server(options=_channel_options(self._options))
+        reported = grpc_services.add_to_server(server, self._catalog, self._metrics, self._root)
+        self._port = _bind(server, self._host, self._port, self._options.tls)
+        rest = None
+        if self._rest_port is not None:
+            listening = _listen(self._host, self._rest_port)
+            self._rest_port = listening.getsockname()[1]
+            rest = self._rest_server()
+            serving = asyncio.create_task(rest.serve([listening]))
+        await server.start()
+        await grpc_services.report_serving(reported)
+        while rest is not None and not rest.started:
+            await asyncio.sleep(0.005)
+        self._started.set()
+        await self._stopping.wait()
+        await reported.enter_graceful_shutdown()
+        if rest is not None:
+            rest.should_exit = True
+        await server.stop(self._options.drain_s)
+        if rest is not None:
+            await serving
+
+    def _rest_server(self) -> "uvicorn.Server":
+        import uvicorn
+
+        from serving.server import rest
+
+        tls = self._options.tls
+        secured: dict[str, Any] = {}
+        if tls is not None:
+            import ssl
+
+            secured = {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
+            if tls.client_ca is not None:
+                secured |= {
+                    "ssl_ca_certs": str(tls.client_ca),
+                    "ssl_cert_reqs": ssl.CERT_REQUIRED,
+                }
+        config = uvicorn.Config(
+            rest.application(self._catalog, self._metrics, self._options),
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=int(self._options.drain_s) or 1,
+            **secured,
+        )
+        return uvicorn.Server(config)
+
+
+def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any) -> None:
+    """Serves until SIGTERM or SIGINT; prints a line to stdout when the models answer.
+
+    Call it in the main thread. Arguments and errors are those of `ModelServer`.
+    """
+    with ModelServer(models, name, **settings) as server:
+        received: list[int] = []
+        previous = {
+            number: signal.signal(number, lambda number, _: received.append(number))
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            served = ", ".join(f"{name} version {v}" for name, v in server.versions.items())
+            scheme = "https" if settings.get("options", Options()).tls else "http"
+            page = f" and {scheme}://{server.rest_address}/" if server.rest_address else ""
+            print(f"serving {served} on {server.address}{page}", flush=True)
+            # The system may hand a signal to any thread, and Python's handler waits for this one to
+            # wake; and in a handler, setting an Event which this thread waits for can deadlock.
+            while not received:
+                time.sleep(_SIGNAL_POLL_S)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _configs(models: Path | Sequence[ModelConfig], name: str) -> tuple[list[ModelConfig], Path]:
+    """The models to serve, and the folder that those which clients name must lie in."""
+    if isinstance(models, Path):
+        return [ModelConfig(name, find_model_folder(models, name))], models
+    folders = {config.folder.parent for config in models}
+    return list(models), folders.pop() if len(folders) == 1 else Path("/nowhere")
+
+
+def _channel_options(options: Options) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_send_message_length", options.limits.max_message_bytes),
+        ("grpc.max_receive_message_length", options.limits.max_message_bytes),
+        # Or else a second server would take half of this one's requests.
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Raises AddressError with the system's reason, which gRPC would only log."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        try:
+            # As gRPC does: connections of a server just stopped do not hold the port.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            # On some systems binding succeeds beside a listener, and only listening fails.
+            listening.listen()
+        except BaseException:
+            listening.close()
+            raise
+    except (OSError, OverflowError) as error:
+        raise _address_error(host, port, getattr(error, "strerror", None) or str(error)) from error
+    return listening
+
+
+def _bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None) -> int:
+    try:
+        if tls is None:
+            bound = server.add_insecure_port(_join(host, port))
+        else:
+            credentials = grpc.ssl_server_credentials(
+                [(tls.key.read_bytes(), tls.certificate.read_bytes())],
+                tls.client_ca.read_bytes() if tls.client_ca else None,
+                tls.client_ca is not None,
+            )
+            bound = server.add_secure_port(_join(host, port), credentials)
+    except RuntimeError as error:
+        raise _address_error(host, port, str(error)) from error
+    if not bound:  # how older versions of gRPC fail
+        raise _address_error(host, port, "gRPC could not bind it")
+    return int(bound)
+
+
+def _address_error(host: str, port: int, reason: str) -> AddressError:
+    return AddressError(
+        f"Cannot listen on {_join(host, port)}: {reason}. Stop what uses it, or choose another "
+        f"port (0 for any free one)."
+    )
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

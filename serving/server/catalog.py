@@ -1,0 +1,197 @@
+"""The models of a server by name, and which version of them a request means."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from serving.errors import ModelFolderError, ServingError
+from serving.server.loaded import LoadedModel
+from serving.server.manager import ModelManager, VersionState
+from serving.server.model_config import ModelConfig
+from serving.server.status import failed_precondition, invalid, not_found
+from serving.versions import SAVED_MODEL, find_versions
+
+_log = logging.getLogger(__name__)
+
+
+class Catalog:
+    """Several models, each watched by a `ModelManager`.
+
+    Args:
+        load: makes a version ready to answer. Called with the model's name and its folder.
+        poll_interval_s: seconds between two looks at the folders.
+    """
+
+    def __init__(
+        self, load: Callable[[str, Path], LoadedModel], *, poll_interval_s: float = 1.0
+    ) -> None:
+        self._load = load
+        self._poll_interval_s = poll_interval_s
+        self._managers: dict[str, ModelManager[LoadedModel]] = {}
+        self._configs: dict[str, ModelConfig] = {}
+        self._labels: dict[str, dict[str, int]] = {}
+        self._configuring = threading.Lock()
+
+    def configure(self, configs: Iterable[ModelConfig]) -> None:
+        """Serves just these models from now on. Blocks until those that are new are loaded.
+
+        What is in service stays so where anything fails.
+
+        Raises:
+            ModelFolderError, ModelLoadError: a model without any version that loads.
+            tf.errors.FailedPreconditionError: a label for a version that is not in service.
+        """
+        wanted = {config.name: config for config in configs}
+        with self._configuring:
+            started: dict[str, ModelManager[LoadedModel]] = {}
+            try:
+                for name, config in wanted.items():
+                    known = self._configs.get(name)
+                    if known is None or known.folder != config.folder:
+                        started[name] = self._start(config)
+                    elif known.policy != config.policy:
+                        self._managers[name].poll(config.policy)
+                managers = {name: started.get(name) or self._managers[name] for name in wanted}
+                _check_labels(wanted.values(), managers)
+            except BaseException:
+                for manager in started.values():
+                    manager.stop()
+                for name, config in self._configs.items():
+                    self._managers[name].poll(config.policy)
+                raise
+            gone = [
+                manager
+                for name, manager in self._managers.items()
+                if managers.get(name) is not manager
+            ]
+            self._managers, self._configs = managers, wanted
+            self._labels = {name: config.labels for name, config in wanted.items()}
+            for manager in gone:
+                manager.stop()
+
+    def stop(self) -> None:
+        """Closes all versions once their requests are answered."""
+        for manager in self._managers.values():
+            manager.stop()
+
+    @contextmanager
+    def acquire(self, spec: Any) -> Iterator[tuple[int, LoadedModel]]:
+        """Lends (version, model) for a ModelSpec; the model stays loaded for as long.
+
+        Raises:
+            tf.errors.OpError: no such model, version or label, in TensorFlow Serving's words.
+        """
+        if not spec.name:
+            raise invalid("ModelSpec has no name specified.")
+        version = self._version(spec)
+        manager = self._managers.get(spec.name)
+        try:
+            if manager is None:
+                raise LookupError
+            lease = manager.acquire(version)
+            entered = lease.__enter__()
+        except LookupError as error:
+            wanted = (
+                f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
+            )
+            raise not_found(f"Servable not found for request: {wanted}") from error
+        try:
+            yield entered
+        finally:
+            lease.__exit__(None, None, None)
+
+    def states(self, spec: Any) -> dict[int, VersionState]:
+        """The versions that a ModelSpec means, newest first, and what became of them.
+
+        Raises:
+            tf.errors.OpError: no such model, version or label, in TensorFlow Serving's words.
+        """
+        version = self._version(spec)
+        manager = self._managers.get(spec.name)
+        states = manager.states() if manager else {}
+        if version is not None:
+            if version not in states:
+                raise not_found(f"Could not find version {version} of model {spec.name}")
+            return {version: states[version]}
+        if not states:
+            raise not_found(f"Could not find any versions of model {spec.name}")
+        return dict(sorted(states.items(), reverse=True))
+
+    def versions(self) -> dict[str, int | None]:
+        """name -> newest version in service."""
+        return {name: manager.version for name, manager in self._managers.items()}
+
+    def labels(self, name: str) -> dict[str, int]:
+        return dict(self._labels.get(name, {}))
+
+    def loaded(self) -> Iterator[tuple[str, int]]:
+        """(name, version) of all in service."""
+        for name, manager in self._managers.items():
+            for version, state in manager.states().items():
+                if state.state == "AVAILABLE":
+                    yield name, version
+
+    def queued(self) -> Iterator[tuple[str, int]]:
+        """(name, rows that wait for the newest version)."""
+        for name, manager in self._managers.items():
+            try:
+                with manager.acquire() as (_, model):
+                    yield name, model.queued_rows
+            except LookupError:  # stopped in between
+                continue
+
+    def _version(self, spec: Any) -> int | None:
+        choice = spec.WhichOneof("version_choice")
+        if choice == "version_label":
+            version = self._labels.get(spec.name, {}).get(spec.version_label)
+            if version is None:
+                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+            return version
+        return spec.version.value if choice == "version" else None
+
+    def _start(self, config: ModelConfig) -> ModelManager[LoadedModel]:
+        check_folder(config)
+        manager = ModelManager(
+            config.folder,
+            lambda path, _: self._load(config.name, path),
+            policy=config.policy,
+            poll_interval_s=self._poll_interval_s,
+        )
+        manager.start()
+        return manager
+
+
+def check_folder(config: ModelConfig) -> None:
+    """Raises ModelFolderError unless the folder holds a version that the policy admits."""
+    found = find_versions(config.folder)
+    if not config.policy.candidates(found):
+        wanted = ", ".join(map(str, config.policy.specific)) or "a positive integer"
+        raise ModelFolderError(
+            f"The folder of model {config.name} must hold VERSION/{SAVED_MODEL}, VERSION being "
+            f"{wanted}. {config.folder} "
+            f"{'holds none' if config.folder.is_dir() else 'does not exist'}: name the folder "
+            f"which `bitpipe run` pushed to, or run that first."
+        )
+
+
+def _check_labels(
+    configs: Iterable[ModelConfig], managers: dict[str, ModelManager[LoadedModel]]
+) -> None:
+    for config in configs:
+        states = managers[config.name].states()
+        for version in config.labels.values():
+            if version not in states or states[version].state != "AVAILABLE":
+                raise failed_precondition(
+                    f"Request to assign label to version {version} of model {config.name}, which "
+                    f"is not currently available for inference"
+                )
+
+
+def as_status(error: ServingError) -> tf.errors.OpError:
+    """What a client is told that asked for models which cannot be served."""
+    return invalid(str(error))

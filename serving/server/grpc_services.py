@@ -1,0 +1,205 @@
+"""TensorFlow Serving's gRPC services: its replies, its codes, its texts."""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.errors import ServingError
+from serving.server import model_config
+from serving.server.catalog import Catalog, as_status
+from serving.server.metrics import Metrics
+from serving.server.status import code_of, invalid, text_of
+
+_log = logging.getLogger(__name__)
+
+_SERVICES = (
+    prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+    model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+)
+_Handler = Callable[[Any, Any, grpc.aio.ServicerContext], Awaitable[Any]]
+
+
+def add_to_server(
+    server: grpc.aio.Server, catalog: Catalog, metrics: Metrics, model_root: Path
+) -> health.aio.HealthServicer:
+    """Lets `server` answer for the models of the catalog; returns the health it reports.
+
+    Args:
+        model_root: the folder that models named by a client must lie in.
+    """
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        _PredictionService(catalog, metrics), server
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+        _ModelService(catalog, metrics, model_root), server
+    )
+    reported = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(reported, server)
+    reflection.enable_server_reflection(
+        (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
+    return reported
+
+
+async def report_serving(reported: health.aio.HealthServicer) -> None:
+    for service in ("", *_SERVICES):
+        await reported.set(service, health_pb2.HealthCheckResponse.SERVING)
+
+
+def _answers(method: _Handler) -> _Handler:
+    """Turns TensorFlow's errors into gRPC's: both use the same numbers."""
+
+    @functools.wraps(method)
+    async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        started = time.perf_counter()
+        model = _known_name(self.catalog, request)
+        try:
+            response = await method(self, request, context)
+        except asyncio.CancelledError:
+            self.metrics.refused(model, grpc.StatusCode.CANCELLED.name)
+            raise
+        except Exception as error:
+            code = code_of(error)
+            if code is grpc.StatusCode.INTERNAL:
+                _log.exception("%s failed", method.__name__)
+            self.metrics.refused(model, code.name)
+            await context.abort(code, text_of(error))
+        self.metrics.answered(model, method.__name__, "GRPC", time.perf_counter() - started)
+        return response
+
+    return answer
+
+
+def _known_name(catalog: Catalog, request: Any) -> str:
+    """The model's name, or none: a client must not be able to fill the memory with names."""
+    spec = getattr(request, "model_spec", None)
+    return spec.name if spec is not None and spec.name in catalog.versions() else ""
+
+
+class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, catalog: Catalog, metrics: Metrics) -> None:
+        self.catalog = catalog
+        self.metrics = metrics
+
+    @_answers
+    async def Predict(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
+        return await predict(self.catalog, request)
+
+    @_answers
+    async def GetModelMetadata(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
+        return metadata(self.catalog, request)
+
+    async def Classify(self, _: Any, context: grpc.aio.ServicerContext) -> None:
+        await _abort_unimplemented(context, "Classify")
+
+    async def Regress(self, _: Any, context: grpc.aio.ServicerContext) -> None:
+        await _abort_unimplemented(context, "Regress")
+
+    async def MultiInference(self, _: Any, context: grpc.aio.ServicerContext) -> None:
+        await _abort_unimplemented(context, "MultiInference")
+
+
+class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, catalog: Catalog, metrics: Metrics, model_root: Path) -> None:
+        self.catalog = catalog
+        self.metrics = metrics
+        self._model_root = model_root
+
+    @_answers
+    async def GetModelStatus(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
+        return status(self.catalog, request)
+
+    @_answers
+    async def HandleReloadConfigRequest(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported"
+            )
+        root = self._model_root
+        try:
+            configs = model_config.models(request.config.model_config_list.config, root)
+            for config in configs:
+                # Whoever reaches the port must not make the server read the rest of the disk.
+                if not config.folder.resolve().is_relative_to(root.resolve()):
+                    raise invalid(
+                        f"The base_path of model {config.name} must lie in {root}. Received: "
+                        f"{config.folder}."
+                    )
+            await asyncio.to_thread(self.catalog.configure, configs)
+        except ServingError as error:
+            raise as_status(error) from error
+        return model_management_pb2.ReloadConfigResponse()
+
+
+async def predict(catalog: Catalog, request: Any) -> Any:
+    """The PredictResponse to a PredictRequest.
+
+    Raises:
+        tf.errors.OpError: with TensorFlow Serving's code and text.
+    """
+    _check_spec(request)
+    with catalog.acquire(request.model_spec) as (version, model):
+        response = await model.predict(request)
+    response.model_spec.name = request.model_spec.name
+    response.model_spec.version.value = version
+    return response
+
+
+def metadata(catalog: Catalog, request: Any) -> Any:
+    """The GetModelMetadataResponse to a GetModelMetadataRequest; raises as `predict`."""
+    _check_spec(request)
+    if not request.metadata_field:
+        raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+    for field in request.metadata_field:
+        if field != "signature_def":
+            raise invalid(f"Metadata field {field} is not supported")
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    with catalog.acquire(request.model_spec) as (version, model):
+        for name, signature in model.signature_def.items():
+            signatures.signature_def[name].CopyFrom(signature)
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    response.model_spec.name = request.model_spec.name
+    response.model_spec.version.value = version
+    response.metadata["signature_def"].Pack(signatures)
+    return response
+
+
+def status(catalog: Catalog, request: Any) -> Any:
+    """The GetModelStatusResponse to a GetModelStatusRequest; raises as `predict`."""
+    _check_spec(request)
+    response = get_model_status_pb2.GetModelStatusResponse()
+    for version, state in catalog.states(request.model_spec).items():
+        added = response.model_version_status.add(version=version, state=state.state)
+        added.status.error_code = state.error_code
+        added.status.error_message = state.error_message
+    return response
+
+
+def _check_spec(request: Any) -> None:
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+
+
+async def _abort_unimplemented(context: grpc.aio.ServicerContext, method: str) -> None:
+    await context.abort(
+        grpc.StatusCode.UNIMPLEMENTED,
+        f"The embedded server does not answer {method}: use Predict, or run TensorFlow Serving.",
+    )

@@ -1,0 +1,300 @@
+"""The JSON of TensorFlow Serving's REST API: its tensors, and its texts for what is no tensor.
+
+Texts and rules are those of util/json_tensor.cc.
+"""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from serving.server.status import invalid, unimplemented
+
+ROW, COLUMNAR = "instances", "inputs"
+_BASE64 = "b64"
+_MAX_SHOWN = 256  # characters of a value in an error
+_INTEGERS = {
+    tf.int8: (-(2**31), 2**31),  # as TensorFlow Serving: whatever fits a C int
+    tf.int16: (-(2**31), 2**31),
+    tf.int32: (-(2**31), 2**31),
+    tf.uint8: (-(2**31), 2**31),
+    tf.int64: (-(2**63), 2**63),
+    tf.uint32: (0, 2**32),
+    tf.uint64: (0, 2**64),
+}
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object that a request's body holds.
+
+    Raises:
+        tf.errors.InvalidArgumentError: no JSON, or no object.
+    """
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        document, _ = json.JSONDecoder().raw_decode(body.decode().lstrip())
+    except json.JSONDecodeError as error:
+        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
+    except UnicodeDecodeError as error:
+        raise invalid(
+            f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
+        ) from error
+    except RecursionError as error:
+        raise invalid("JSON Parse error: The document is nested too deeply") from error
+    if not isinstance(document, dict):
+        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+    return document
+
+
+def signature_name(document: dict[str, Any]) -> str:
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid(
+            f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be "
+            f"a string value."
+        )
+    return name
+
+
+def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: Any) -> str:
+    """Fills the inputs of a PredictRequest from a parsed body.
+
+    Args:
+        infos: name -> TensorInfo of the signature's inputs.
+
+    Returns:
+        ROW or COLUMNAR, the format of the body and so of the reply.
+
+    Raises:
+        tf.errors.OpError: with TensorFlow Serving's text.
+    """
+    if ROW in document and COLUMNAR in document:
+        raise invalid(
+            f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of "
+            f"'inputs' or 'instances' keys to exist "
+        )
+    if ROW in document:
+        instances = document[ROW]
+        if not isinstance(instances, list):
+            raise invalid(
+                f"JSON Value: {_shown(document)} Expecting 'instances' to be an list/array"
+            )
+        if not instances:
+            raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
+        columns = _columns(instances, infos)
+        _fill(request, columns, infos)
+        return ROW
+    if COLUMNAR in document:
+        _fill(request, _named(document[COLUMNAR], infos), infos)
+        return COLUMNAR
+    raise invalid("Missing 'inputs' or 'instances' key")
+
+
+def reply(outputs: Mapping[str, Any], form: str) -> bytes:
+    """The body that says the TensorProtos of a PredictResponse in the format of the request.
+
+    Raises:
+        tf.errors.InvalidArgumentError: outputs without rows, or with different numbers of them,
+            where the reply must have rows.
+    """
+    values = {name: _plain(name, proto) for name, proto in outputs.items()}
+    if form == COLUMNAR:
+        only = next(iter(values.values())) if len(values) == 1 else values
+        return _dumps({"outputs": only})
+    rows = -1
+    for name, value in values.items():
+        if not isinstance(value, list):
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if rows not in (-1, len(value)):
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {len(value)} expecting: {rows}"
+            )
+        rows = len(value)
+    if len(values) == 1:
+        return _dumps({"predictions": next(iter(values.values()))})
+    return _dumps(
+        {
+            "predictions": [
+                {name: value[row] for name, value in values.items()} for row in range(rows)
+            ]
+        }
+    )
+
+
+def _columns(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """name -> the values of all instances."""
+    if not isinstance(instances[0], dict) and len(infos) > 1:
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors "
+            "required as per tensorinfo_map"
+        )
+    named = _is_named(instances[0])
+    columns: dict[str, list[Any]] = {name: [] for name in infos}
+    for index, item in enumerate(instances):
+        if named and not _is_named(item):
+            raise invalid(f"Expecting object but got list at item {index} of input list")
+        if not named and _is_named(item):
+            raise invalid(f"Expecting value/list but got object at item {index} of input list")
+        values = item if named else {next(iter(infos)): item}
+        for name, value in values.items():
+            if name not in infos:
+                raise invalid(
+                    f"Failed to process element: {index} key: {name} of 'instances' list. Error: "
+                    f"INVALID_ARGUMENT: JSON object: does not have named input: {name}"
+                )
+            columns[name].append(value)
+        if set(values) != set(infos):
+            raise invalid(
+                f"Failed to process element: {index} of 'instances' list. JSON object: "
+                f"{_shown(item)} keys must be equal to: {','.join(sorted(infos))}"
+            )
+    return columns
+
+
+def _named(value: Any, infos: Mapping[str, Any]) -> dict[str, Any]:
+    """name -> value of the columnar format."""
+    if not _is_named(value):
+        if len(infos) > 1:
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors "
+                "required as per tensorinfo_map"
+            )
+        return {next(iter(infos)): value}
+    for name in infos:
+        if name not in value:
+            raise invalid(f"Missing named input: {name} in 'inputs' object.")
+    return {name: value[name] for name in infos}
+
+
+def _is_named(value: Any) -> bool:
+    """Whether it maps names to tensors, rather than being a string in base64."""
+    return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get(_BASE64), str))
+
+
+def _fill(request: Any, columns: Mapping[str, Any], infos: Mapping[str, Any]) -> None:
+    for name, value in columns.items():
+        dtype = tf.dtypes.as_dtype(infos[name].dtype)
+        shape: list[int] = []
+        inner = value
+        while isinstance(inner, list):
+            shape.append(len(inner))
+            inner = inner[0] if inner else None
+        flat: list[Any] = []
+        _flatten(value, 0, shape, dtype, flat)
+        if dtype == tf.string:
+            tensor = request.inputs[name]
+            tensor.dtype = infos[name].dtype
+            for size in shape:
+                tensor.tensor_shape.dim.add(size=size)
+            tensor.string_val.extend(flat)
+        else:
+            array = np.array(flat).astype(dtype.as_numpy_dtype).reshape(shape)
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
+
+
+def _flatten(value: Any, level: int, shape: list[int], dtype: tf.DType, flat: list[Any]) -> None:
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise invalid(
+                f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON "
+                f"DOM. Expected at level: {len(shape)}"
+            )
+        flat.append(_value(value, dtype))
+        return
+    if level >= len(shape):
+        raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(value) != shape[level]:
+        raise invalid(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: "
+            f"{shape[level]}"
+        )
+    for item in value:
+        _flatten(item, level + 1, shape, dtype, flat)
+
+
+def _value(value: Any, dtype: tf.DType) -> Any:
+    """A value of a tensor of this dtype."""
+    if dtype == tf.string:
+        if isinstance(value, str):
+            return value.encode("utf-8", "surrogatepass")
+        if isinstance(value, dict):
+            return _decoded(value)
+    elif dtype == tf.bool:
+        if isinstance(value, bool):
+            return value
+    elif dtype in (tf.float32, tf.float64):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    elif dtype in _INTEGERS:
+        low, high = _INTEGERS[dtype]
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value < high:
+            return value
+    else:
+        raise unimplemented(f"Conversion of JSON Value: {_shown(value)} to type: {dtype.name}")
+    raise invalid(
+        f"JSON Value: {_shown(value)} Type: {_kind(value)} is not of expected type: "
+        f"{'float' if dtype == tf.float32 else dtype.name}"
+    )
+
+
+def _decoded(value: dict[str, Any]) -> bytes:
+    if _is_named(value):
+        raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
+    text = "".join(value[_BASE64].split())
+    try:
+        # Both alphabets and a missing tail of "=", as TensorFlow Serving.
+        text = text.rstrip("=").translate(str.maketrans("-_", "+/"))
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid("Unable to base64 decode") from error
+
+
+def _plain(name: str, proto: Any) -> Any:
+    """A tensor as nested lists of what JSON knows."""
+    array = tf.make_ndarray(proto)
+    if array.dtype == object:
+        encoded = name.endswith("_bytes")
+        values = [
+            {_BASE64: base64.b64encode(value).decode()}
+            if encoded
+            else value.decode("utf-8", "replace")
+            for value in array.flat
+        ]
+    elif array.dtype == np.float32:
+        # The shortest digits that give the same float32: 0.2, not 0.20000000298.
+        values = [float(str(value)) for value in array.ravel()]
+    else:
+        values = array.ravel().tolist()
+    for size in reversed(array.shape[1:]):
+        # Without a value the inner sizes still say how many empty lists there are.
+        values = (
+            [values[i : i + size] for i in range(0, len(values), size)]
+            if size
+            else [[] for _ in range(math.prod(array.shape[:1]))]
+        )
+    return values if array.ndim else values[0]
+
+
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, indent=None, separators=(", ", ": "), ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)[:_MAX_SHOWN]
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "Null"
+    if isinstance(value, bool):
+        return str(value)
+    names: list[tuple[Any, str]] = [(dict, "Object"), (list, "Array"), (str, "String")]
+    return next((name for kind, name in names if isinstance(value, kind)), "Number")

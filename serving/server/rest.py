@@ -1,0 +1,225 @@
+"""TensorFlow Serving's REST API, its metrics, and a list of the models for the web page."""
+
+import asyncio
+import logging
+import re
+import time
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    predict_pb2,
+)
+
+from serving.server import grpc_services, json_tensors, metrics
+from serving.server.catalog import Catalog
+from serving.server.options import Options
+from serving.server.status import code_of, invalid, text_of, unimplemented
+
+_log = logging.getLogger(__name__)
+
+# model_servers/http_rest_api_util.cc
+_CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_INFERENCE = re.compile(
+    rf"/v1/models/(?P<name>[^/:]+){_CHOICE}:(?P<method>classify|regress|predict)", re.IGNORECASE
+)
+_STATUS = re.compile(
+    rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?:/(?P<metadata>metadata))?", re.IGNORECASE
+)
+_MAX_VERSION = 2**63 - 1
+
+# ToHTTPStatusCode of model_servers/http_server.cc, but for a full queue, which is 429 there: 503 is
+# what load balancers take for "try another".
+_HTTP = {
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 503,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+}
+
+
+def application(catalog: Catalog, counts: metrics.Metrics, options: Options) -> Starlette:
+    """The ASGI application for the models of the catalog."""
+    api = _Api(catalog, counts, options)
+    return Starlette(
+        routes=[
+            Route("/v1/{path:path}", api.answer, methods=["GET", "POST"]),
+            Route("/models", api.models, methods=["GET"]),
+            Route(metrics.PATH, api.page, methods=["GET"]),
+        ]
+    )
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Api:
+    def __init__(self, catalog: Catalog, counts: metrics.Metrics, options: Options) -> None:
+        self._catalog = catalog
+        self._metrics = counts
+        self._max_bytes = options.limits.max_message_bytes
+
+    async def page(self, _: Request) -> Response:
+        return Response(self._metrics.page(), media_type=metrics.CONTENT_TYPE)
+
+    async def models(self, _: Request) -> Response:
+        """An addition to TensorFlow Serving's API, which cannot list its models."""
+        listed = []
+        for name in self._catalog.versions():
+            request = get_model_status_pb2.GetModelStatusRequest()
+            request.model_spec.name = name
+            listed.append(
+                {
+                    "name": name,
+                    "versions": [
+                        {
+                            "version": str(version),
+                            "state": state.state,
+                            "error": state.error_message,
+                        }
+                        for version, state in self._catalog.states(request.model_spec).items()
+                    ],
+                    "labels": self._catalog.labels(name),
+                }
+            )
+        return JSONResponse({"models": listed})
+
+    async def answer(self, request: Request) -> Response:
+        started = time.perf_counter()
+        path = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
+        pattern = _INFERENCE if request.method == "POST" else _STATUS
+        match = pattern.fullmatch(path)
+        name = unquote((match and match["name"]) or "")
+        known = name if name in self._catalog.versions() else ""
+        try:
+            if match is None:
+                raise invalid(f"Malformed request: {request.method} {path}")
+            if request.method == "POST":
+                response = await self._infer(request, match, name)
+            else:
+                response = self._describe(match, name)
+        except ClientDisconnect:
+            self._metrics.refused(known, grpc.StatusCode.CANCELLED.name)
+            return Response(status_code=_HTTP[grpc.StatusCode.CANCELLED])
+        except _TooLarge:
+            self._metrics.refused(known, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
+            text = f"The request is larger than {self._max_bytes} bytes. Send fewer inputs."
+            return JSONResponse({"error": text}, 413)
+        except Exception as error:
+            code = code_of(error)
+            if code is grpc.StatusCode.INTERNAL:
+                _log.exception("%s %s failed", request.method, path)
+            self._metrics.refused(known, code.name)
+            headers = {"Retry-After": "1"} if code is grpc.StatusCode.RESOURCE_EXHAUSTED else None
+            return JSONResponse({"error": text_of(error)}, _HTTP.get(code, 500), headers)
+        method = match["method"] if request.method == "POST" else "GetModelStatus"
+        self._metrics.answered(known, method, "REST", time.perf_counter() - started)
+        return response
+
+    async def _infer(self, request: Request, match: re.Match[str], name: str) -> Response:
+        if match["method"].lower() != "predict":
+            raise unimplemented(
+                f"The embedded server does not answer {match['method']}: use predict, or run "
+                f"TensorFlow Serving."
+            )
+        message = predict_pb2.PredictRequest()
+        _fill_spec(message.model_spec, match, name)
+        document = json_tensors.parse(await self._body(request))
+        message.model_spec.signature_name = json_tensors.signature_name(document)
+        signature = message.model_spec.signature_name or "serving_default"
+        with self._catalog.acquire(message.model_spec) as (_, model):
+            if signature not in model.signature_def:
+                raise invalid(f'Serving signature name: "{signature}" not found in signature def')
+            infos = model.signature_def[signature].inputs
+        form = json_tensors.fill_request(document, infos, message)
+        response = await _unless_gone(request, grpc_services.predict(self._catalog, message))
+        return Response(
+            json_tensors.reply(response.outputs, form),
+            media_type="application/json",
+            headers={"X-Model-Version": str(response.model_spec.version.value)},
+        )
+
+    def _describe(self, match: re.Match[str], name: str) -> Response:
+        if not name:
+            raise invalid("Missing model name in request.")
+        if not match["metadata"]:
+            status = get_model_status_pb2.GetModelStatusRequest()
+            _fill_spec(status.model_spec, match, name)
+            return JSONResponse(_plain(grpc_services.status(self._catalog, status)))
+        metadata = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        _fill_spec(metadata.model_spec, match, name)
+        reply = grpc_services.metadata(self._catalog, metadata)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        reply.metadata["signature_def"].Unpack(signatures)
+        return JSONResponse(
+            {
+                "model_spec": _plain(reply.model_spec),
+                "metadata": {"signature_def": _plain(signatures)},
+            }
+        )
+
+    async def _body(self, request: Request) -> bytes:
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._max_bytes:
+                raise _TooLarge
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _fill_spec(spec: Any, match: re.Match[str], name: str) -> None:
+    spec.name = name
+    if match["version"]:
+        if int(match["version"]) > _MAX_VERSION:
+            raise invalid(f"Failed to convert version: {match['version']} to numeric.")
+        spec.version.value = int(match["version"])
+    elif match["label"]:
+        spec.version_label = unquote(match["label"])
+
+
+def _plain(message: Any) -> Any:
+    """As TensorFlow Serving prints it: fields that are not set too, int64 as strings."""
+    options: dict[str, Any] = {"preserving_proto_field_name": True}
+    try:
+        return json_format.MessageToDict(message, including_default_value_fields=True, **options)
+    except TypeError:  # protobuf >= 5
+        return json_format.MessageToDict(
+            message, always_print_fields_with_no_presence=True, **options
+        )
+
+
+async def _unless_gone(request: Request, work: Any) -> Any:
+    """Awaits `work`, and cancels it when the client hangs up."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        waiting.cancel()

@@ -1,0 +1,203 @@
+"""One version of a SavedModel that answers requests as TensorFlow Serving would.
+
+It runs in a session, as in TensorFlow Serving, rather than through `tf.saved_model.load`: the same
+graph, tensor names, limits and error texts, and closing it frees its memory.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from serving.server import tensors
+from serving.server.status import failed_precondition, invalid
+
+_log = logging.getLogger(__name__)
+
+# The texts below are those of TensorFlow Serving (servables/tensorflow/predict_util.cc).
+_METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
+_DEFAULT_SIGNATURE = "serving_default"
+_WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+_MAX_WARMUP_RECORDS = 1000  # servables/tensorflow/saved_model_warmup_util.h
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a request asks of the model.
+
+    Attributes:
+        signature: its name.
+        inputs: in the order of their sorted names.
+        outputs: the names of those wanted.
+    """
+
+    signature: str
+    inputs: tuple[np.ndarray, ...]
+    outputs: tuple[str, ...]
+
+
+class SavedModelServable:
+    """A SavedModel, loaded and warmed up. Safe to share between threads.
+
+    Attributes:
+        signature_def: name -> SignatureDef.
+
+    Raises:
+        tf.errors.OpError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
+    """
+
+    def __init__(self, path: Path) -> None:
+        config = tf.compat.v1.ConfigProto()
+        # Two versions share the accelerator while one takes over from the other.
+        config.gpu_options.allow_growth = True
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+        self._callable = functools.cache(self._make_callable)
+        try:
+            meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
+            self.signature_def = dict(meta_graph.signature_def)
+            self._warm_up(path / _WARMUP_FILE)
+        except BaseException:
+            self._session.close()
+            raise
+
+    def close(self) -> None:
+        self._session.close()
+
+    def predict(self, request: Any) -> Any:
+        """Returns the PredictResponse to a PredictRequest, without `model_spec`'s name and version.
+
+        Raises:
+            tf.errors.OpError: with TensorFlow Serving's code and text.
+        """
+        call = self.call(request)
+        return self.response(call, self.run(call.signature, call.inputs))
+
+    def call(self, request: Any) -> Call:
+        """Checks a PredictRequest against the signature it names.
+
+        Raises:
+            tf.errors.OpError: with TensorFlow Serving's code and text.
+        """
+        name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+        signature = self.signature_def.get(name)
+        if signature is None:
+            raise failed_precondition(f'Serving signature key "{name}" not found.')
+        if signature.method_name not in _METHODS:
+            raise tf.errors.InternalError(
+                None,
+                None,
+                "Expected prediction signature method_name to be one of "
+                f"{{{', '.join(_METHODS)}}}. Was: {signature.method_name}",
+            )
+        _check_names(signature, request)
+        inputs = tuple(
+            tensors.array(alias, index, request.inputs[alias], info)
+            for index, (alias, info) in enumerate(sorted(signature.inputs.items()))
+        )
+        return Call(name, inputs, tuple(request.output_filter) or tuple(signature.outputs))
+
+    def run(self, signature: str, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """All outputs, even those a request leaves out: requests for the same can be joined.
+
+        Args:
+            inputs: in the order of their sorted names.
+
+        Raises:
+            tf.errors.OpError: the model cannot use the inputs.
+        """
+        try:
+            return self._callable(signature)(*inputs)
+        except tf.errors.OpError as error:
+            # The session decorates the kernel's error; TensorFlow Serving sends it as it is.
+            kernel_error = error.__context__
+            raise (kernel_error if isinstance(kernel_error, tf.errors.OpError) else error) from None
+
+    def response(self, call: Call, outputs: dict[str, np.ndarray]) -> Any:
+        """The PredictResponse with the outputs wanted."""
+        infos = self.signature_def[call.signature].outputs
+        response = predict_pb2.PredictResponse()
+        response.model_spec.signature_name = call.signature
+        for alias in call.outputs:
+            tensors.fill(
+                response.outputs[alias], outputs[alias], tf.dtypes.as_dtype(infos[alias].dtype)
+            )
+        return response
+
+    @functools.cached_property
+    def batched(self) -> frozenset[str]:
+        """Names of the signatures whose inputs and outputs all have rows, in any number."""
+        return frozenset(
+            name
+            for name, signature in self.signature_def.items()
+            if signature.inputs
+            and all(
+                _has_rows(info)
+                for infos in (signature.inputs, signature.outputs)
+                for info in infos.values()
+            )
+        )
+
+    def _make_callable(self, name: str) -> Callable[..., dict[str, np.ndarray]]:
+        signature = self.signature_def[name]
+        feeds = [info.name for _, info in sorted(signature.inputs.items())]
+        fetches = {alias: info.name for alias, info in signature.outputs.items()}
+        return self._session.make_callable(fetches, feeds)
+
+    def _warm_up(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        records = tf.data.TFRecordDataset(str(path)).take(_MAX_WARMUP_RECORDS + 1)
+        count = 0
+        for count, record in enumerate(records.as_numpy_iterator(), start=1):
+            if count > _MAX_WARMUP_RECORDS:
+                raise invalid(
+                    f"Number of warmup records exceeds the maximum ({_MAX_WARMUP_RECORDS}) "
+                    f"at {path}"
+                )
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            if log.WhichOneof("log_type") == "predict_log":
+                self.predict(log.predict_log.request)
+            else:
+                _log.warning("Left out a warm-up record that is no predict_log in %s", path)
+        _log.info("Warmed up with %d requests from %s", count, path)
+
+
+def _has_rows(info: Any) -> bool:
+    dims = info.tensor_shape.dim
+    return not info.tensor_shape.unknown_rank and bool(dims) and dims[0].size < 0
+
+
+def _check_names(signature: Any, request: Any) -> None:
+    wanted, received = set(signature.inputs), set(request.inputs)
+    if len(wanted) != len(received):
+        raise invalid(
+            f"input size does not match signature: {len(received)}!={len(wanted)} "
+            f"len({_braced(received)}) != len({_braced(wanted)}). "
+            f"Sent extra: {_braced(received - wanted)}. "
+            f"Missing but required: {_braced(wanted - received)}."
+        )
+    if wanted != received:
+        raise invalid(
+            f"input tensor alias not found in signature: {min(received - wanted)}. "
+            f"Inputs expected to be in the set {_braced(wanted)}."
+        )
+    seen = set()
+    for alias in request.output_filter:
+        if alias not in signature.outputs:
+            raise invalid(
+                f"output tensor alias not found in signature: {alias} "
+                f"Outputs expected to be in the set {_braced(signature.outputs)}."
+            )
+        if alias in seen:
+            raise invalid(f"duplicate output tensor alias: {alias}")
+        seen.add(alias)
+
+
+def _braced(names: Any) -> str:
+    return "{" + ",".join(sorted(names)) + "}"

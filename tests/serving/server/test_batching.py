@@ -1,0 +1,158 @@
+"""Requests that are joined get the answers they would get alone."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serving.server.batching import Batcher
+from serving.server.options import Batching
+
+BAD = -1
+
+
+class Model:
+    """Squares numbers, refuses BAD ones, and keeps the sizes of its batches."""
+
+    def __init__(self, wait: threading.Event | None = None) -> None:
+        self.sizes: list[int] = []
+        self.running = threading.Event()
+        self._wait = wait
+
+    def run(self, _: str, inputs) -> dict[str, np.ndarray]:
+        (x,) = inputs
+        self.sizes.append(len(x))
+        self.running.set()
+        if self._wait is not None:
+            self._wait.wait(10)
+        if (x == BAD).any():
+            raise tf.errors.InvalidArgumentError(None, None, "bad number")
+        return {"y": x * x}
+
+
+def answers(batcher: Batcher, requests: list[list[int]]) -> list:
+    async def ask() -> list:
+        calls = [batcher.submit("s", [np.array(rows)]) for rows in requests]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    try:
+        return asyncio.run(ask())
+    finally:
+        batcher.close()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    requests=st.lists(st.lists(st.integers(-1, 20), min_size=1, max_size=9), max_size=12),
+    size=st.integers(1, 6),
+    padded=st.booleans(),
+)
+def test_every_request_gets_its_own_answer_or_the_index_of_its_bad_row(
+    requests: list[list[int]], size: int, padded: bool
+) -> None:
+    model = Model()
+    batching = Batching(
+        max_batch_size=size,
+        allowed_batch_sizes=(size,) if padded else (),
+        max_enqueued_batches=1000,
+    )
+    for rows, answer in zip(requests, answers(Batcher(model.run, batching), requests), strict=True):
+        if BAD in rows:
+            where = f" (input {rows.index(BAD)} of {len(rows)}, counted from 0)"
+            assert answer.message == "bad number" + (where if len(rows) > 1 else "")
+        else:
+            assert answer["y"].tolist() == [x * x for x in rows]
+    assert all(rows == size if padded else rows <= size for rows in model.sizes)
+
+
+def test_what_waits_while_a_batch_runs_is_joined() -> None:
+    go = threading.Event()
+    model = Model(go)
+    batcher = Batcher(model.run, Batching(max_batch_size=4))
+
+    async def ask() -> None:
+        calls = [asyncio.ensure_future(batcher.submit("s", [np.array([0])]))]
+        await asyncio.to_thread(model.running.wait, 10)
+        calls += [asyncio.ensure_future(batcher.submit("s", [np.array([i])])) for i in range(6)]
+        await asyncio.sleep(0.05)
+        assert batcher.queued_rows == 6
+        go.set()
+        await asyncio.gather(*calls)
+
+    asyncio.run(ask())
+    batcher.close()
+    assert model.sizes == [1, 4, 2]
+
+
+def test_full_queue_refuses_at_once_and_goes_on() -> None:
+    go = threading.Event()
+    model = Model(go)
+    batcher = Batcher(model.run, Batching(max_batch_size=2, max_enqueued_batches=2))
+
+    async def ask() -> None:
+        calls = [asyncio.ensure_future(batcher.submit("s", [np.array([0])]))]
+        await asyncio.to_thread(model.running.wait, 10)
+        calls += [asyncio.ensure_future(batcher.submit("s", [np.array([i])])) for i in range(4)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(tf.errors.ResourceExhaustedError, match="4 of 4 rows wait"):
+            await asyncio.wait_for(batcher.submit("s", [np.array([9])]), 1)
+        go.set()
+        assert [int(answer["y"][0]) for answer in await asyncio.gather(*calls)] == [0, 0, 1, 4, 9]
+
+    asyncio.run(ask())
+    batcher.close()
+
+
+def test_cancelled_request_leaves_the_queue() -> None:
+    go = threading.Event()
+    model = Model(go)
+    batcher = Batcher(model.run, Batching(max_batch_size=1))
+
+    async def ask() -> None:
+        first = asyncio.ensure_future(batcher.submit("s", [np.array([0])]))
+        await asyncio.to_thread(model.running.wait, 10)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(batcher.submit("s", [np.array([1])]), 0.05)
+        assert batcher.queued_rows == 0
+        go.set()
+        await first
+
+    asyncio.run(ask())
+    batcher.close()
+    assert model.sizes == [1]
+
+
+def test_a_batch_that_is_not_full_waits_for_its_timeout_only() -> None:
+    model = Model()
+    batcher = Batcher(model.run, Batching(max_batch_size=2, batch_timeout_ms=300))
+
+    async def ask() -> tuple[float, float]:
+        started = time.monotonic()
+        await batcher.submit("s", [np.array([1])])
+        alone = time.monotonic() - started
+        started = time.monotonic()
+        await asyncio.gather(*(batcher.submit("s", [np.array([i])]) for i in range(2)))
+        return alone, time.monotonic() - started
+
+    alone, full = asyncio.run(ask())
+    batcher.close()
+    assert alone >= 0.3
+    assert full < 0.3
+    assert model.sizes == [1, 2]
+
+
+def test_rows_of_another_shape_are_not_joined() -> None:
+    model = Model()
+    batcher = Batcher(model.run, Batching(batch_timeout_ms=50))
+
+    async def ask() -> list:
+        shapes = ((1, 2), (1, 3), (2, 2))
+        return await asyncio.gather(*(batcher.submit("s", [np.ones(s, int)]) for s in shapes))
+
+    assert [answer["y"].shape for answer in asyncio.run(ask())] == [(1, 2), (1, 3), (2, 2)]
+    batcher.close()
