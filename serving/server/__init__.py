@@ -5,7 +5,7 @@
 | app.py | starts, drains and stops the whole |
 | options.py, model_config.py | what can be set, and TensorFlow Serving's text files |
 | catalog.py, manager.py | the models, and the life of one model's versions |
-| loaded.py, servable.py, tensors.py | one version: a SavedModel in a session, its queue, its tensors |
+| loaded.py, servable.py, tensors.py | one version: its queue, its session, its tensors |
 | batching.py, limits.py | requests joined into batches, and those refused before that |
 | grpc_services.py | the gRPC services |
 | rest.py, json_tensors.py | the REST API and its JSON |

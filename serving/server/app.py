@@ -216,12 +216,14 @@ def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any)
                 signal.signal(number, handler)
 
 
-def _configs(models: Path | Sequence[ModelConfig], name: str) -> tuple[list[ModelConfig], Path]:
-    """The models to serve, and the folder that those which clients name must lie in."""
+def _configs(
+    models: Path | Sequence[ModelConfig], name: str
+) -> tuple[list[ModelConfig], Path | None]:
+    """The models to serve, and the folder in which clients may name others, if any."""
     if isinstance(models, Path):
         return [ModelConfig(name, find_model_folder(models, name))], models
     folders = {config.folder.parent for config in models}
-    return list(models), folders.pop() if len(folders) == 1 else Path("/nowhere")
+    return list(models), folders.pop() if len(folders) == 1 else None
 
 
 def _channel_options(options: Options) -> list[tuple[str, int]]:

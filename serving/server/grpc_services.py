@@ -25,7 +25,7 @@ from serving.errors import ServingError
 from serving.server import model_config
 from serving.server.catalog import Catalog, as_status
 from serving.server.metrics import Metrics
-from serving.server.status import code_of, invalid, text_of
+from serving.server.status import code_of, failed_precondition, invalid, text_of
 
 _log = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ _Handler = Callable[[Any, Any, grpc.aio.ServicerContext], Awaitable[Any]]
 
 
 def add_to_server(
-    server: grpc.aio.Server, catalog: Catalog, metrics: Metrics, model_root: Path
+    server: grpc.aio.Server, catalog: Catalog, metrics: Metrics, model_root: Path | None
 ) -> health.aio.HealthServicer:
     """Lets `server` answer for the models of the catalog; returns the health it reports.
 
     Args:
-        model_root: the folder that models named by a client must lie in.
+        model_root: the folder that models named by a client must lie in; None for no such models.
     """
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _PredictionService(catalog, metrics), server
@@ -117,7 +117,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, catalog: Catalog, metrics: Metrics, model_root: Path) -> None:
+    def __init__(self, catalog: Catalog, metrics: Metrics, model_root: Path | None) -> None:
         self.catalog = catalog
         self.metrics = metrics
         self._model_root = model_root
@@ -134,6 +134,11 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
                 "Only ModelConfigList is currently supported"
             )
         root = self._model_root
+        if root is None:
+            raise failed_precondition(
+                "The models of this server lie in several folders: change them in its "
+                "--model-config-file, and start it again."
+            )
         try:
             configs = model_config.models(request.config.model_config_list.config, root)
             for config in configs:
