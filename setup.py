@@ -63,7 +63,11 @@ setup(
     # Named one by one: found automatically, `kubernetes/` (YAML only) would be shipped as a
     # namespace package and clash with the Kubernetes client that TFX imports.
     packages=find_packages(include=[*PACKAGES, *(f"{name}.*" for name in PACKAGES)]),
-    package_data={"pipeline": ["configs/*.yaml"], "components.bit": ["imagenet_classes.txt"]},
+    package_data={
+        "pipeline": ["configs/*.yaml"],
+        "components.bit": ["imagenet_classes.txt"],
+        "serving.server": ["web/*"],
+    },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     entry_points={"console_scripts": ["bitpipe = pipeline.cli:main"]},

@@ -104,8 +104,10 @@ def test_wheel_holds_the_three_packages_and_their_data_only(tmp_path):
         ).decode()
 
     code = {p.relative_to(source).as_posix() for n in PACKAGES for p in (source / n).rglob("*.py")}
-    configs = {
-        path.relative_to(source).as_posix() for path in (source / "pipeline/configs").glob("*.yaml")
+    data = {
+        path.relative_to(source).as_posix()
+        for pattern in ("pipeline/configs/*.yaml", "serving/server/web/*")
+        for path in source.glob(pattern)
     }
-    assert shipped == code | configs | {"components/bit/imagenet_classes.txt"}
+    assert shipped == code | data | {"components/bit/imagenet_classes.txt"}
     assert "bitpipe = pipeline.cli:main" in entry_points

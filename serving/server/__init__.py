@@ -9,6 +9,7 @@
 | batching.py, limits.py | requests joined into batches, and those refused before that |
 | grpc_services.py | the gRPC services |
 | rest.py, json_tensors.py | the REST API and its JSON |
+| page.py, web/ | the web page |
 | metrics.py, status.py | what Prometheus reads, and the codes of errors |
 """
 

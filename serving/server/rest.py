@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API, its metrics, and a list of the models for the web page."""
+"""TensorFlow Serving's REST API, its metrics, and the web page with a list of the models."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from serving.server import grpc_services, json_tensors, metrics
+from serving.server import grpc_services, json_tensors, metrics, page
 from serving.server.catalog import Catalog
 from serving.server.options import Options
 from serving.server.status import code_of, invalid, text_of, unimplemented
@@ -62,7 +62,8 @@ def application(catalog: Catalog, counts: metrics.Metrics, options: Options) -> 
         routes=[
             Route("/v1/{path:path}", api.answer, methods=["GET", "POST"]),
             Route("/models", api.models, methods=["GET"]),
-            Route(metrics.PATH, api.page, methods=["GET"]),
+            Route(metrics.PATH, api.metrics, methods=["GET"]),
+            *page.routes(),
         ]
     )
 
@@ -77,7 +78,7 @@ class _Api:
         self._metrics = counts
         self._max_bytes = options.limits.max_message_bytes
 
-    async def page(self, _: Request) -> Response:
+    async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.page(), media_type=metrics.CONTENT_TYPE)
 
     async def models(self, _: Request) -> Response:

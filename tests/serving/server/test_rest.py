@@ -1,7 +1,9 @@
 """The REST API, asked as any other HTTP client would."""
 
 import base64
+import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -211,3 +213,26 @@ def test_a_client_that_hangs_up_does_no_harm(server: ModelServer, url: str, enco
             connection.sendall(sent)
     time.sleep(0.1)
     assert post(url, {"instances": [b64(encode("red"))]}).status_code == 200
+
+
+def test_the_page_and_its_files_are_confined_to_this_server(url: str) -> None:
+    index = requests.get(f"{url}/", timeout=20)
+    assert index.headers["Content-Type"].startswith("text/html")
+    linked = set(re.findall(r'(?:href|src)="(web/[^"]+)"', index.text))
+    assert len(linked) >= 2
+    for response in (index, *(requests.get(f"{url}/{path}", timeout=20) for path in linked)):
+        assert response.status_code == 200
+        assert (
+            "default-src 'none'; script-src 'self'" in response.headers["Content-Security-Policy"]
+        )
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "http://" not in response.text.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/web/../rest.py", "/web/%2e%2e/rest.py", "/web/", "/rest.py"])
+def test_no_other_file_can_be_read(server: ModelServer, path: str) -> None:
+    connection = http.client.HTTPConnection(server.rest_address, timeout=20)
+    connection.request("GET", path)
+    assert connection.getresponse().status == 404
+    connection.close()

@@ -1,0 +1,96 @@
+/** One card per picture: thumbnail, name, and what is known of it so far. */
+
+const LABELS = 5;
+const percent = new Intl.NumberFormat("en", {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+
+/** A list item whose lower part is replaced as the picture goes its way. */
+export class Card {
+  #thumbnail = element("div", "", "thumbnail");
+  #state = document.createElement("div");
+
+  /** @param {string} name of the file: text of a stranger. */
+  constructor(name) {
+    this.name = name;
+    this.element = element("li", "", "card");
+    this.element.tabIndex = -1; // takes the focus from a button which disappears
+    const text = document.createElement("div");
+    text.append(element("h3", name), this.#state);
+    this.element.append(this.#thumbnail, text);
+  }
+
+  showThumbnail(canvas) {
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", this.name);
+    this.#thumbnail.replaceChildren(canvas);
+  }
+
+  /** @param {string} text what is being waited for. */
+  showWaiting(text) {
+    this.#replace(element("p", text, "muted"));
+  }
+
+  /**
+   * @param {string} model
+   * @param {Awaited<ReturnType<import("./api.js").predict>>} answer
+   * @returns {string} the answer in one line.
+   */
+  showAnswer(model, { ranking, version, milliseconds }) {
+    const by = [model];
+    if (version !== null) by.push(`version ${version}`);
+    by.push(`${Math.round(milliseconds)} ms`);
+    const labels = element("ol", "", "labels");
+    labels.append(...ranking.slice(0, LABELS).map(row));
+    this.#replace(labels, element("p", by.join(" · "), "by-line"));
+    const best = ranking[0];
+    return best ? `${best.label}, ${formatScore(best.score)}` : "The model knows no labels.";
+  }
+
+  /**
+   * @param {string} sentence
+   * @param {(() => void) | null} retry what the button does, null for none.
+   */
+  showError(sentence, retry) {
+    const parts = [element("p", sentence, "error")];
+    if (retry) {
+      const button = element("button", "Try again");
+      button.type = "button";
+      button.setAttribute("aria-label", `Try again: ${this.name}`);
+      button.addEventListener("click", retry);
+      parts.push(button);
+    }
+    this.#replace(...parts);
+  }
+
+  #replace(...parts) {
+    const focused = this.#state.contains(document.activeElement);
+    this.#state.replaceChildren(...parts);
+    if (focused) this.element.focus();
+  }
+}
+
+function row({ label, score }) {
+  const item = document.createElement("li");
+  const bar = element("span", "", "bar");
+  const filled = document.createElement("span");
+  // Scores are the model's: nothing says that they are probabilities.
+  filled.style.width = `${100 * Math.min(1, Math.max(0, score || 0))}%`;
+  bar.append(filled);
+  bar.setAttribute("aria-hidden", "true");
+  item.append(element("span", label), element("span", formatScore(score)), bar);
+  return item;
+}
+
+function formatScore(score) {
+  return Number.isFinite(score) ? percent.format(score) : "no score";
+}
+
+function element(tag, text, className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = className;
+  return made;
+}
