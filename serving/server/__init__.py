@@ -7,7 +7,7 @@
 | catalog.py, manager.py | the models, and the life of one model's versions |
 | loaded.py, servable.py, tensors.py | one version: its queue, its session, its tensors |
 | batching.py, limits.py | requests joined into batches, and those refused before that |
-| grpc_services.py | the gRPC services |
+| grpc_services.py, classify.py | the gRPC services |
 | rest.py, json_tensors.py | the REST API and its JSON |
 | page.py, web/ | the web page |
 | metrics.py, status.py | what Prometheus reads, and the codes of errors |

@@ -106,8 +106,14 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def GetModelMetadata(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
         return metadata(self.catalog, request)
 
-    async def Classify(self, _: Any, context: grpc.aio.ServicerContext) -> None:
-        await _abort_unimplemented(context, "Classify")
+    @_answers
+    async def Classify(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
+        _check_spec(request)
+        with self.catalog.acquire(request.model_spec) as (version, model):
+            response = await model.classify(request)
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = version
+        return response
 
     async def Regress(self, _: Any, context: grpc.aio.ServicerContext) -> None:
         await _abort_unimplemented(context, "Regress")

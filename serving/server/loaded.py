@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving.server import limits
+import numpy as np
+
+from serving.server import classify, limits
 from serving.server.batching import Batcher
 from serving.server.options import Options
-from serving.server.servable import SavedModelServable
+from serving.server.servable import DEFAULT_SIGNATURE, SavedModelServable
 
 
 class LoadedModel:
@@ -40,14 +42,25 @@ class LoadedModel:
         """
         servable = self._servable
         call = servable.call(request)
-        limits.check(call.inputs, self._limits)
-        rows = {len(array) if array.ndim else 0 for array in call.inputs}
-        # TensorFlow joins only what has rows; an empty batch has nothing to be joined.
-        if call.signature in servable.batched and len(rows) == 1 and rows != {0}:
-            outputs = await self._batcher.submit(call.signature, call.inputs)
-        else:
-            outputs = await asyncio.to_thread(servable.run, call.signature, call.inputs)
-        return servable.response(call, outputs)
+        return servable.response(call, await self._run(call.signature, call.inputs))
+
+    async def classify(self, request: Any) -> Any:
+        """Returns the ClassificationResponse without `model_spec`'s name and version; as above."""
+        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        classify.check(self.signature_def, name)
+        examples = classify.serialized_examples(request.input)
+        outputs = await self._run(name, (examples,))
+        response = classify.response(outputs, len(examples))
+        response.model_spec.signature_name = name
+        return response
+
+    async def _run(self, signature: str, inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+        limits.check(inputs, self._limits)
+        rows = {len(array) if array.ndim else 0 for array in inputs}
+        # Only what has rows can be joined, and an empty batch has nothing to be joined.
+        if signature in self._servable.batched and len(rows) == 1 and rows != {0}:
+            return await self._batcher.submit(signature, inputs)
+        return await asyncio.to_thread(self._servable.run, signature, inputs)
 
     def close(self) -> None:
         self._batcher.close()

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 # The texts below are those of TensorFlow Serving (servables/tensorflow/predict_util.cc).
 _METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
-_DEFAULT_SIGNATURE = "serving_default"
+DEFAULT_SIGNATURE = "serving_default"
 _WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _MAX_WARMUP_RECORDS = 1000  # servables/tensorflow/saved_model_warmup_util.h
 
@@ -84,7 +84,7 @@ class SavedModelServable:
         Raises:
             tf.errors.OpError: with TensorFlow Serving's code and text.
         """
-        name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         signature = self.signature_def.get(name)
         if signature is None:
             raise failed_precondition(f'Serving signature key "{name}" not found.')

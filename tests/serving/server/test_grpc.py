@@ -23,6 +23,7 @@ from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
@@ -305,9 +306,21 @@ def test_status_of_unknown_model_or_version_is_not_found(channel: grpc.Channel) 
 
 
 def test_methods_left_to_tensorflow_serving_say_so(stub: Any) -> None:
-    code, text = refusal(stub.Classify, classification_pb2.ClassificationRequest())
+    code, text = refusal(stub.MultiInference, inference_pb2.MultiInferenceRequest())
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert "run TensorFlow Serving" in text
+
+
+def test_classify_on_a_predict_signature_is_refused_in_tensorflow_servings_words(stub: Any) -> None:
+    request = classification_pb2.ClassificationRequest()
+    request.model_spec.name = "colours"
+    assert refusal(stub.Classify, request) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Expected classification signature method_name to be tensorflow/serving/classify. "
+        "Was: tensorflow/serving/predict",
+    )
+    request.model_spec.signature_name = "other"
+    assert refusal(stub.Classify, request)[1] == "No signature was found with the name: other"
 
 
 def test_reload_serves_other_models_and_refuses_folders_elsewhere(

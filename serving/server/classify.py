@@ -1,0 +1,96 @@
+"""Classify: tf.Examples in, classes and scores out, by signatures made for it.
+
+Rules and texts are those of servables/tensorflow/classifier.cc and util.cc.
+"""
+
+from typing import Any
+
+import numpy as np
+from tensorflow_serving.apis import classification_pb2
+
+from serving.server.status import invalid
+
+METHOD = "tensorflow/serving/classify"
+_CLASSES, _SCORES = "classes", "scores"
+
+
+def check(signatures: dict[str, Any], name: str) -> None:
+    """Raises InvalidArgumentError unless `name` is a signature for Classify."""
+    signature = signatures.get(name)
+    if signature is None:
+        raise invalid(f"No signature was found with the name: {name}")
+    if signature.method_name != METHOD:
+        raise invalid(
+            f"Expected classification signature method_name to be {METHOD}. "
+            f"Was: {signature.method_name}"
+        )
+    if len(signature.inputs) != 1:
+        raise invalid("Expected one input Tensor.")
+    if len(signature.outputs) not in (1, 2):
+        raise invalid(f"Expected one or two output Tensors, found {len(signature.outputs)}")
+    if not set(signature.outputs) & {_CLASSES, _SCORES}:
+        raise invalid(
+            f"Expected classification signature outputs to contain at least one of "
+            f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature}'
+        )
+
+
+def serialized_examples(message: Any) -> np.ndarray:
+    """The tf.Examples of an `Input`, serialized: (B,) of bytes, each with the context's features.
+
+    Raises:
+        tf.errors.InvalidArgumentError: there are none.
+    """
+    context = b""
+    examples = message.example_list.examples
+    if message.WhichOneof("kind") == "example_list_with_context":
+        # Joined on the wire, two messages are merged.
+        context = message.example_list_with_context.context.SerializeToString()
+        examples = message.example_list_with_context.examples
+    if not examples:
+        raise invalid("Input is empty.")
+    array = np.empty(len(examples), object)
+    array[:] = [context + example.SerializeToString() for example in examples]
+    return array
+
+
+def response(outputs: dict[str, np.ndarray], examples: int) -> Any:
+    """The ClassificationResponse, without `model_spec`.
+
+    Args:
+        outputs: `classes`, (B, C) of bytes, `scores`, (B, C) float32, or both.
+        examples: B.
+
+    Raises:
+        tf.errors.InvalidArgumentError: arrays of other kinds or shapes.
+    """
+    classes, scores = outputs.get(_CLASSES), outputs.get(_SCORES)
+    for name, array, kind, wanted in (
+        (_CLASSES, classes, object, "classes Tensor of DT_STRING"),
+        (_SCORES, scores, np.float32, "scores Tensor of DT_FLOAT"),
+    ):
+        if array is None:
+            continue
+        if array.ndim != 2:
+            raise invalid(
+                f"Expected Tensor shape: [batch_size num_classes] but got {list(array.shape)}"
+            )
+        if array.dtype != kind:
+            raise invalid(f"Expected {wanted}. Got: {array.dtype}")
+        if len(array) != examples:
+            raise invalid(f"Expected {name} output batch size of {examples}. Got: {len(array)}")
+    if classes is not None and scores is not None and classes.shape != scores.shape:
+        raise invalid(
+            f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. "
+            f"{scores.shape[1]}"
+        )
+    reply = classification_pb2.ClassificationResponse()
+    for row in range(examples):
+        added = reply.result.classifications.add()
+        for column in range((scores if classes is None else classes).shape[1]):  # type: ignore[union-attr]
+            one = added.classes.add()
+            if classes is not None:
+                one.label = classes[row, column].decode("utf-8", "replace")
+            if scores is not None:
+                one.score = scores[row, column]
+    return reply
