@@ -108,10 +108,12 @@ class Catalog:
     def states(self, spec: Any) -> dict[int, VersionState]:
         """The versions that a ModelSpec means, newest first, and what became of them.
 
+        A label does not matter, as in TensorFlow Serving (get_model_status_impl.cc).
+
         Raises:
-            tf.errors.OpError: no such model, version or label, in TensorFlow Serving's words.
+            tf.errors.NotFoundError: no such model or version, in TensorFlow Serving's words.
         """
-        version = self._version(spec)
+        version = spec.version.value if spec.HasField("version") else None
         manager = self._managers.get(spec.name)
         states = manager.states() if manager else {}
         if version is not None:

@@ -10,7 +10,6 @@ from tensorflow_serving.apis import classification_pb2
 
 from serving.server.status import invalid
 
-METHOD = "tensorflow/serving/classify"
 _CLASSES, _SCORES = "classes", "scores"
 
 
@@ -19,11 +18,6 @@ def check(signatures: dict[str, Any], name: str) -> None:
     signature = signatures.get(name)
     if signature is None:
         raise invalid(f"No signature was found with the name: {name}")
-    if signature.method_name != METHOD:
-        raise invalid(
-            f"Expected classification signature method_name to be {METHOD}. "
-            f"Was: {signature.method_name}"
-        )
     if len(signature.inputs) != 1:
         raise invalid("Expected one input Tensor.")
     if len(signature.outputs) not in (1, 2):

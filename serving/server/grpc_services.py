@@ -33,6 +33,7 @@ _SERVICES = (
     prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
+_MAX_TEXT_BYTES = 1024
 _Handler = Callable[[Any, Any, grpc.aio.ServicerContext], Awaitable[Any]]
 
 
@@ -59,7 +60,8 @@ def add_to_server(
 
 
 async def report_serving(reported: health.aio.HealthServicer) -> None:
-    for service in ("", *_SERVICES):
+    # TensorFlow Serving's names lack the package, against gRPC's convention: both are there.
+    for service in ("", *_SERVICES, *(name.rpartition(".")[2] for name in _SERVICES)):
         await reported.set(service, health_pb2.HealthCheckResponse.SERVING)
 
 
@@ -80,11 +82,19 @@ def _answers(method: _Handler) -> _Handler:
             if code is grpc.StatusCode.INTERNAL:
                 _log.exception("%s failed", method.__name__)
             self.metrics.refused(model, code.name)
-            await context.abort(code, text_of(error))
+            await context.abort(code, _cut(text_of(error)))
         self.metrics.answered(model, method.__name__, "GRPC", time.perf_counter() - started)
         return response
 
     return answer
+
+
+def _cut(text: str) -> str:
+    """Headers of HTTP/2 are limited (model_servers/grpc_status_util.cc)."""
+    encoded = text.encode()
+    if len(encoded) <= _MAX_TEXT_BYTES:
+        return text
+    return encoded[:_MAX_TEXT_BYTES].decode("utf-8", "ignore") + "...TRUNCATED"
 
 
 def _known_name(catalog: Catalog, request: Any) -> str:

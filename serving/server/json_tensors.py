@@ -17,6 +17,8 @@ from serving.server.status import invalid, unimplemented
 
 ROW, COLUMNAR = "instances", "inputs"
 _BASE64 = "b64"
+_Tensor = tuple[list[int], list[Any]]  # shape, values
+
 _MAX_SHOWN = 256  # characters of a value in an error
 _INTEGERS = {
     tf.int8: (-(2**31), 2**31),  # as TensorFlow Serving: whatever fits a C int
@@ -38,9 +40,15 @@ def parse(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document, _ = json.JSONDecoder().raw_decode(body.decode().lstrip())
+        text = body.decode()
+        start = len(text) - len(text.lstrip())
+        if start == len(text):
+            raise invalid(f"JSON Parse error: The document is empty. at offset: {start}")
+        # Whatever follows the document is ignored, as by TensorFlow Serving.
+        document, _ = json.JSONDecoder().raw_decode(text, start)
     except json.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from error
+        # RapidJSON has a dozen reasons more, and this one for most mistakes.
+        raise invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}") from error
     except UnicodeDecodeError as error:
         raise invalid(
             f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
@@ -87,11 +95,12 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
             )
         if not instances:
             raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
-        columns = _columns(instances, infos)
-        _fill(request, columns, infos)
+        for name, tensor in _joined(instances, infos).items():
+            _fill(request, name, tensor, infos)
         return ROW
     if COLUMNAR in document:
-        _fill(request, _named(document[COLUMNAR], infos), infos)
+        for name, value in _named(document[COLUMNAR], infos).items():
+            _fill(request, name, _tensor(value, infos[name]), infos)
         return COLUMNAR
     raise invalid("Missing 'inputs' or 'instances' key")
 
@@ -127,15 +136,15 @@ def reply(outputs: Mapping[str, Any], form: str) -> bytes:
     )
 
 
-def _columns(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """name -> the values of all instances."""
+def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor]:
+    """name -> the values of all instances, which must have the same shape."""
     if not isinstance(instances[0], dict) and len(infos) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
     named = _is_named(instances[0])
-    columns: dict[str, list[Any]] = {name: [] for name in infos}
+    joined: dict[str, _Tensor] = {}
     for index, item in enumerate(instances):
         if named and not _is_named(item):
             raise invalid(f"Expecting object but got list at item {index} of input list")
@@ -143,18 +152,36 @@ def _columns(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, list[A
             raise invalid(f"Expecting value/list but got object at item {index} of input list")
         values = item if named else {next(iter(infos)): item}
         for name, value in values.items():
-            if name not in infos:
+            try:
+                _append(joined, name, value, infos)
+            except tf.errors.InvalidArgumentError as error:
+                where = f"{index} key: {name}" if named else f"{index}"
                 raise invalid(
-                    f"Failed to process element: {index} key: {name} of 'instances' list. Error: "
-                    f"INVALID_ARGUMENT: JSON object: does not have named input: {name}"
-                )
-            columns[name].append(value)
+                    f"Failed to process element: {where} of 'instances' list. Error: "
+                    f"INVALID_ARGUMENT: {error.message}"
+                ) from error
         if set(values) != set(infos):
             raise invalid(
                 f"Failed to process element: {index} of 'instances' list. JSON object: "
                 f"{_shown(item)} keys must be equal to: {','.join(sorted(infos))}"
             )
-    return columns
+    return {name: ([len(instances), *shape], flat) for name, (shape, flat) in joined.items()}
+
+
+def _append(joined: dict[str, _Tensor], name: str, value: Any, infos: Mapping[str, Any]) -> None:
+    if name not in infos:
+        raise invalid(f"JSON object: does not have named input: {name}")
+    shape, flat = _tensor(value, infos[name])
+    expected, values = joined.setdefault(name, (shape, []))
+    if len(flat) != math.prod(expected):
+        raise invalid(f"Expecting tensor size: {math.prod(expected)} but got: {len(flat)}")
+    if shape != expected:
+        raise invalid(f"Expecting shape {_bracketed(expected)} but got: {_bracketed(shape)}")
+    values.extend(flat)
+
+
+def _bracketed(shape: list[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"
 
 
 def _named(value: Any, infos: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,25 +204,30 @@ def _is_named(value: Any) -> bool:
     return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get(_BASE64), str))
 
 
-def _fill(request: Any, columns: Mapping[str, Any], infos: Mapping[str, Any]) -> None:
-    for name, value in columns.items():
-        dtype = tf.dtypes.as_dtype(infos[name].dtype)
-        shape: list[int] = []
-        inner = value
-        while isinstance(inner, list):
-            shape.append(len(inner))
-            inner = inner[0] if inner else None
-        flat: list[Any] = []
-        _flatten(value, 0, shape, dtype, flat)
-        if dtype == tf.string:
-            tensor = request.inputs[name]
-            tensor.dtype = infos[name].dtype
-            for size in shape:
-                tensor.tensor_shape.dim.add(size=size)
-            tensor.string_val.extend(flat)
-        else:
-            array = np.array(flat).astype(dtype.as_numpy_dtype).reshape(shape)
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
+def _tensor(value: Any, info: Any) -> _Tensor:
+    """Shape and values, in order, of a tensor written as nested lists."""
+    shape: list[int] = []
+    inner = value
+    while isinstance(inner, list):
+        shape.append(len(inner))
+        inner = inner[0] if inner else None
+    flat: list[Any] = []
+    _flatten(value, 0, shape, tf.dtypes.as_dtype(info.dtype), flat)
+    return shape, flat
+
+
+def _fill(request: Any, name: str, tensor: _Tensor, infos: Mapping[str, Any]) -> None:
+    shape, flat = tensor
+    dtype = tf.dtypes.as_dtype(infos[name].dtype)
+    proto = request.inputs[name]
+    if dtype != tf.string:
+        array = np.array(flat).astype(dtype.as_numpy_dtype).reshape(shape)
+        proto.CopyFrom(tf.make_tensor_proto(array, dtype))
+        return
+    proto.dtype = infos[name].dtype
+    for size in shape:
+        proto.tensor_shape.dim.add(size=size)
+    proto.string_val.extend(flat)
 
 
 def _flatten(value: Any, level: int, shape: list[int], dtype: tf.DType, flat: list[Any]) -> None:
@@ -248,8 +280,7 @@ def _decoded(value: dict[str, Any]) -> bytes:
         raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
     text = "".join(value[_BASE64].split())
     try:
-        # Both alphabets and a missing tail of "=", as TensorFlow Serving.
-        text = text.rstrip("=").translate(str.maketrans("-_", "+/"))
+        text = text.rstrip("=")  # the padding may be missing
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid("Unable to base64 decode") from error

@@ -73,11 +73,14 @@ class Metrics:
 
     def page(self) -> bytes:
         """All of it in Prometheus' text format."""
-        return prometheus_client.generate_latest(self._registry)
+        page = prometheus_client.generate_latest(self._registry)
+        return page.replace(b"request_count untyped", b"request_count counter")
 
 
 class _RequestCount:
-    """The library would append `_total`, which TensorFlow Serving's dashboards do not expect."""
+    """Told as untyped: to a counter the library would append `_total`, which dashboards of
+    TensorFlow Serving do not expect.
+    """
 
     def __init__(self, requests: Counter[tuple[str, str]]) -> None:
         self._requests = requests

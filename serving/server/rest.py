@@ -35,6 +35,7 @@ _STATUS = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?:/(?P<metadata>metadata))?", re.IGNORECASE
 )
 _MAX_VERSION = 2**63 - 1
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 # ToHTTPStatusCode of model_servers/http_server.cc, but for a full queue, which is 429 there: 503 is
 # what load balancers take for "try another".
@@ -60,7 +61,11 @@ def application(catalog: Catalog, counts: metrics.Metrics, options: Options) -> 
     api = _Api(catalog, counts, options)
     return Starlette(
         routes=[
-            Route("/v1/{path:path}", api.answer, methods=["GET", "POST"]),
+            # TensorFlow Serving answers every method there, and in any case: see kPathRegex.
+            *(
+                Route(f"/{letter}1/{{path:path}}", api.answer, methods=_METHODS)
+                for letter in ("v", "V")
+            ),
             Route("/models", api.models, methods=["GET"]),
             Route(metrics.PATH, api.metrics, methods=["GET"]),
             *page.routes(),
@@ -106,8 +111,12 @@ class _Api:
     async def answer(self, request: Request) -> Response:
         started = time.perf_counter()
         path = request.scope["raw_path"].decode("ascii", "replace").partition("?")[0]
-        pattern = _INFERENCE if request.method == "POST" else _STATUS
-        match = pattern.fullmatch(path)
+        pattern = {"POST": _INFERENCE, "GET": _STATUS}.get(request.method)
+        match = pattern.fullmatch(path) if pattern else None
+        if match and request.method == "POST" and not match["method"].islower():
+            match = None  # the path may be in any case, but not this word
+        if request.method == "OPTIONS" and request.headers.get("origin", "").startswith("http"):
+            return Response()
         name = unquote((match and match["name"]) or "")
         known = name if name in self._catalog.versions() else ""
         try:
@@ -136,7 +145,7 @@ class _Api:
         return response
 
     async def _infer(self, request: Request, match: re.Match[str], name: str) -> Response:
-        if match["method"].lower() != "predict":
+        if match["method"] != "predict":
             raise unimplemented(
                 f"The embedded server does not answer {match['method']}: use predict, or run "
                 f"TensorFlow Serving."

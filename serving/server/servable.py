@@ -182,10 +182,11 @@ def _check_names(signature: Any, request: Any) -> None:
             f"Sent extra: {_braced(received - wanted)}. "
             f"Missing but required: {_braced(wanted - received)}."
         )
-    if wanted != received:
+    for alias in sorted(wanted - received):
         raise invalid(
-            f"input tensor alias not found in signature: {min(received - wanted)}. "
-            f"Inputs expected to be in the set {_braced(wanted)}."
+            f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found "
+            f"in request and no default value provided. Inputs expected to be in the request "
+            f"{_braced(received)}, or default input alias set: "
         )
     seen = set()
     for alias in request.output_filter:

@@ -49,8 +49,7 @@ def array(alias: str, index: int, proto: Any, info: Any) -> np.ndarray:
     if (
         proto.tensor_shape.unknown_rank
         or min(sizes, default=0) < 0
-        or count * dtype.size > _MAX_TENSOR_BYTES
-        or (dtype == tf.string and count != len(proto.string_val))
+        or count * max(dtype.size, 8) > _MAX_TENSOR_BYTES
     ):
         raise tf.errors.InvalidArgumentError(None, None, f"tensor parsing error: {alias}")
     expected = tf.TensorShape(info.tensor_shape)
@@ -58,12 +57,25 @@ def array(alias: str, index: int, proto: Any, info: Any) -> np.ndarray:
         raise tf.errors.InvalidArgumentError(
             None, None, f"input {alias}: Expects shape {expected} but {tuple(sizes)} is provided"
         )
+    if dtype == tf.string and not proto.tensor_content:
+        return _strings(proto.string_val, count).reshape(sizes)
     try:
+        if dtype == tf.string:  # lengths and bytes, which make_ndarray does not read
+            return tf.io.parse_tensor(proto.SerializeToString(), tf.string).numpy()
         return tf.make_ndarray(proto)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
         raise tf.errors.InvalidArgumentError(
             None, None, f"tensor parsing error: {alias}"
         ) from error
+
+
+def _strings(values: Any, count: int) -> np.ndarray:
+    """As Tensor::FromProto: the last value stands for those left out, and the rest is ignored."""
+    array = np.empty(count, object)
+    given = min(len(values), count)
+    array[:given] = values[:given]
+    array[given:] = values[-1] if values else b""
+    return array
 
 
 def fill(proto: Any, value: np.ndarray, dtype: tf.DType) -> None:

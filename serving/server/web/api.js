@@ -1,5 +1,7 @@
 /** The server's REST API (TensorFlow Serving's, and `models`). Failures become sentences. */
 
+import { megabytes } from "./dom.js";
+
 const LIST_TIMEOUT_MS = 5_000;
 const PREDICT_TIMEOUT_MS = 120_000;
 const MAX_SHOWN_TEXT = 300; // characters of a server's error: some are a page long
@@ -92,20 +94,21 @@ async function json(response) {
 function failure(error) {
   if (error.name === "AbortError") return error;
   if (error.name === "TimeoutError") {
-    return new ServerError("The server took too long to answer.", { retry: true, gone: true });
+    return new ServerError("The server took too long to answer.", { retry: true });
   }
   return new ServerError("The server cannot be reached.", { retry: true, gone: true });
 }
 
 function refusal(status, text, bytes) {
-  const size = `${(bytes / 1e6).toFixed(1)} MB`;
   const said = text.split(/\s*\[\[/)[0].trim().slice(0, MAX_SHOWN_TEXT); // less the graph's nodes
   const because = said ? `: ${said}` : ` (HTTP ${status}).`;
   if (status === 503 || status === 429) {
     return new ServerError("The server is busy. Try again in a moment.", { retry: true });
   }
   if (status === 413) {
-    return new ServerError(`The picture is too large for the server (${size}). Make it smaller.`);
+    return new ServerError(
+      `The picture is too large for the server (${megabytes(bytes)}). Make it smaller.`,
+    );
   }
   if (status === 504) return new ServerError("The server took too long.", { retry: true });
   if (status === 404) {

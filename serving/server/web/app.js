@@ -1,6 +1,7 @@
 /** The page: takes pictures in, has each of them answered, and keeps an eye on the server. */
 
 import { ServerError, listModels, predict } from "./api.js";
+import { announce, megabytes, say } from "./dom.js";
 import { ModelList } from "./models.js";
 import { PictureError, prepare } from "./picture.js";
 import { Card } from "./results.js";
@@ -8,7 +9,6 @@ import { Card } from "./results.js";
 const POLL_MS = 3_000;
 // Decoding a photo takes some 50 MB: few at a time, for phones. Two keep a small server busy.
 const WORKERS = 2;
-const MAX_ANNOUNCEMENTS = 20;
 
 const page = Object.fromEntries(
   [...document.querySelectorAll("[id]")].map((element) => [element.id, element]),
@@ -35,7 +35,7 @@ function enqueue(tasks) {
     task.card.showWaiting("Waiting…");
   }
   waiting.push(...tasks);
-  while (working < WORKERS && waiting.length > working) work();
+  while (working < WORKERS && waiting.length > 0) work();
   refreshActions();
 }
 
@@ -59,24 +59,24 @@ async function answer(task, signal) {
     card.showWaiting("Asking the server…");
     const reply = await predict(choice, task.data, signal);
     task.data = null;
-    announce(`${card.name}: ${card.showAnswer(choice.model, reply)}`);
+    announce(page.announcements, `${card.name}: ${card.showAnswer(choice.model, reply)}`);
   } catch (error) {
-    if (signal.aborted) return;
-    await fail(task, error);
+    const sentence = await explain(error, task);
+    if (signal.aborted) return; // the card is no longer there
+    if (!(error instanceof ServerError || error instanceof PictureError)) console.error(error);
+    if (error.retry) failed.add(task);
+    card.showError(sentence, error.retry ? () => enqueue([task]) : null);
+    announce(page.announcements, `${card.name}: ${sentence}`);
   }
   refreshActions();
 }
 
-async function fail(task, error) {
-  if (!(error instanceof ServerError || error instanceof PictureError)) throw error;
-  let sentence = error.message;
+async function explain(error, task) {
   if (error.gone && (await look())) {
-    const size = (task.data.size / 1e6).toFixed(1);
-    sentence = `The server broke off. The picture may be too large for it (${size} MB).`;
+    const size = megabytes(task.data.size);
+    return `The server broke off. The picture may be too large for it (${size}).`;
   }
-  if (error.retry) failed.add(task);
-  task.card.showError(sentence, error.retry ? () => enqueue([task]) : null);
-  announce(`${task.card.name}: ${sentence}`);
+  return error.message;
 }
 
 function clear() {
@@ -97,36 +97,22 @@ function refreshActions() {
   page["retry-all"].textContent = `Try all ${failed.size} failed again`;
 }
 
-function announce(text) {
-  const line = document.createElement("p");
-  line.textContent = text;
-  page.announcements.append(line);
-  if (page.announcements.childElementCount > MAX_ANNOUNCEMENTS) {
-    page.announcements.firstElementChild.remove();
-  }
-}
-
 // The server
 
 /** Asks for the models. @returns {Promise<boolean>} whether the server answered. */
 async function look() {
   try {
     const news = models.show(await listModels());
-    if (news) announce(news);
-    say("Connected.", "here");
+    if (news) announce(page.announcements, news);
+    say(page.connection, "Connected.", "connection here");
     return true;
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     models.forget();
-    say(`${error.message} Trying again every ${POLL_MS / 1_000} seconds.`, "gone");
+    const sentence = `${error.message} Trying again every ${POLL_MS / 1_000} seconds.`;
+    say(page.connection, sentence, "connection gone");
     return false;
   }
-}
-
-function say(text, className) {
-  page.connection.className = `connection ${className}`;
-  // A live region is read out again even if the same text is set.
-  if (page.connection.textContent !== text) page.connection.textContent = text;
 }
 
 async function watch() {

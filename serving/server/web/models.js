@@ -1,5 +1,7 @@
 /** The list of models and versions, in which one is chosen. */
 
+import { element } from "./dom.js";
+
 const READY = "AVAILABLE";
 
 /**
@@ -74,7 +76,7 @@ function modelOf(radio) {
 }
 
 function fieldset({ name, versions, labels }) {
-  const set = document.createElement("fieldset");
+  const set = element("fieldset");
   const newest = versions.find((one) => one.state === READY)?.version;
   set.append(
     element("legend", name),
@@ -95,8 +97,8 @@ function fieldset({ name, versions, labels }) {
 }
 
 function option(choice, text, { state, ready, error }) {
-  const label = document.createElement("label");
-  const radio = document.createElement("input");
+  const label = element("label");
+  const radio = element("input");
   radio.type = "radio";
   radio.name = "model";
   radio.value = JSON.stringify(choice);
@@ -104,11 +106,4 @@ function option(choice, text, { state, ready, error }) {
   label.append(radio, element("span", text), element("span", state, "detail state"));
   if (error) label.append(element("span", error, "detail error"));
   return label;
-}
-
-function element(tag, text, className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  made.className = className;
-  return made;
 }

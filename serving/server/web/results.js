@@ -1,5 +1,7 @@
 /** One card per picture: thumbnail, name, and what is known of it so far. */
 
+import { button, element } from "./dom.js";
+
 const LABELS = 5;
 const percent = new Intl.NumberFormat("en", {
   style: "percent",
@@ -10,14 +12,14 @@ const percent = new Intl.NumberFormat("en", {
 /** A list item whose lower part is replaced as the picture goes its way. */
 export class Card {
   #thumbnail = element("div", "", "thumbnail");
-  #state = document.createElement("div");
+  #state = element("div");
 
   /** @param {string} name of the file: text of a stranger. */
   constructor(name) {
     this.name = name;
     this.element = element("li", "", "card");
     this.element.tabIndex = -1; // takes the focus from a button which disappears
-    const text = document.createElement("div");
+    const text = element("div");
     text.append(element("h3", name), this.#state);
     this.element.append(this.#thumbnail, text);
   }
@@ -55,13 +57,7 @@ export class Card {
    */
   showError(sentence, retry) {
     const parts = [element("p", sentence, "error")];
-    if (retry) {
-      const button = element("button", "Try again");
-      button.type = "button";
-      button.setAttribute("aria-label", `Try again: ${this.name}`);
-      button.addEventListener("click", retry);
-      parts.push(button);
-    }
+    if (retry) parts.push(button("Try again", `Try again: ${this.name}`, retry));
     this.#replace(...parts);
   }
 
@@ -73,9 +69,9 @@ export class Card {
 }
 
 function row({ label, score }) {
-  const item = document.createElement("li");
+  const item = element("li");
   const bar = element("span", "", "bar");
-  const filled = document.createElement("span");
+  const filled = element("span");
   // Scores are the model's: nothing says that they are probabilities.
   filled.style.width = `${100 * Math.min(1, Math.max(0, score || 0))}%`;
   bar.append(filled);
@@ -86,11 +82,4 @@ function row({ label, score }) {
 
 function formatScore(score) {
   return Number.isFinite(score) ? percent.format(score) : "no score";
-}
-
-function element(tag, text, className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  made.className = className;
-  return made;
 }

@@ -55,6 +55,8 @@ def test_rows_and_columns_give_the_same_scores(url: str, encode: Encode, path: s
     assert rows.headers["X-Model-Version"] == "20"
     assert rows.headers["Content-Type"] == "application/json"
     assert rows.json() == named.json()
+    unpadded = [{"b64": picture["b64"].rstrip("=")} for picture in pictures]
+    assert post(url, {"instances": unpadded}).json() == rows.json()
     assert columns.json() == alone.json()
     first, second = rows.json()["predictions"]
     assert first == {
@@ -88,6 +90,15 @@ def test_rows_and_columns_give_the_same_scores(url: str, encode: Encode, path: s
         ({"instances": [{}]}, "keys must be equal to: image"),
         ({"instances": [{"image": "x"}, "x"]}, "Expecting object but got list at item 1"),
         ({"instances": ["x", {"image": "x"}]}, "Expecting value/list but got object at item 1"),
+        (
+            {"instances": [["x"], "x"]},
+            "Failed to process element: 1 of 'instances' list. Error:",
+        ),
+        ({"instances": [["x"], ["x", "x"]]}, "Expecting tensor size: 1 but got: 2"),
+        ({"instances": [["x"], "x"]}, "Expecting shape [1] but got: []"),
+        ({"instances": [{"image": 1}]}, "element: 0 key: image of 'instances' list."),
+        ({"instances": [{"b64": "__8="}]}, "Unable to base64 decode"),
+        (b"  ", "The document is empty. at offset: 2"),
         ({"inputs": {"photo": ["x"]}}, "Missing named input: image in 'inputs' object."),
         ({"inputs": [["x"], "x"]}, "found at incorrect level: 2 in the JSON DOM"),
         ({"inputs": [["x"], ["x", "x"]]}, "unexpected size: 2 at level: 1 expected size: 1"),
@@ -117,7 +128,10 @@ def test_a_wrong_body_is_answered_in_tensorflow_servings_words(
         ("GET", "/v1/models/colours/versions/7", 404, "Could not find version 7 of model colours"),
         ("GET", "/v1/models/colours/versions/7/metadata", 404, "Specific(colours, 7)"),
         ("GET", f"/v1/models/colours/versions/{2**63}", 400, "Failed to convert version"),
-        ("GET", "/v1/models/colours/labels/x", 400, "Unrecognized servable version label: x"),
+        ("GET", "/v1/models/colours/labels/x/metadata", 400, "servable version label: x"),
+        ("POST", "/v1/models/colours:PREDICT", 400, "Malformed request: POST"),
+        ("DELETE", "/v1/models/colours", 400, "Malformed request: DELETE /v1/models/colours"),
+        ("OPTIONS", "/v1/models/colours", 400, "Malformed request: OPTIONS"),
         ("POST", "/v1/models/other:predict", 404, "Servable not found for request: Latest(other)"),
         ("POST", "/v1/models/colours:classify", 501, "run TensorFlow Serving"),
     ],
