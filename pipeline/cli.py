@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline import logs, serve
+from pipeline import logs, predict, serve
 from pipeline.kubeflow import commands
 
 EXIT_NOT_BLESSED = 3
@@ -109,23 +109,6 @@ def demo(out: Path) -> None:
 
 
 @cli.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--server", required=True, metavar="HOST:PORT", help="A prediction server.")
-@click.option("--name", required=True, help="The model's name on the server.")
-@click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Labels shown.")
-@click.option(
-    "--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds for one request."
-)
-def predict(images: tuple[Path, ...], server: str, name: str, top: int, timeout_s: float) -> None:
-    """Ask a server what IMAGES show."""
-    from serving.client import PredictionClient
-
-    with PredictionClient(server, name, timeout_s=timeout_s) as client:
-        for path, prediction in client.predict_files(images):
-            _print_answer(path, prediction.scores[:top])
-
-
-@cli.command()
 @click.argument(
     "images",
     nargs=-1,
@@ -189,6 +172,7 @@ def compile_(config: str | None, overrides: tuple[str, ...], out: Path) -> None:
     files.write(configuration.load(config, overrides).config, out)
 
 
+cli.add_command(predict.predict)
 cli.add_command(serve.serve)
 cli.add_command(commands.submit)
 cli.add_command(commands.schedule)

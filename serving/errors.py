@@ -65,3 +65,47 @@ class RequestRejectedError(ServingError):
 
 class UnexpectedReplyError(ServingError):
     """The server's model does not have the signature which this client speaks."""
+
+
+class ClientOptionsError(ServingError):
+    """An option of the client is wrong, or contradicts another one."""
+
+    exit_code = 2
+
+
+class TlsError(ServerUnreachableError):
+    """No secure connection: a certificate that is not trusted, or a port without TLS."""
+
+
+class ServerBusyError(ServingError):
+    """The server has no room for the request, or the model is not in service yet.
+
+    Attributes:
+        retry_after_s: how long the server asks to be left alone; 0 where it does not say.
+    """
+
+    def __init__(self, text: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidInputError(RequestRejectedError):
+    """The server refused what is in the request: one of its pictures, or its model's spec.
+
+    Attributes:
+        reason: the server's own words, without those around them.
+    """
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class MessageTooLargeError(InvalidInputError):
+    """A request or a reply exceeds the client's or the server's limit."""
+
+
+class AnswerFileError(ServingError):
+    """The file of answers cannot be written, or cannot be continued."""
+
+    exit_code = 2

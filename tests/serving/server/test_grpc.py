@@ -31,8 +31,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving import codec
-from serving.client import PredictionClient
+from serving.client import PredictionClient, codec
 from serving.errors import AddressError, ModelFolderError, ModelLoadError, RequestRejectedError
 from serving.server import ModelServer, serve
 from serving.server.options import Options, Tls

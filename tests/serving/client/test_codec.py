@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving import codec, messages
+from serving.client import codec, messages
 from serving.errors import UnexpectedReplyError
 
 FLOAT, STRING = 1, 7

@@ -59,6 +59,7 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "name": (1, "string"),
         "version": (2, "google.protobuf.Int64Value"),
         "signature_name": (3, "string"),
+        "version_label": (4, "string"),
     },
     # tensorflow_serving/apis/predict.proto
     "PredictRequest": {
@@ -103,7 +104,7 @@ _SCALARS = {
 
 def _build_pool() -> descriptor_pool.DescriptorPool:
     file = descriptor_pb2.FileDescriptorProto(
-        name="serving/messages.proto",
+        name="serving/client/messages.proto",
         package=_PACKAGE,
         syntax="proto3",
         dependency=[wrappers_pb2.DESCRIPTOR.name, any_pb2.DESCRIPTOR.name],

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
     status_pb2,
 )
 
-from serving import messages
+from serving.client import messages
 
 REAL = {
     "Dim": tensor_shape_pb2.TensorShapeProto.Dim,

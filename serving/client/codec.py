@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serving import messages
-from serving.errors import UnexpectedReplyError
+from serving.client import messages
+from serving.errors import ClientOptionsError, UnexpectedReplyError
 
 SIGNATURE = "serving_default"
 _INPUT = "image"
@@ -24,13 +24,39 @@ _STATE_NAMES = {number: name for name, number in messages.ENUMS["State"].items()
 
 
 @dataclass(frozen=True)
+class ModelRef:
+    """Which model is asked: the version, or the labelled one, or else the newest in service.
+
+    Raises:
+        ClientOptionsError: no name, or both a version and a label, or one that cannot exist.
+    """
+
+    name: str
+    version: int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ClientOptionsError("A model's name must not be empty.")
+        if self.version is not None and self.label is not None:
+            raise ClientOptionsError(
+                f"A model is chosen by version or by label. Received: version {self.version} and "
+                f"label {self.label!r}."
+            )
+        if self.version is not None and not 0 <= self.version < 2**63:
+            raise ClientOptionsError(f"A version is a number from 0 on. Received: {self.version}.")
+        if self.label == "":
+            raise ClientOptionsError("A label must not be empty.")
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the model says of one picture.
 
     Attributes:
         label: the class with the highest score.
         scores: (label, score) of every class, highest first.
-        model_version: the version that answered.
+        model_version: the version that answered; 0 where the server does not tell.
     """
 
     label: str
@@ -67,10 +93,10 @@ class VersionStatus:
     error: str
 
 
-def predict_request(name: str, pictures: Sequence[bytes]) -> Any:
+def predict_request(model: ModelRef, pictures: Sequence[bytes]) -> Any:
     """A `PredictRequest` for the pictures, which are one batch."""
     request = messages.PredictRequest()
-    request.model_spec.name = name
+    _fill_spec(request.model_spec, model)
     request.model_spec.signature_name = SIGNATURE
     request.output_filter.extend(_OUTPUTS)
     tensor = request.inputs[_INPUT]
@@ -111,18 +137,21 @@ def predictions(response: Any, count: int) -> list[Prediction]:
     flat_scores = _filled(_floats(scores), size)
     flat_labels = _filled([label.decode() for label in labels.string_val], size)
     version = response.model_spec.version.value
-    rows = []
-    for start in range(0, size, classes):
-        row = slice(start, start + classes)
-        pairs = zip(flat_labels[row], flat_scores[row], strict=True)
-        ranked = tuple(sorted(pairs, key=lambda pair: -pair[1]))
-        rows.append(Prediction(ranked[0][0], ranked, version))
-    return rows
+    rows = (slice(start, start + classes) for start in range(0, size, classes))
+    return [ranked(flat_labels[row], flat_scores[row], version) for row in rows]
 
 
-def metadata_request(name: str) -> Any:
+def ranked(labels: Sequence[str], scores: Sequence[float], version: int) -> Prediction:
+    """The prediction for one picture; `labels` and `scores` are of the same length, at least 1."""
+    pairs = zip(labels, scores, strict=True)
+    # NaN compares with nothing: it goes to the end rather than anywhere.
+    ordered = tuple(sorted(pairs, key=lambda pair: (math.isnan(pair[1]), -pair[1])))
+    return Prediction(ordered[0][0], ordered, version)
+
+
+def metadata_request(model: ModelRef) -> Any:
     request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
-    request.model_spec.name = name
+    _fill_spec(request.model_spec, model)
     return request
 
 
@@ -147,9 +176,9 @@ def metadata(response: Any) -> ModelMetadata:
     )
 
 
-def status_request(name: str) -> Any:
+def status_request(model: ModelRef) -> Any:
     request = messages.GetModelStatusRequest()
-    request.model_spec.name = name
+    _fill_spec(request.model_spec, model)
     return request
 
 
@@ -164,6 +193,14 @@ def statuses(response: Any) -> list[VersionStatus]:
         for status in response.model_version_status
     ]
     return sorted(found, key=lambda status: -status.version)
+
+
+def _fill_spec(spec: Any, model: ModelRef) -> None:
+    spec.name = model.name
+    if model.version is not None:
+        spec.version.value = model.version
+    if model.label is not None:
+        spec.version_label = model.label
 
 
 def _floats(tensor: Any) -> list[float]:

@@ -1,0 +1,266 @@
+"""`PredictionClient`: asks one model on one server."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from serving import pictures
+from serving.client import address, batches, files
+from serving.client.codec import SIGNATURE, ModelMetadata, ModelRef, Prediction, VersionStatus
+from serving.client.connection import DEFAULT_TIMEOUT_S, ClientTls, Connection, KeepAlive
+from serving.client.ordered import Workers
+from serving.client.retry import Retry
+from serving.errors import (
+    ClientOptionsError,
+    InvalidInputError,
+    RequestRejectedError,
+    ServingError,
+    UnexpectedReplyError,
+)
+from serving.limits import MAX_MESSAGE_BYTES
+
+# What fills the embedded server's batches without filling its queue.
+BATCH_SIZE = 16
+IN_FLIGHT = 4
+_READERS = min(8, os.cpu_count() or 1)
+
+Picture = bytes | str | os.PathLike[str]
+Predict = Callable[[Sequence[bytes]], list[Prediction]]
+
+
+class Transport(Protocol):
+    """One model over one protocol; methods raise the errors of `serving.errors`.
+
+    Attributes:
+        batch_bytes: room for pictures in one request.
+    """
+
+    batch_bytes: int
+
+    def close(self) -> None: ...
+
+    def picture_bytes(self, data: bytes) -> int:
+        """The part of `batch_bytes` which a picture takes."""
+
+    def predict(self, pictures: Sequence[bytes]) -> list[Prediction]: ...
+
+    def metadata(self) -> ModelMetadata: ...
+
+    def status(self) -> list[VersionStatus]: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one picture: either `prediction` or `error` is there.
+
+    Attributes:
+        source: the file, or `picture N` (counted from 0) for bytes.
+        error: of a file that cannot be read, or a picture that the server refuses.
+    """
+
+    source: str
+    prediction: Prediction | None = None
+    error: ServingError | None = None
+
+    @property
+    def reason(self) -> str:
+        """The error in a few words, without the source; empty if there is none."""
+        return str(getattr(self.error, "reason", self.error or ""))
+
+
+class PredictionClient:
+    """Asks one model on one server. A context manager; safe to share between threads.
+
+    Args:
+        server: HOST:PORT or grpcs://HOST:PORT (gRPC), http://HOST:PORT or https://HOST:PORT (REST).
+        name: the model's name on the server.
+        version: the version to ask; default the newest in service.
+        label: the label of the version to ask, instead.
+        tls: certificates; needed for a server whose own is not signed by a public authority.
+        timeout_s: how long one call may take, all its retries included.
+        max_message_bytes: limit of one request and of one reply.
+        batch_size: pictures in one request, of `predict_each` and `predict_files`.
+        in_flight: their requests at the same time.
+        retry: which calls are tried again, and when.
+        keep_alive: how an idle connection is kept open.
+
+    Every method raises `ServerUnreachableError` where nothing answers, `ServerBusyError` where the
+    server has no room, `DeadlineExceededError`, `RequestRejectedError` with the server's own words,
+    `UnexpectedReplyError`, else `ServingError`.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        name: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        tls: ClientTls | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        batch_size: int = BATCH_SIZE,
+        in_flight: int = IN_FLIGHT,
+        retry: Retry | None = None,
+        keep_alive: KeepAlive | None = None,
+    ) -> None:
+        connection = Connection(
+            address.parse(server),
+            timeout_s=timeout_s,
+            max_message_bytes=max_message_bytes,
+            in_flight=in_flight,
+            tls=tls,
+            retry=retry or Retry(),
+            keep_alive=keep_alive or KeepAlive(),
+        )
+        self._batch_size = _checked_batch_size(batch_size)
+        self._in_flight = in_flight
+        self._transport = _transport(connection, ModelRef(name, version, label))
+        self._spec_lock = threading.Lock()
+        self._spec_is_known = False
+
+    def __enter__(self) -> "PredictionClient":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def predict(self, pictures: Sequence[bytes]) -> list[Prediction]:
+        """Predicts upright JPEG or PNG files, in one request, in their order."""
+        return self._transport.predict(pictures) if pictures else []
+
+    def predict_each(
+        self, inputs: Iterable[Picture], *, batch_size: int | None = None
+    ) -> Iterator[Answer]:
+        """Predicts files, folders, patterns (`files.find`) and encoded pictures, in their order.
+
+        Files are read and requests sent ahead of what is taken from the iterator, a bounded number
+        of each, so that any number of pictures needs the same memory. What cannot be read, or is
+        refused by the server, is an answer too, and the others get theirs.
+        """
+        size = _checked_batch_size(batch_size or self._batch_size)
+        with Workers(_READERS) as readers, Workers(self._in_flight) as senders:
+            loaded = readers.map(_load, _sources(inputs), ahead=2 * _READERS)
+            groups = batches.cut(
+                loaded, max_items=size, max_bytes=self._transport.batch_bytes, size=self._bytes
+            )
+            for answers in senders.map(self._ask, groups, ahead=self._in_flight):
+                yield from answers
+
+    def predict_files(
+        self, inputs: Iterable[str | os.PathLike[str]], *, batch_size: int | None = None
+    ) -> Iterator[tuple[Path, Prediction]]:
+        """As `predict_each`, but the first file without a prediction ends it.
+
+        Raises:
+            UnreadablePictureError: it is missing or not a picture.
+            InvalidInputError: the server refuses it.
+        """
+        for answer in self.predict_each(inputs, batch_size=batch_size):
+            if answer.prediction is None:
+                raise answer.error or ServingError(f"{answer.source} has no answer.")
+            yield Path(answer.source), answer.prediction
+
+    def metadata(self) -> ModelMetadata:
+        """The version in service and its signatures."""
+        return self._transport.metadata()
+
+    def status(self) -> list[VersionStatus]:
+        """The versions known to the server, newest first."""
+        return self._transport.status()
+
+    def _bytes(self, loaded: "_Loaded") -> int:
+        return self._transport.picture_bytes(loaded.data) if loaded.error is None else 0
+
+    def _ask(self, group: list["_Loaded"]) -> list[Answer]:
+        readable = [loaded for loaded in group if loaded.error is None]
+        outcomes = iter(
+            batches.ask_each(self._predict_or_blame_spec, [loaded.data for loaded in readable])
+        )
+        answers = []
+        for loaded in group:
+            outcome = loaded.error or next(outcomes)
+            if isinstance(outcome, Prediction):
+                answers.append(Answer(loaded.source, outcome))
+            else:
+                answers.append(Answer(loaded.source, error=outcome))
+        return answers
+
+    def _predict_or_blame_spec(self, pictures: Sequence[bytes]) -> list[Prediction]:
+        """As `predict`; a refusal which has nothing to do with the pictures is told as such.
+
+        A label that does not exist is INVALID_ARGUMENT too, and without this it would be searched
+        for in every picture.
+        """
+        try:
+            return self._transport.predict(pictures)
+        except InvalidInputError as refusal:
+            with self._spec_lock:
+                if not self._spec_is_known and not self._knows_spec():
+                    raise RequestRejectedError(str(refusal)) from refusal
+                self._spec_is_known = True
+            raise
+
+    def _knows_spec(self) -> bool:
+        """Whether the server has the model, its version and the signature; True if it won't say."""
+        try:
+            return SIGNATURE in self._transport.metadata().signatures
+        except InvalidInputError:
+            return False
+        except (RequestRejectedError, UnexpectedReplyError):
+            return True
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    source: str
+    data: bytes = b""
+    error: ServingError | None = None
+
+
+def _sources(inputs: Iterable[Picture]) -> Iterator[tuple[str, bytes | files.Source]]:
+    for index, given in enumerate(inputs):
+        if isinstance(given, bytes):
+            yield f"picture {index}", given
+        else:
+            for source in files.find([given]):
+                yield str(source.path), source
+
+
+def _load(named: tuple[str, bytes | files.Source]) -> _Loaded:
+    name, source = named
+    try:
+        if isinstance(source, bytes):
+            return _Loaded(name, pictures.normalise(source).data)
+        return _Loaded(name, files.read(source))
+    except ServingError as error:
+        return _Loaded(name, error=error)
+
+
+def _checked_batch_size(batch_size: int) -> int:
+    if batch_size < 1:
+        raise ClientOptionsError(f"batch_size must be at least 1. Received: {batch_size}.")
+    return batch_size
+
+
+def _transport(connection: Connection, model: ModelRef) -> Transport:
+    """Only the protocol that is spoken is imported."""
+    if connection.address.is_rest:
+        from serving.client.transport_rest import RestTransport
+
+        return RestTransport(connection, model)
+    from serving.client.transport_grpc import GrpcTransport
+
+    return GrpcTransport(connection, model)
