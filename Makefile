@@ -8,7 +8,7 @@ ARGS ?=
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker bench-bit bench-accelerator check format lock clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator check format lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,10 @@ test-image: ## Run the tests inside the image, on lane current
 
 test-docker: setup ## Run the tests that need Docker, on the image that `make image` built
 	@IMAGE="$(IMAGE)" $(BIN)/pytest -m docker $(ARGS)
+
+# SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
+test-serving: setup ## Run the contract tests against any TensorFlow Serving (SERVING_ADDRESS=host:port)
+	@$(BIN)/pytest tests/contract $(ARGS)
 
 bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and PyTorch
 	@$(BIN)/python -m benchmarks.bit $(ARGS)
