@@ -38,6 +38,7 @@ EXTRAS_REQUIRE = {
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
     "bench": ["torch>=2.4"],  # the other side of `make bench-bit`; in no lock
     "dev": [
+        "axe-core-python>=0.1,<1",  # the web page's accessibility audit
         "hypothesis>=6.100,<7",
         "import-linter>=2,<3",
         "jax>=0.4.34,<1",  # the second Keras backend that the network is tested on

@@ -103,7 +103,7 @@ function option(choice, text, { state, ready, error }) {
   radio.name = "model";
   radio.value = JSON.stringify(choice);
   radio.disabled = !ready;
-  label.append(radio, element("span", text), element("span", state, "detail state"));
-  if (error) label.append(element("span", error, "detail error"));
+  label.append(radio, element("span", text), element("span", state, "state"));
+  if (error) label.append(element("span", error, "error"));
   return label;
 }

@@ -12,7 +12,6 @@ from serving.server import ModelServer
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.common.exceptions import TimeoutException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -110,26 +109,6 @@ def test_a_dropped_or_pasted_picture_is_answered(
 ) -> None:
     page.execute_script(_DROP, base64.b64encode(encode("navy")).decode(), "navy.png", way)
     wait_for(page, "navy.png\nblue\n50.2%")
-
-
-def test_a_phone_needs_no_horizontal_scrolling(
-    page: "webdriver.Chrome", encode: Encode, tmp_path: Path
-) -> None:
-    (tmp_path / ("long" * 30 + ".png")).write_bytes(encode("red"))
-    page.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True},
-    )
-    choose(page, *tmp_path.iterdir())
-    wait_for(page, "red\n100.0%")
-    assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_the_keyboard_reaches_the_file_chooser_first(page: "webdriver.Chrome") -> None:
-    page.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
-    assert page.switch_to.active_element.get_attribute("id") == "files"
-    assert page.switch_to.active_element.accessible_name == "Choose pictures"
 
 
 def test_a_server_that_is_gone_is_told_and_found_again(
