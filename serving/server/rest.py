@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import time
+import zlib
 from typing import Any
 from urllib.parse import unquote
 
@@ -187,12 +188,22 @@ class _Api:
         )
 
     async def _body(self, request: Request) -> bytes:
+        """The request's body; a limit holds for what comes out of gzip, too."""
+        gzip = request.headers.get("content-encoding", "").lower() == "gzip"
+        inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if gzip else None
         parts, size = [], 0
         async for part in request.stream():
+            if inflate:
+                try:
+                    part = inflate.decompress(part, self._max_bytes - size + 1)
+                except zlib.error as error:
+                    raise invalid(f"The body is not gzip, as its header says: {error}") from error
             size += len(part)
             if size > self._max_bytes:
                 raise _TooLarge
             parts.append(part)
+        if inflate and not inflate.eof:
+            raise invalid("The body's gzip ends before its end.")
         return b"".join(parts)
 
 

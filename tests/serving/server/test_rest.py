@@ -1,6 +1,7 @@
 """The REST API, asked as any other HTTP client would."""
 
 import base64
+import gzip
 import http.client
 import json
 import re
@@ -250,3 +251,34 @@ def test_no_other_file_can_be_read(server: ModelServer, path: str) -> None:
     connection.request("GET", path)
     assert connection.getresponse().status == 404
     connection.close()
+
+
+def test_gzip_is_unpacked(url: str, encode: Encode) -> None:
+    body = gzip.compress(json.dumps({"instances": [b64(encode("red"))]}).encode())
+    reply = requests.post(
+        url + "/v1/models/colours:predict",
+        data=body,
+        headers={"Content-Encoding": "gzip"},
+        timeout=20,
+    )
+    assert reply.json()["predictions"][0]["label"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        (gzip.compress(bytes(10_000_000)), 413, "larger than 100000 bytes"),
+        (b'{"instances": []}', 400, "not gzip"),
+        (gzip.compress(b'{"instances": []}')[:-9], 400, "ends before its end"),
+    ],
+)
+def test_gzip_that_swells_or_is_none_is_refused(
+    url: str, body: bytes, status: int, text: str
+) -> None:
+    reply = requests.post(
+        url + "/v1/models/colours:predict",
+        data=body,
+        headers={"Content-Encoding": "gzip"},
+        timeout=20,
+    )
+    assert (reply.status_code, text in reply.json()["error"]) == (status, True)
