@@ -48,12 +48,13 @@ bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and Py
 bench-accelerator: setup ## Compare BiT's training on an accelerator with timm's
 	@$(BIN)/python -m benchmarks.accelerator $(ARGS)
 
-check: setup ## Check format, lint, types, import contracts, lock files and hooks
+check: setup ## Check format, lint, types, import contracts, lock files, manifests and hooks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/check_locks.py $(LOCKS)
+	@$(BIN)/python tools/check_manifests.py
 	@$(BIN)/pre-commit validate-config
 
 format: setup ## Format the code and apply safe lint fixes

@@ -1,40 +1,30 @@
 """The manifests for Kubeflow: least privilege, no root, and names that fit the configuration."""
 
 import ast
-import functools
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline import config as configuration
+from tests.kubernetes import manifests
+from tests.kubernetes.manifests import IMAGE_USER, ROOT, needs_kubectl
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "kubernetes" / "pipeline"
 OVERLAYS = {"standalone": "kubeflow", "multi-user": "my-profile", "own-metadata": "kubeflow"}
 EXAMPLES = [FOLDER / "components/retraining/photos.yaml", *sorted((FOLDER / "pools").glob("*"))]
-IMAGE_USER = 65532
 API_AUDIENCE = "pipelines.kubeflow.org"
 
-needs_kubectl = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl builds the overlays and is not installed"
-)
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
-@functools.cache
 def built(overlay: str) -> tuple[dict, ...]:
-    command = ["kubectl", "kustomize", str(FOLDER / "overlays" / overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return tuple(yaml.safe_load_all(done.stdout))
+    return manifests.built(FOLDER / "overlays" / overlay)
 
 
 def of_kind(overlay: str, kind: str) -> dict[str, dict]:
-    return {m["metadata"]["name"]: m for m in built(overlay) if m["kind"] == kind}
+    return manifests.named(built(overlay), kind)
 
 
 def pods(overlay: str) -> dict[str, dict]:

@@ -1,0 +1,136 @@
+"""compose.yaml: production's image and settings on one machine, and a health check that works."""
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import yaml
+
+from tests.kubernetes.manifests import IMAGE_USER, ROOT
+
+FILE = ROOT / "compose.yaml"
+BASE = ROOT / "kubernetes" / "serving" / "base"
+# Set by the cluster's life, not by the server's work.
+CLUSTER_ONLY = {
+    "model_config_file",
+    "allow_version_labels_for_unavailable_models",
+    "file_system_poll_wait_seconds",
+    "enable_grpc_healthcheck_service",
+    "grpc_channel_arguments",
+}
+
+
+def service(**variables: str) -> dict:
+    """The one service, with Compose's ${NAME:-default} replaced."""
+    text = re.sub(
+        r"\$\{(\w+):-([^}]*)\}", lambda m: variables.get(m[1], m[2]), FILE.read_text()
+    ).replace("$$", "$")
+    [found] = yaml.safe_load(text)["services"].values()
+    return found
+
+
+def flags(arguments: list[str]) -> dict[str, str]:
+    return dict(argument.removeprefix("--").split("=", 1) for argument in arguments)
+
+
+def deployed() -> dict:
+    deployment = yaml.safe_load((BASE / "deployment.yaml").read_text())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def test_image_and_settings_are_productions():
+    ours, theirs = flags(service()["command"]), flags(deployed()["args"])
+    assert service()["image"] == deployed()["image"]
+    assert service()["entrypoint"] == deployed()["command"]
+    assert set(ours) - {"model_name", "model_base_path"} == set(theirs) - CLUSTER_ONLY
+    for name in set(ours) & set(theirs):
+        assert "$(" in theirs[name] or ours[name] == theirs[name], name
+
+
+def test_defaults_are_what_a_run_leaves():
+    models, *_ = service()["volumes"]
+    assert models["source"] == "./flowers-run/serving"
+    assert flags(service()["command"])["model_base_path"] == f"{models['target']}/photos"
+
+
+def test_another_model_is_served_by_two_variables():
+    chosen = service(MODELS="demo/run/serving", MODEL_NAME="digits")
+    assert chosen["volumes"][0]["source"] == "demo/run/serving"
+    assert flags(chosen["command"])["model_name"] == "digits"
+    assert "/v1/models/digits/metadata" in chosen["healthcheck"]["test"][-1]
+
+
+def test_nothing_can_be_written_or_reached_from_outside():
+    ours = service()
+    assert ours["read_only"] is True
+    assert ours["cap_drop"] == ["ALL"]
+    assert ours["security_opt"] == ["no-new-privileges:true"]
+    assert ours["user"] == f"{IMAGE_USER}:{IMAGE_USER}"
+    assert all(volume["read_only"] for volume in ours["volumes"])
+    assert all(port.startswith("127.0.0.1:") for port in ours["ports"])
+    for volume in ours["volumes"][1:]:
+        assert (ROOT / volume["source"]).is_file()
+        assert volume["target"] in flags(ours["command"]).values()
+
+
+@pytest.fixture(params=[200, 404])
+def answering(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
+    """An HTTP server's port, and the status of all its answers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = request.param if self.path == "/v1/models/photos/metadata" else 500
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, request.param
+    server.shutdown()
+    server.server_close()
+
+
+def healthy(port: int) -> bool:
+    word, *command = service()["healthcheck"]["test"]
+    assert word == "CMD"
+    command[-1] = command[-1].replace("/8501", f"/{port}")
+    return subprocess.run(command, check=False, capture_output=True, timeout=10).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the health check is written for bash")
+def test_health_is_a_loaded_model(answering):
+    port, status = answering
+    assert healthy(port) == (status == 200)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the health check is written for bash")
+def test_closed_port_is_not_healthy():
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port = server.server_port
+    assert not healthy(port)
+
+
+def test_compose_itself_accepts_the_file():
+    command = ["docker", "compose"]
+    if (
+        not shutil.which("docker")
+        or subprocess.run([*command, "version"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("Docker Compose 2 is not installed")
+    done = subprocess.run(
+        [*command, "--file", FILE, "config", "--quiet"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MODELS": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
