@@ -200,6 +200,8 @@ def test_ctrl_c_leaves_whole_records_and_says_how_to_go_on(server, tmp_path):
         command(server, folder, "--out", out, "--batch-size", 1, "--in-flight", 1),
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start what runs in the background deaf to SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 60
     while (not out.exists() or out.stat().st_size < 1000) and time.monotonic() < end:
