@@ -8,7 +8,7 @@ ARGS ?=
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator check format lock clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator bench-serving check format lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and Py
 
 bench-accelerator: setup ## Compare BiT's training on an accelerator with timm's
 	@$(BIN)/python -m benchmarks.accelerator $(ARGS)
+
+bench-serving: setup ## Put the embedded server under load and faults, and judge what it makes of them
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 check: setup ## Check format, lint, types, import contracts, lock files, manifests and hooks
 	@$(BIN)/ruff format --check .
