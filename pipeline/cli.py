@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline import logs, predict, serve
+from pipeline import batch, logs, predict, serve
 from pipeline.kubeflow import commands
 
 EXIT_NOT_BLESSED = 3
@@ -173,6 +173,7 @@ def compile_(config: str | None, overrides: tuple[str, ...], out: Path) -> None:
 
 
 cli.add_command(predict.predict)
+cli.add_command(batch.batch)
 cli.add_command(serve.serve)
 cli.add_command(commands.submit)
 cli.add_command(commands.schedule)

@@ -113,7 +113,7 @@ def _run(
                 write(answer)
                 failed += answer.error is not None
                 answered += 1
-                advance(failed)
+                advance(before + answered, failed)
     except BaseException as error:
         if out is not None:
             click.echo(
@@ -179,35 +179,20 @@ def _remaining(images: tuple[str, ...], file: AnswerFile | None) -> Iterator[str
 
 
 @contextmanager
-def _progress(images: tuple[str, ...], file: AnswerFile | None) -> Iterator[Callable[[int], None]]:
+def _progress(
+    images: tuple[str, ...], file: AnswerFile | None
+) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, unless the answers are printed there."""
     if not sys.stderr.isatty() or (file is None and sys.stdout.isatty()):
-        yield lambda _: None
+        yield lambda _done, _failed: None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
+    from pipeline import answer_bar
     from serving.client import files
 
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    # The answers may go through stdout meanwhile.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        total = sum(1 for _ in files.find(images))
-        done = len(file.done) if file else 0
-        task = bar.add_task("", total=total, completed=done, failed=file.failed if file else 0)
-        yield lambda failed: bar.update(task, advance=1, failed=failed)
+    total = sum(1 for _ in files.find(images))
+    done = (len(file.done), file.failed) if file else (0, 0)
+    with answer_bar.shown(total, *done) as advance:
+        yield advance
 
 
 def _recorded(file: AnswerFile) -> Write:

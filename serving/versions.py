@@ -18,12 +18,18 @@ def find_versions(folder: Path) -> dict[int, Path]:
         return {}
     versions = {}
     for path in folder.iterdir():
-        name = path.name
-        if name.isascii() and name.isdigit() and (path / SAVED_MODEL).is_file():
-            version = int(name)
-            if 0 < version <= _MAX_VERSION:
-                versions[version] = path
+        version = as_version(path.name)
+        if version is not None and (path / SAVED_MODEL).is_file():
+            versions[version] = path
     return versions
+
+
+def as_version(name: str) -> int | None:
+    """The version that a folder of this name holds; None where it is none."""
+    if not (name.isascii() and name.isdigit()):
+        return None
+    version = int(name)
+    return version if 0 < version <= _MAX_VERSION else None
 
 
 def find_model_folder(models: Path, name: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from serving.client.answer_formats import AnswerFormat
-from serving.client.prediction_client import Answer
+from serving.client.stream import Answer
 from serving.errors import AnswerFileError
 
 

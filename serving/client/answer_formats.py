@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from serving.client.prediction_client import Answer
+from serving.client.stream import Answer
 
 FORMATS = ("jsonl", "csv")
 # Names of files need not be text; this way their bytes survive.

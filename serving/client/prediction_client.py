@@ -2,18 +2,18 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 from serving import pictures
-from serving.client import address, batches, files
+from serving.client import address, files, stream
 from serving.client.codec import SIGNATURE, ModelMetadata, ModelRef, Prediction, VersionStatus
 from serving.client.connection import DEFAULT_TIMEOUT_S, ClientTls, Connection, KeepAlive
-from serving.client.ordered import Workers
 from serving.client.retry import Retry
+from serving.client.stream import Answer
 from serving.errors import (
     ClientOptionsError,
     InvalidInputError,
@@ -26,10 +26,8 @@ from serving.limits import MAX_MESSAGE_BYTES
 # What fills the embedded server's batches without filling its queue.
 BATCH_SIZE = 16
 IN_FLIGHT = 4
-_READERS = min(8, os.cpu_count() or 1)
 
 Picture = bytes | str | os.PathLike[str]
-Predict = Callable[[Sequence[bytes]], list[Prediction]]
 
 
 class Transport(Protocol):
@@ -51,25 +49,6 @@ class Transport(Protocol):
     def metadata(self) -> ModelMetadata: ...
 
     def status(self) -> list[VersionStatus]: ...
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of one picture: either `prediction` or `error` is there.
-
-    Attributes:
-        source: the file, or `picture N` (counted from 0) for bytes.
-        error: of a file that cannot be read, or a picture that the server refuses.
-    """
-
-    source: str
-    prediction: Prediction | None = None
-    error: ServingError | None = None
-
-    @property
-    def reason(self) -> str:
-        """The error in a few words, without the source; empty if there is none."""
-        return str(getattr(self.error, "reason", self.error or ""))
 
 
 class PredictionClient:
@@ -150,14 +129,14 @@ class PredictionClient:
         of each, so that any number of pictures needs the same memory. What cannot be read, or is
         refused by the server, is an answer too, and the others get theirs.
         """
-        size = _checked_batch_size(batch_size or self._batch_size)
-        with Workers(_READERS) as readers, Workers(self._in_flight) as senders:
-            loaded = readers.map(_load, _sources(inputs), ahead=2 * _READERS)
-            groups = batches.cut(
-                loaded, max_items=size, max_bytes=self._transport.batch_bytes, size=self._bytes
-            )
-            for answers in senders.map(self._ask, groups, ahead=self._in_flight):
-                yield from answers
+        return stream.answer_each(
+            self._predict_or_blame_spec,
+            _items(inputs),
+            batch_size=_checked_batch_size(batch_size or self._batch_size),
+            batch_bytes=self._transport.batch_bytes,
+            picture_bytes=self._transport.picture_bytes,
+            in_flight=self._in_flight,
+        )
 
     def predict_files(
         self, inputs: Iterable[str | os.PathLike[str]], *, batch_size: int | None = None
@@ -180,23 +159,6 @@ class PredictionClient:
     def status(self) -> list[VersionStatus]:
         """The versions known to the server, newest first."""
         return self._transport.status()
-
-    def _bytes(self, loaded: "_Loaded") -> int:
-        return self._transport.picture_bytes(loaded.data) if loaded.error is None else 0
-
-    def _ask(self, group: list["_Loaded"]) -> list[Answer]:
-        readable = [loaded for loaded in group if loaded.error is None]
-        outcomes = iter(
-            batches.ask_each(self._predict_or_blame_spec, [loaded.data for loaded in readable])
-        )
-        answers = []
-        for loaded in group:
-            outcome = loaded.error or next(outcomes)
-            if isinstance(outcome, Prediction):
-                answers.append(Answer(loaded.source, outcome))
-            else:
-                answers.append(Answer(loaded.source, error=outcome))
-        return answers
 
     def _predict_or_blame_spec(self, pictures: Sequence[bytes]) -> list[Prediction]:
         """As `predict`; a refusal which has nothing to do with the pictures is told as such.
@@ -223,30 +185,17 @@ class PredictionClient:
             return True
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    source: str
-    data: bytes = b""
-    error: ServingError | None = None
-
-
-def _sources(inputs: Iterable[Picture]) -> Iterator[tuple[str, bytes | files.Source]]:
+def _items(inputs: Iterable[Picture]) -> Iterator[stream.Item]:
     for index, given in enumerate(inputs):
         if isinstance(given, bytes):
-            yield f"picture {index}", given
+            yield stream.Item(f"picture {index}", partial(_normalised, given))
         else:
             for source in files.find([given]):
-                yield str(source.path), source
+                yield stream.Item(str(source.path), partial(files.read, source))
 
 
-def _load(named: tuple[str, bytes | files.Source]) -> _Loaded:
-    name, source = named
-    try:
-        if isinstance(source, bytes):
-            return _Loaded(name, pictures.normalise(source).data)
-        return _Loaded(name, files.read(source))
-    except ServingError as error:
-        return _Loaded(name, error=error)
+def _normalised(data: bytes) -> bytes:
+    return pictures.normalise(data).data
 
 
 def _checked_batch_size(batch_size: int) -> int:

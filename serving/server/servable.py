@@ -45,6 +45,9 @@ class Call:
 class SavedModelServable:
     """A SavedModel, loaded and warmed up. Safe to share between threads.
 
+    Args:
+        path: its folder, on a disk or in a store that TensorFlow reads.
+
     Attributes:
         signature_def: name -> SignatureDef.
 
@@ -52,7 +55,7 @@ class SavedModelServable:
         tf.errors.OpError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         config = tf.compat.v1.ConfigProto()
         # Two versions share the accelerator while one takes over from the other.
         config.gpu_options.allow_growth = True
@@ -61,7 +64,7 @@ class SavedModelServable:
         try:
             meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
             self.signature_def = dict(meta_graph.signature_def)
-            self._warm_up(path / _WARMUP_FILE)
+            self._warm_up(tf.io.gfile.join(str(path), *_WARMUP_FILE.parts))
         except BaseException:
             self._session.close()
             raise
@@ -149,10 +152,10 @@ class SavedModelServable:
         fetches = {alias: info.name for alias, info in signature.outputs.items()}
         return self._session.make_callable(fetches, feeds)
 
-    def _warm_up(self, path: Path) -> None:
-        if not path.is_file():
+    def _warm_up(self, path: str) -> None:
+        if not tf.io.gfile.exists(path):
             return
-        records = tf.data.TFRecordDataset(str(path)).take(_MAX_WARMUP_RECORDS + 1)
+        records = tf.data.TFRecordDataset(path).take(_MAX_WARMUP_RECORDS + 1)
         count = 0
         for count, record in enumerate(records.as_numpy_iterator(), start=1):
             if count > _MAX_WARMUP_RECORDS:

@@ -1,0 +1,66 @@
+"""A model in the process, against what the embedded server answers."""
+
+import pytest
+import tensorflow as tf
+
+from serving.batch import model
+from serving.client import PredictionClient
+from serving.errors import InvalidInputError, ModelLoadError
+
+
+@pytest.fixture(scope="module")
+def in_process(saved_model):
+    return model.InProcessModel(str(saved_model), 20)
+
+
+def test_answers_are_the_servers(in_process, server, encode):
+    pictures = [encode(colour) for colour in ("red", "#102030", "white")]
+    with PredictionClient(server.address, "colours") as client:
+        assert in_process.predict(pictures) == client.predict(pictures)
+
+
+def test_pictures_of_one_size_in_bytes_are_no_fixed_width_strings(in_process, encode):
+    # NumPy's own byte strings would lose the zeros at a picture's end.
+    picture = encode("red") + bytes(8)
+    assert in_process.predict([picture, picture])[1].label == "red"
+
+
+def test_a_picture_that_the_model_cannot_decode_is_refused(in_process, encode):
+    with pytest.raises(InvalidInputError) as caught:
+        in_process.predict([encode("red"), b"no picture"])
+    assert "image" in caught.value.reason.lower()
+
+
+def test_other_errors_are_not_blamed_on_a_picture(in_process, encode, monkeypatch):
+    def broken(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(in_process._servable, "run", broken)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        in_process.predict([encode("red")])
+
+
+def test_the_projects_signature_is_recognised_without_loading(saved_model, bucket):
+    model.check_signature(str(saved_model))
+    model.check_signature(bucket(saved_model))
+
+
+def test_another_signature_is_refused(tmp_path):
+    class Doubling(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def serve(self, x):
+            return {"scores": 2 * x}
+
+    doubling = Doubling()
+    signatures = {"serving_default": doubling.serve}
+    tf.saved_model.save(doubling, str(tmp_path / "1"), signatures=signatures)
+    with pytest.raises(ModelLoadError, match="must take image and return scores and labels"):
+        model.check_signature(str(tmp_path / "1"))
+
+
+@pytest.mark.parametrize("content", [None, b"no protocol buffer"])
+def test_what_is_no_saved_model_is_told(tmp_path, content):
+    if content is not None:
+        (tmp_path / "saved_model.pb").write_bytes(content)
+    with pytest.raises(ModelLoadError, match="is no SavedModel"):
+        model.check_signature(str(tmp_path))
