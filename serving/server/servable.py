@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving.server import tensors
@@ -114,12 +115,7 @@ class SavedModelServable:
         Raises:
             tf.errors.OpError: the model cannot use the inputs.
         """
-        try:
-            return self._callable(signature)(*inputs)
-        except tf.errors.OpError as error:
-            # The session decorates the kernel's error; TensorFlow Serving sends it as it is.
-            kernel_error = error.__context__
-            raise (kernel_error if isinstance(kernel_error, tf.errors.OpError) else error) from None
+        return self._callable(signature)(*inputs)
 
     def response(self, call: Call, outputs: dict[str, np.ndarray]) -> Any:
         """The PredictResponse with the outputs wanted."""
@@ -147,10 +143,20 @@ class SavedModelServable:
         )
 
     def _make_callable(self, name: str) -> Callable[..., dict[str, np.ndarray]]:
+        """A function of the signature's inputs.
+
+        `make_callable` would go through `Session.run` and its search for feeds and fetches, which
+        costs as much as a tiny model; and its errors are decorated, where this one's are sent by
+        TensorFlow Serving as they are.
+        """
         signature = self.signature_def[name]
-        feeds = [info.name for _, info in sorted(signature.inputs.items())]
-        fetches = {alias: info.name for alias, info in signature.outputs.items()}
-        return self._session.make_callable(fetches, feeds)
+        aliases = list(signature.outputs)
+        options = config_pb2.CallableOptions(
+            feed=[info.name for _, info in sorted(signature.inputs.items())],
+            fetch=[signature.outputs[alias].name for alias in aliases],
+        )
+        run = self._session._make_callable_from_options(options)
+        return lambda *inputs: dict(zip(aliases, run(*inputs), strict=True))
 
     def _warm_up(self, path: str) -> None:
         if not tf.io.gfile.exists(path):

@@ -1,6 +1,6 @@
 """A model of numbers, where test_server.py has one of pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,11 @@ def test_small_message_cannot_ask_for_a_huge_tensor(echo: SavedModelServable, si
         echo.predict(shortened_request(size, [1, 2]))
 
 
-def test_closed_model_frees_its_session(saved_model: Path) -> None:
-    servable = SavedModelServable(saved_model)
-    servable.close()
-    request = predict_pb2.PredictRequest()
-    request.inputs["image"].CopyFrom(tf.make_tensor_proto([b"picture"]))
-    with pytest.raises(RuntimeError, match="closed Session"):
-        servable.predict(request)
+def test_closed_model_frees_its_session(saved_model: Path, encode: Callable[..., bytes]) -> None:
+    pictures = np.array([encode("red")], object)
+    used, unused = SavedModelServable(saved_model), SavedModelServable(saved_model)
+    used.run("serving_default", [pictures])
+    for servable in (used, unused):
+        servable.close()
+        with pytest.raises(tf.errors.CancelledError, match="Session has been closed"):
+            servable.run("serving_default", [pictures])
