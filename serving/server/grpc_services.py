@@ -6,17 +6,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_management_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
+    predict_pb2,
     prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
@@ -34,6 +37,7 @@ _SERVICES = (
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
 _MAX_TEXT_BYTES = 1024
+UNPARSABLE = "The request is no message of this method"
 _Handler = Callable[[Any, Any, grpc.aio.ServicerContext], Awaitable[Any]]
 
 
@@ -45,11 +49,15 @@ def add_to_server(
     Args:
         model_root: the folder that models named by a client must lie in; None for no such models.
     """
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _PredictionService(catalog, metrics), server
+    servicers = (
+        _PredictionService(catalog, metrics),
+        _ModelService(catalog, metrics, model_root),
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-        _ModelService(catalog, metrics, model_root), server
+    server.add_generic_rpc_handlers(
+        [
+            grpc.method_handlers_generic_handler(service, _handlers(servicer))
+            for service, servicer in zip(_SERVICES, servicers, strict=True)
+        ]
     )
     reported = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(reported, server)
@@ -57,6 +65,28 @@ def add_to_server(
         (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
     return reported
+
+
+def _handlers(servicer: Any) -> dict[str, grpc.RpcMethodHandler]:
+    """The servicer's methods. What the generated code adds says UNKNOWN, and logs a traceback, for
+    each request that is no message.
+    """
+    return {
+        method: grpc.unary_unary_rpc_method_handler(
+            getattr(servicer, method),
+            request_deserializer=request_class and functools.partial(_parsed, request_class),
+            response_serializer=lambda response: response.SerializeToString(),
+        )
+        for method, request_class in servicer.REQUESTS.items()
+    }
+
+
+def _parsed(request_class: Any, data: bytes) -> Any:
+    """The message, or why it is none: gRPC would not tell the client what is raised here."""
+    try:
+        return request_class.FromString(data)
+    except DecodeError as error:
+        return error
 
 
 async def report_serving(reported: health.aio.HealthServicer) -> None:
@@ -71,6 +101,10 @@ def _answers(method: _Handler) -> _Handler:
     @functools.wraps(method)
     async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext) -> Any:
         started = time.perf_counter()
+        if isinstance(request, DecodeError):
+            self.metrics.refused("", grpc.StatusCode.INTERNAL.name)
+            # The code that gRPC has for it (doc/statuscodes.md), also in TensorFlow Serving.
+            await context.abort(grpc.StatusCode.INTERNAL, f"{UNPARSABLE}: {request}")
         model = _known_name(self.catalog, request)
         try:
             response = await method(self, request, context)
@@ -104,6 +138,14 @@ def _known_name(catalog: Catalog, request: Any) -> str:
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    REQUESTS: ClassVar = {
+        "Predict": predict_pb2.PredictRequest,
+        "GetModelMetadata": get_model_metadata_pb2.GetModelMetadataRequest,
+        "Classify": classification_pb2.ClassificationRequest,
+        "Regress": None,
+        "MultiInference": None,
+    }
+
     def __init__(self, catalog: Catalog, metrics: Metrics) -> None:
         self.catalog = catalog
         self.metrics = metrics
@@ -133,6 +175,11 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    REQUESTS: ClassVar = {
+        "GetModelStatus": get_model_status_pb2.GetModelStatusRequest,
+        "HandleReloadConfigRequest": model_management_pb2.ReloadConfigRequest,
+    }
+
     def __init__(self, catalog: Catalog, metrics: Metrics, model_root: Path | None) -> None:
         self.catalog = catalog
         self.metrics = metrics
@@ -159,7 +206,7 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
             configs = model_config.models(request.config.model_config_list.config, root)
             for config in configs:
                 # Whoever reaches the port must not make the server read the rest of the disk.
-                if not config.folder.resolve().is_relative_to(root.resolve()):
+                if not _lies_in(config.folder, root):
                     raise invalid(
                         f"The base_path of model {config.name} must lie in {root}. Received: "
                         f"{config.folder}."
@@ -168,6 +215,14 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
         except ServingError as error:
             raise as_status(error) from error
         return model_management_pb2.ReloadConfigResponse()
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    try:
+        path.is_dir()  # raises what reading the folder would raise
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return False
 
 
 async def predict(catalog: Catalog, request: Any) -> Any:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ _BASE64 = "b64"
 _Tensor = tuple[list[int], list[Any]]  # shape, values
 
 _MAX_SHOWN = 256  # characters of a value in an error
+# Where there is none, no string can hold half a pair: the body's own UTF-8 cannot.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_MAX_DIGITS = 309  # of an integer that fits a double
 _INTEGERS = {
     tf.int8: (-(2**31), 2**31),  # as TensorFlow Serving: whatever fits a C int
     tf.int16: (-(2**31), 2**31),
@@ -29,6 +33,26 @@ _INTEGERS = {
     tf.uint32: (0, 2**32),
     tf.uint64: (0, 2**64),
 }
+
+
+class _NumberTooBigError(ValueError):
+    pass
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:  # Python would take a while, and then refuse
+        raise _NumberTooBigError
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise _NumberTooBigError
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -45,7 +69,11 @@ def parse(body: bytes) -> dict[str, Any]:
         if start == len(text):
             raise invalid(f"JSON Parse error: The document is empty. at offset: {start}")
         # Whatever follows the document is ignored, as by TensorFlow Serving.
-        document, _ = json.JSONDecoder().raw_decode(text, start)
+        document, _ = _DECODER.raw_decode(text, start)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except _NumberTooBigError as error:
+        raise invalid("JSON Parse error: Number too big to be stored in double.") from error
     except json.JSONDecodeError as error:
         # RapidJSON has a dozen reasons more, and this one for most mistakes.
         raise invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}") from error
@@ -53,6 +81,8 @@ def parse(body: bytes) -> dict[str, Any]:
         raise invalid(
             f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
         ) from error
+    except UnicodeEncodeError as error:
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
     except RecursionError as error:
         raise invalid("JSON Parse error: The document is nested too deeply") from error
     if not isinstance(document, dict):
@@ -254,7 +284,7 @@ def _value(value: Any, dtype: tf.DType) -> Any:
     """A value of a tensor of this dtype."""
     if dtype == tf.string:
         if isinstance(value, str):
-            return value.encode("utf-8", "surrogatepass")
+            return value.encode()
         if isinstance(value, dict):
             return _decoded(value)
     elif dtype == tf.bool:

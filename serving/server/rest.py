@@ -36,6 +36,7 @@ _STATUS = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?:/(?P<metadata>metadata))?", re.IGNORECASE
 )
 _MAX_VERSION = 2**63 - 1
+_MAX_DIGITS = 19  # of a version
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 # ToHTTPStatusCode of model_servers/http_server.cc, but for a full queue, which is 429 there: 503 is
@@ -210,9 +211,10 @@ class _Api:
 def _fill_spec(spec: Any, match: re.Match[str], name: str) -> None:
     spec.name = name
     if match["version"]:
-        if int(match["version"]) > _MAX_VERSION:
+        digits = match["version"].lstrip("0") or "0"
+        if len(digits) > _MAX_DIGITS or int(digits) > _MAX_VERSION:
             raise invalid(f"Failed to convert version: {match['version']} to numeric.")
-        spec.version.value = int(match["version"])
+        spec.version.value = int(digits)
     elif match["label"]:
         spec.version_label = unquote(match["label"])
 

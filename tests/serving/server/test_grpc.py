@@ -337,9 +337,10 @@ def test_reload_serves_other_models_and_refuses_folders_elsewhere(
         grpc.insecure_channel(server.address) as channel,
     ):
         manage = model_service_pb2_grpc.ModelServiceStub(channel)
-        code, text = refusal(manage.HandleReloadConfigRequest, request("others", Path("/etc")))
-        assert code is grpc.StatusCode.INVALID_ARGUMENT
-        assert "must lie in" in text
+        for nowhere in ("/etc", "\0", "x" * 300, "/" + "x" * 5000):
+            code, text = refusal(manage.HandleReloadConfigRequest, request("others", Path(nowhere)))
+            assert code is grpc.StatusCode.INVALID_ARGUMENT
+            assert "must lie in" in text
         unready = request("others", tmp_path / "others", stable=7)
         code, text = refusal(manage.HandleReloadConfigRequest, unready)
         assert code is grpc.StatusCode.FAILED_PRECONDITION
@@ -366,6 +367,21 @@ def test_reload_serves_other_models_and_refuses_folders_elsewhere(
             grpc.StatusCode.INVALID_ARGUMENT,
             "Unrecognized servable version label: canary",
         )
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["PredictionService/Predict", "PredictionService/Classify", "ModelService/GetModelStatus"],
+)
+def test_bytes_that_are_no_message_are_the_requests_fault_and_log_no_traceback(
+    server: ModelServer, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with grpc.insecure_channel(server.address) as channel:
+        raw = channel.unary_unary(f"/tensorflow.serving.{method}")
+        code, text = refusal(raw, b"\x0a\x7fshort")
+    assert code is grpc.StatusCode.INTERNAL  # so gRPC's doc/statuscodes.md
+    assert text.startswith("The request is no message of this method: ")
+    assert not caplog.records
 
 
 def test_a_bad_picture_fails_alone_with_its_index(stub: Any, encode: Encode) -> None:

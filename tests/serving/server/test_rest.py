@@ -100,6 +100,13 @@ def test_rows_and_columns_give_the_same_scores(url: str, encode: Encode, path: s
         ({"instances": [{"image": 1}]}, "element: 0 key: image of 'instances' list."),
         ({"instances": [{"b64": "__8="}]}, "Unable to base64 decode"),
         (b"  ", "The document is empty. at offset: 2"),
+        (rb'{"instances": "\ud800"}', "The surrogate pair in string is invalid."),
+        (rb'{"signature_name": "\uDFFF", "instances": ["x"]}', "The surrogate pair in string"),
+        (rb'{"instances": [{"\ud83c": "x"}]}', "The surrogate pair in string is invalid."),
+        (b'{"instances": [%b]}' % (b"9" * 400), "Number too big to be stored in double."),
+        (b'{"instances": [%b]}' % (b"9" * 5000), "Number too big to be stored in double."),
+        (b'{"instances": [-1e999]}', "Number too big to be stored in double."),
+        (b'{"instances": [%b]}' % (b"9" * 300), "Type: Number is not of expected type: string"),
         ({"inputs": {"photo": ["x"]}}, "Missing named input: image in 'inputs' object."),
         ({"inputs": [["x"], "x"]}, "found at incorrect level: 2 in the JSON DOM"),
         ({"inputs": [["x"], ["x", "x"]]}, "unexpected size: 2 at level: 1 expected size: 1"),
@@ -119,6 +126,13 @@ def test_a_wrong_body_is_answered_in_tensorflow_servings_words(
     assert text in response.json()["error"]
 
 
+def test_characters_written_as_two_surrogates_are_whole(url: str) -> None:
+    response = post(url, rb'{"instances": ["\ud83c\udf55"]}')
+    # The model gets as far as decoding it.
+    assert "surrogate" not in response.json()["error"]
+    assert "image" in response.json()["error"].lower()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "text"),
     [
@@ -129,6 +143,8 @@ def test_a_wrong_body_is_answered_in_tensorflow_servings_words(
         ("GET", "/v1/models/colours/versions/7", 404, "Could not find version 7 of model colours"),
         ("GET", "/v1/models/colours/versions/7/metadata", 404, "Specific(colours, 7)"),
         ("GET", f"/v1/models/colours/versions/{2**63}", 400, "Failed to convert version"),
+        ("GET", f"/v1/models/colours/versions/{'9' * 5000}", 400, "Failed to convert version"),
+        ("GET", f"/v1/models/colours/versions/{'0' * 5000}7", 404, "Could not find version 7"),
         ("GET", "/v1/models/colours/labels/x/metadata", 400, "servable version label: x"),
         ("POST", "/v1/models/colours:PREDICT", 400, "Malformed request: POST"),
         ("DELETE", "/v1/models/colours", 400, "Malformed request: DELETE /v1/models/colours"),
