@@ -184,6 +184,8 @@ def _check_there(data: Sequence[str]) -> None:
     from serving.batch import store
 
     for given in data:
+        if store.is_remote(given):
+            store.of(given)  # tells of an unknown one
         if not (store.is_remote(given) or glob.has_magic(given) or os.path.lexists(given)):
             raise click.UsageError(f"{given} does not exist. Correct --data.")
 

@@ -105,6 +105,12 @@ class MessageTooLargeError(InvalidInputError):
     """A request or a reply exceeds the client's or the server's limit."""
 
 
+class StoreError(ServingError):
+    """An address whose store is unknown here, or does not answer."""
+
+    exit_code = 2
+
+
 class AnswerFileError(ServingError):
     """The file of answers cannot be written, or cannot be continued."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 
@@ -12,40 +13,44 @@ from benchmarks.serving.bench import Bench
 from benchmarks.serving.clients import GrpcClient
 from benchmarks.serving.comparison import MOST_REQUESTS, failed, predicting, requests, turns
 from benchmarks.serving.goals import Goal, Section
-from benchmarks.serving.load import closed
+from benchmarks.serving.load import Call, closed
 from benchmarks.serving.processes import Process, cores_used
 
 LEAST_RATE = 1500.0  # gRPC requests a second
-_BARE = "bare gRPC server"
-_SERVED = "served"
+_BARE, _THREADS, _SERVED = "bare gRPC server", "served, in threads", "served"
+THREADS = 64  # more than clients, so that none waits for a thread
 
 
 def prepare(bench: Bench) -> None:
     bench.server(models.TINY)
-    bench.hosted("bare", {"bare": {}})
+    bench.hosted("bare", {_BARE: {}})
+    threads = {"models": str(bench.models), "name": models.TINY, "threads": THREADS}
+    bench.hosted("threads", {_THREADS: threads})
 
 
 async def run(bench: Bench) -> Section:
-    """Requests a second with a tiny model, beside a server that does nothing at all.
+    """Requests a second with a tiny model, beside two other servers.
 
-    The bare server's rate is what grpc.aio and the sender allow on this machine.
+    A bare one, which neither parses nor computes: its rate is what grpc.aio and the sender allow on
+    this machine. And our own parts in threads, which tells whether an event loop is right.
     """
     scale = bench.scale
-    server, bare = bench.server(models.TINY), bench.hosted("bare", {"bare": {}})
-    bench.note(f"tiny: {scale.rounds} turns, bare and served")
-    processes: dict[str, Process] = {_BARE: bare, _SERVED: server}
-    rates: dict[str, list[float]] = {_BARE: [], _SERVED: []}
-    used: dict[str, list[tuple[float, float]]] = {_BARE: [], _SERVED: []}
+    server = bench.server(models.TINY)
+    bare, threads = bench.hosted("bare", {}), bench.hosted("threads", {})
+    bench.note(f"tiny: {scale.rounds} turns of three servers")
+    processes: dict[str, Process] = {_BARE: bare, _THREADS: threads, _SERVED: server}
+    addresses = {**bare.addresses, **threads.addresses, _SERVED: server.address}
+    rates: dict[str, list[float]] = {name: [] for name in processes}
+    used: dict[str, list[tuple[float, float]]] = {name: [] for name in processes}
     failures = 0
     own = psutil.Process()
     ready = requests(models.TINY, direct.SEED)
-    async with (
-        GrpcClient(server.address) as to_server,
-        GrpcClient(bare.addresses["bare"]) as to_bare,
-    ):
-        calls = {_BARE: predicting(to_bare, ready), _SERVED: predicting(to_server, ready)}
-        for call in calls.values():
-            await closed(call, scale.tiny_clients, seconds=scale.ramp_s, most=MOST_REQUESTS)
+    async with contextlib.AsyncExitStack() as stack:
+        calls: dict[str, Call] = {}
+        for name, address in addresses.items():
+            client = await stack.enter_async_context(GrpcClient(address))
+            calls[name] = predicting(client, ready)
+            await closed(calls[name], scale.tiny_clients, seconds=scale.ramp_s, most=MOST_REQUESTS)
         for turn in turns(list(rates), scale.rounds):
             began, before = time.perf_counter(), processes[turn].cpu_s
             own_before = sum(own.cpu_times()[:2])

@@ -142,14 +142,17 @@ async def send_raw(address: str, data: bytes, *, half_close: bool, timeout_s: fl
         timeout_s: for the first bytes of an answer.
     """
     host, _, port = address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port))
+    except OSError as error:
+        return Reply(CLOSED, b"", repr(error))
     try:
         writer.write(data)
         if half_close:
             writer.write_eof()
         received = await asyncio.wait_for(reader.read(2**16), timeout_s)
         if received.endswith(b"\r\n\r\n"):  # the body follows apart, if there is one
-            with contextlib.suppress(asyncio.TimeoutError):
+            with contextlib.suppress(asyncio.TimeoutError, OSError):
                 received += await asyncio.wait_for(reader.read(2**16), _BODY_S)
     except asyncio.TimeoutError:
         return Reply(HANGS)

@@ -68,7 +68,7 @@ def number(value: float) -> str:
         return "nothing"
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
 
 
 def slope(counts: Sequence[float], values: Sequence[float]) -> float:

@@ -13,9 +13,12 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
+
+if TYPE_CHECKING:
+    from serving.server.options import Options
 
 REPLY_BYTES = 200  # of the bare server: a reply for three classes
 
@@ -28,12 +31,14 @@ class Hosting:
         models: folder with NAME/VERSION.
         name: the model's; none for a bare gRPC server, which has no model and always answers the
             same: what is left when all that this project does is taken away.
+        threads: that answer; 0 for an event loop, as the embedded server has.
         batching: arguments of `serving.server.options.Batching`.
         poll_interval_s: between two looks for new versions.
     """
 
     models: str = ""
     name: str = ""
+    threads: int = 0
     batching: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     poll_interval_s: float = 1.0
 
@@ -43,23 +48,37 @@ def host(hostings: Sequence[Hosting]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # also in threads made from here
     with contextlib.ExitStack() as stack:
         for hosting in hostings:
-            address = _start(hosting, stack) if hosting.name else _start_bare(stack)
-            print(address, flush=True)
+            start = _start_threads if hosting.threads else _start if hosting.name else _start_bare
+            print(start(hosting, stack), flush=True)
         signal.sigwait({signal.SIGTERM})
 
 
 def _start(hosting: Hosting, stack: contextlib.ExitStack) -> str:
     from serving.server import ModelServer
-    from serving.server.options import Batching, Options
 
-    options = Options(
-        batching=Batching(**hosting.batching), poll_interval_s=hosting.poll_interval_s
-    )
+    options = _options(hosting)
     server = ModelServer(Path(hosting.models), hosting.name, port=0, options=options)
     return stack.enter_context(server).address
 
 
-def _start_bare(stack: contextlib.ExitStack) -> str:
+def _start_threads(hosting: Hosting, stack: contextlib.ExitStack) -> str:
+    from benchmarks.serving import threaded
+
+    saved_model = Path(hosting.models, hosting.name, "1")
+    server = threaded.server(saved_model, hosting.name, hosting.threads, _options(hosting))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    stack.callback(lambda: server.stop(0).wait())
+    return f"127.0.0.1:{port}"
+
+
+def _options(hosting: Hosting) -> Options:
+    from serving.server.options import Batching, Options
+
+    return Options(batching=Batching(**hosting.batching), poll_interval_s=hosting.poll_interval_s)
+
+
+def _start_bare(_: Hosting, stack: contextlib.ExitStack) -> str:
     import asyncio
     import threading
 

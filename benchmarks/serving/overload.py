@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
+from benchmarks.process import BenchmarkError
 from benchmarks.serving import direct, models
 from benchmarks.serving.bench import Bench
 from benchmarks.serving.clients import GrpcClient
@@ -39,6 +40,8 @@ async def run(bench: Bench) -> Section:
                 call, scale.overload_clients, seconds=scale.turn_s, most=MOST_REQUESTS
             )
             peaks.append(peak.goodput(scale.ramp_s))
+            if not peaks[-1]:
+                raise BenchmarkError(f"no request was answered in time: {dict(peak.codes)}.")
             arrivals = poisson(FACTOR * peaks[-1], scale.overload_s, bench.seed + turn)
             overloads.append(
                 await open_loop(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -45,7 +46,7 @@ def markdown(machine: str, sections: Sequence[Section]) -> str:
 
 def as_json(machine: str, seed: int, sections: Sequence[Section]) -> dict[str, Any]:
     """Everything that was measured."""
-    return {
+    content = {
         "machine": machine,
         "date": datetime.date.today().isoformat(),
         "seed": seed,
@@ -57,8 +58,7 @@ def as_json(machine: str, seed: int, sections: Sequence[Section]) -> dict[str, A
                     {
                         "goal": goal.text,
                         "wanted": goal.wanted,
-                        # JSON has no NaN.
-                        "measured": goal.measured if goal.measured == goal.measured else None,
+                        "measured": goal.measured,
                         "met": goal.met,
                     }
                     for goal in section.goals
@@ -69,6 +69,16 @@ def as_json(machine: str, seed: int, sections: Sequence[Section]) -> dict[str, A
             for section in sections
         ],
     }
+    return {key: _without_nan(value) for key, value in content.items()}
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(held) for key, held in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(held) for held in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 _GOAL_COLUMNS = ("", "goal", "wanted", "measured", "met")

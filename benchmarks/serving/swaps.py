@@ -92,7 +92,10 @@ async def run(bench: Bench) -> Section:
             ("requests", f"{len(outcome.answers):,}"),
             ("seconds from push to first answer, median", f"{statistics.median(waits):.2f}"),
             ("the slowest", f"{max(waits):.2f}"),
-            ("latency p50 / p99 / max, ms", " / ".join(f"{latency[p]:.1f}" for p in _SHOWN)),
+            (
+                f"latency {' / '.join(_SHOWN)}, ms",
+                " / ".join(f"{latency[name]:.1f}" for name in _SHOWN if name in latency),
+            ),
             ("memory after the first / last swap, MiB", f"{memory[0]:.0f} / {memory[-1]:.0f}"),
             ("MiB a swap, second half", f"{growth:.2f}"),
         ],

@@ -15,6 +15,7 @@ def locate(models: str, name: str, version: int | None = None) -> tuple[str, int
 
     Raises:
         ModelFolderError: it holds no version, or not this one.
+        StoreError: its store is unknown here, or cannot be listed.
     """
     found = _remote(models, name) if store.is_remote(models) else _local(models, name)
     if version is None:
@@ -35,6 +36,7 @@ def _local(models: str, name: str) -> dict[int, str]:
 def _remote(models: str, name: str) -> dict[int, str]:
     from serving.batch.remote_store import match
 
+    store.of(models)  # tells of an unknown one
     for folder in (store.join(models, name), models):
         paths = [path.rpartition("/")[0] for path in match(store.join(folder, "*", SAVED_MODEL))]
         versions = {as_version(path.rpartition("/")[2]): path for path in paths}

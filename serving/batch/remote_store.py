@@ -11,14 +11,27 @@ from apache_beam.io.filesystems import FileSystems
 from serving import pictures
 from serving.batch.store import Found
 from serving.client import files
-from serving.errors import UnreadablePictureError
+from serving.errors import StoreError, UnreadablePictureError
 
 _BINARY = "application/octet-stream"
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED
 
 
 class RemoteStore:
-    """See `serving.batch.store.Store`. All names of a folder or pattern are held in memory."""
+    """See `serving.batch.store.Store`. All names of a folder or pattern are held in memory.
+
+    Args:
+        path: an address in it.
+    """
+
+    def __init__(self, path: str) -> None:
+        try:
+            FileSystems.get_filesystem(path)
+        except ValueError as error:
+            raise StoreError(
+                f"Beam, as it is installed, knows no store for {path}. Correct the address, or "
+                f"install apache-beam[gcp] for gs:// or apache-beam[aws] for s3://."
+            ) from error
 
     def find(self, given: str) -> Iterator[Found]:
         if glob.has_magic(given):
@@ -74,11 +87,13 @@ class RemoteStore:
 
 
 def match(pattern: str) -> list[str]:
-    """Paths of the files that a pattern matches; OSError where the store does not answer."""
+    """Paths of the files that a pattern matches; StoreError where the store does not answer."""
     try:
         return [found.path for found in FileSystems.match([pattern])[0].metadata_list]
     except BeamIOError as error:
-        raise OSError(f"{pattern} cannot be listed: {error}") from error
+        raise StoreError(
+            f"{pattern} cannot be listed: {error}. Correct the address, or your rights."
+        ) from error
 
 
 def _is_shown(path: str) -> bool:

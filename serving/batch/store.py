@@ -19,7 +19,11 @@ class Store(Protocol):
     """Files by their paths. What fails for another reason than a missing file raises OSError."""
 
     def find(self, given: str) -> Iterator[Found]:
-        """The pictures that `given` means, as `serving.client.files.find`; at least one problem."""
+        """The pictures that `given` means, as `serving.client.files.find`; or a problem.
+
+        Raises:
+            StoreError: the store cannot be listed.
+        """
 
     def load(self, path: str) -> bytes:
         """The picture as upright JPEG or PNG; UnreadablePictureError where it is none."""
@@ -41,11 +45,15 @@ class Store(Protocol):
 
 
 def of(path: str) -> Store:
-    """The store of a path; Beam, which takes seconds to import, only for what needs it."""
+    """The store of a path; Beam, which takes seconds to import, only for what needs it.
+
+    Raises:
+        StoreError: an address of a kind that Beam, as it is installed, does not know.
+    """
     if is_remote(path):
         from serving.batch.remote_store import RemoteStore
 
-        return RemoteStore()
+        return RemoteStore(path)
     return LocalStore()
 
 

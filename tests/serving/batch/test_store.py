@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.batch import store
-from serving.errors import UnreadablePictureError
+from serving.errors import StoreError, UnreadablePictureError
 
 
 @pytest.fixture(params=["disk", "bucket"])
@@ -108,6 +108,23 @@ def test_an_unreachable_store_is_no_unreadable_picture(photos, bucket, monkeypat
     monkeypatch.setattr(FileSystems, "open", unreachable)
     with pytest.raises(OSError, match="does not answer"):
         store.of("bucket://").load(bucket(photos / "0.png"))
+
+
+def test_a_store_that_beam_does_not_know_is_told_with_what_to_install():
+    with pytest.raises(StoreError, match=r"knows no store for ftp://host/x.*apache-beam\[gcp\]"):
+        store.of("ftp://host/x")
+
+
+def test_a_store_that_cannot_be_listed_is_told(bucket, tmp_path, monkeypatch):
+    from apache_beam.io.filesystem import BeamIOError
+    from apache_beam.io.filesystems import FileSystems
+
+    def forbidden(_):
+        raise BeamIOError("Match operation failed", {"bucket://x": "403 Forbidden"})
+
+    monkeypatch.setattr(FileSystems, "match", forbidden)
+    with pytest.raises(StoreError, match=r"cannot be listed: .*403 Forbidden"):
+        list(store.of("bucket://").find(bucket(tmp_path)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""The command as a user runs it: real servers, the tiny model, and every scenario once."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.serving.__main__ import SCENARIOS
+
+pytestmark = pytest.mark.e2e
+
+TIMEOUT_S = 500
+# Goals that no speed of a machine excuses; the ratios of a quick run mean nothing.
+CORRECT = {
+    "throughput": ["requests that failed"],
+    "overhead": [],
+    "tiny": ["requests that failed"],
+    "overload": ["requests neither answered nor refused for lack of room"],
+    "settings": ["requests that failed"],
+    "swaps": [
+        "requests that failed",
+        "versions that did not come into service",
+        "answers of an older version than one before the request",
+    ],
+    "malformed": [
+        "crashes",
+        "good requests answered as before, over gRPC and REST",
+        "answers that blame the server, or none",
+        "errors with a traceback in the log",
+    ],
+    "soak": ["answers with another code than they should have"],
+}
+
+
+def test_quick_run_measures_everything_and_the_server_makes_no_mistake(tmp_path):
+    paths = [tmp_path / "out.json", tmp_path / "out.md"]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.serving", "--quick"),
+            *("--json", str(paths[0]), "--markdown", str(paths[1])),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    sections = {s["name"]: s for s in json.loads(paths[0].read_text())["sections"]}
+    assert list(sections) == list(SCENARIOS) == list(CORRECT)
+    missed = []
+    for name, texts in CORRECT.items():
+        section = sections[name]
+        goals = {goal["goal"]: goal for goal in section["goals"]}
+        for text in texts:
+            if not goals[text]["met"]:
+                missed.append("\n".join([f"{name}: {goals[text]}", *section["notes"]]))
+        # Whatever was to be measured was, but how fast refusals are if nobody had to be refused.
+        measured = [g["measured"] for t, g in goals.items() if "refusals" not in t]
+        assert all(value is not None and math.isfinite(value) for value in measured), goals
+        assert section["title"] in paths[1].read_text()
+    assert min(map(min, sections["throughput"]["measured"]["rates"].values())) > 0
+    assert sum(sections["malformed"]["measured"]["codes"].values()) == 400
+    assert sum(sections["soak"]["measured"]["codes"].values()) > 100
+    assert not missed, "\n".join(missed)
