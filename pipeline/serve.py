@@ -57,7 +57,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Full batches that may wait; further requests are refused at once.  [default: 8]",
 )
 @click.option(
-    "--num-batch-threads", type=int, help="Batches in progress at the same time.  [default: 1]"
+    "--num-batch-threads", type=int, help="Batches in progress at the same time.  [default: 2]"
 )
 @click.option(
     "--batching-parameters-file",

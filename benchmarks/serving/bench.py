@@ -102,9 +102,22 @@ class Bench:
             f"direct-{name}", lambda key: Direct(key, self.folder, self.saved_model(name))
         )
 
-    def hosted(self, name: str, hosted: Mapping[str, Mapping[str, Any]]) -> Hosted:
-        """Servers in one process; `hosted` matters when it starts."""
-        return self._shared(f"hosted-{name}", lambda key: Hosted(key, self.folder, hosted))
+    def hosted(self, name: str, hosted: Mapping[str, Mapping[str, Any]] | None = None) -> Hosted:
+        """Servers in one process, started if they are not running.
+
+        Args:
+            hosted: what to start; None if it must be running.
+
+        Raises:
+            BenchmarkError: it is not running.
+        """
+
+        def start(key: str) -> Hosted:
+            if hosted is None:
+                raise BenchmarkError(f"the process of {key} has ended.")
+            return Hosted(key, self.folder, hosted)
+
+        return self._shared(f"hosted-{name}", start)
 
     def wait(self) -> None:
         """Returns when everything that was started is ready."""

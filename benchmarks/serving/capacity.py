@@ -36,7 +36,7 @@ async def run(bench: Bench) -> Section:
     """
     scale = bench.scale
     server = bench.server(models.TINY)
-    bare, threads = bench.hosted("bare", {}), bench.hosted("threads", {})
+    bare, threads = bench.hosted("bare"), bench.hosted("threads")
     bench.note(f"tiny: {scale.rounds} turns of three servers")
     processes: dict[str, Process] = {_BARE: bare, _THREADS: threads, _SERVED: server}
     addresses = {**bare.addresses, **threads.addresses, _SERVED: server.address}

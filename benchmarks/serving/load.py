@@ -61,8 +61,9 @@ class Outcome:
         done = sorted(a.done_s for a in self.answers if a.code == OK and a.done_s <= self.seconds)
         before = [moment for moment in done if moment <= ramp_s]
         after = done[len(before) :]
-        start = before[-1] if before else ramp_s
-        return len(after) / (after[-1] - start) if after else 0.0
+        if not before:  # then the first answer is where the window starts
+            before, after = after[:1], after[1:]
+        return len(after) / (after[-1] - before[-1]) if after else 0.0
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -77,7 +77,7 @@ async def run(bench: Bench) -> Section:
         [
             Goal("crashes", 0, False, 0 if alive else 1),
             Goal("good requests answered as before, over gRPC and REST", 1, True, float(right)),
-            Goal("answers that blame the server, or none", 0, False, len(found)),
+            Goal("answers that blame the server, or none", 0, False, len(offences)),
             Goal("errors with a traceback in the log", 0, False, server.tracebacks - logged),
             Goal("memory, rise in 10,000 requests", MOST_MB_PER_10K, False, growth, " MiB"),
         ],

@@ -85,7 +85,8 @@ _GOAL_COLUMNS = ("", "goal", "wanted", "measured", "met")
 
 
 def _goal_cells(section: Section, goal: Goal) -> tuple[str, ...]:
-    measured = f"{number(goal.measured)}{goal.unit}"
+    known = not math.isnan(goal.measured)
+    measured = f"{number(goal.measured)}{goal.unit if known else ''}"
     return (section.name, goal.text, goal.wanted, measured, "yes" if goal.met else "NO")
 
 
@@ -100,7 +101,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    aligned = "|---|" + "---:|" * (len(columns) - 1)
+    aligned = "|---|" + ("---|" if columns is _GOAL_COLUMNS else "---:|") * (len(columns) - 1)
     return [_line(columns), aligned, *map(_line, rows)]
 
 

@@ -44,7 +44,7 @@ def push(saved_model: Path, folder: Path, version: int) -> None:
 
 async def run(bench: Bench) -> Section:
     count, folder = bench.scale.swaps, _folder(bench)
-    process = bench.hosted("swaps", {})
+    process = bench.hosted("swaps")
     bench.note(f"swaps: {count} new versions under load of {CLIENTS} clients")
     ready = requests(models.TINY, direct.SEED)
     newest = backwards = 0

@@ -22,7 +22,9 @@ class Batching:
         allowed_batch_sizes: if any, ascending, the last being `max_batch_size`; a batch is padded
             to the next of them, for accelerators that compile anew for each size.
         max_enqueued_batches: full batches that may wait; further requests are refused at once.
-        num_batch_threads: batches in progress at the same time.
+        num_batch_threads: batches in progress at the same time. With two, one batch is decoded and
+            answered while another is computed: worth 5 to 12 % of an R50x1's throughput on two
+            cores, and costs a tiny model as much (docs/benchmarks.md).
 
     Raises:
         ServerOptionsError: values that contradict each other.
@@ -32,7 +34,7 @@ class Batching:
     batch_timeout_ms: float = 0.0
     allowed_batch_sizes: tuple[int, ...] = ()
     max_enqueued_batches: int = 8
-    num_batch_threads: int = 1
+    num_batch_threads: int = 2
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):

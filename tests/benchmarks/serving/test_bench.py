@@ -52,7 +52,14 @@ def test_kinds_of_processes_do_not_mix(bench, program):
     started = [bench.server("m"), bench.hosted("m", {"m": {}}), bench.direct("m")]
     bench.wait()
     assert len({process.pid for process in started}) == 3
-    assert [bench.server("m"), bench.hosted("m", {}), bench.direct("m")] == started
+    assert [bench.server("m"), bench.hosted("m"), bench.direct("m")] == started
+
+
+def test_hosted_servers_that_have_ended_are_not_started_as_none(bench, program):
+    program("benchmarks.serving.hosted", SERVES)
+    bench.hosted("m", {"m": {}}).stop()
+    with pytest.raises(BenchmarkError, match="hosted-m has ended"):
+        bench.hosted("m")
 
 
 def test_waiting_for_all_fails_with_one(bench, program):

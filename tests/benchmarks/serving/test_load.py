@@ -118,7 +118,12 @@ def test_answers_are_read_even_when_all_requests_are_late(clock):
 def test_goodput_is_counted_between_the_ramp_and_the_end():
     outcome = Outcome(done_at(1, 2, 3, 4, 5, 9, 11), seconds=10.0)
     assert outcome.goodput(2.5) == pytest.approx(4 / (9 - 2))
-    assert outcome.goodput(0.0) == pytest.approx(6 / 9)
+
+
+def test_goodput_starts_at_the_first_answer_where_none_comes_before_the_ramp():
+    # Two a second, which counted from 0.0 on would be 8 in 4.25 s.
+    outcome = Outcome(done_at(*(0.75 + number / 2 for number in range(8))), seconds=10.0)
+    assert outcome.goodput(0.0) == pytest.approx(2.0)
 
 
 def test_goodput_counts_neither_failures_nor_an_order_of_answers():

@@ -14,6 +14,7 @@ from serving.server.batching import Batcher
 from serving.server.options import Batching
 
 BAD = -1
+ONE_AT_A_TIME = Batching(max_batch_size=2, max_enqueued_batches=2, num_batch_threads=1)
 
 
 class Model:
@@ -73,7 +74,7 @@ def test_every_request_gets_its_own_answer_or_the_index_of_its_bad_row(
 def test_what_waits_while_a_batch_runs_is_joined() -> None:
     go = threading.Event()
     model = Model(go)
-    batcher = Batcher(model.run, Batching(max_batch_size=4))
+    batcher = Batcher(model.run, Batching(max_batch_size=4, num_batch_threads=1))
 
     async def ask() -> None:
         calls = [asyncio.ensure_future(batcher.submit("s", [np.array([0])]))]
@@ -92,7 +93,7 @@ def test_what_waits_while_a_batch_runs_is_joined() -> None:
 def test_full_queue_refuses_at_once_and_goes_on() -> None:
     go = threading.Event()
     model = Model(go)
-    batcher = Batcher(model.run, Batching(max_batch_size=2, max_enqueued_batches=2))
+    batcher = Batcher(model.run, ONE_AT_A_TIME)
 
     async def ask() -> None:
         calls = [asyncio.ensure_future(batcher.submit("s", [np.array([0])]))]
@@ -111,7 +112,7 @@ def test_full_queue_refuses_at_once_and_goes_on() -> None:
 def test_cancelled_request_leaves_the_queue() -> None:
     go = threading.Event()
     model = Model(go)
-    batcher = Batcher(model.run, Batching(max_batch_size=1))
+    batcher = Batcher(model.run, Batching(max_batch_size=1, num_batch_threads=1))
 
     async def ask() -> None:
         first = asyncio.ensure_future(batcher.submit("s", [np.array([0])]))
@@ -156,3 +157,14 @@ def test_rows_of_another_shape_are_not_joined() -> None:
 
     assert [answer["y"].shape for answer in asyncio.run(ask())] == [(1, 2), (1, 3), (2, 2)]
     batcher.close()
+
+
+def test_with_two_threads_a_second_batch_starts_while_one_runs() -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def run(_: str, inputs) -> dict[str, np.ndarray]:
+        both.wait()  # breaks, and the request fails, unless two are here at a time
+        return {"y": inputs[0]}
+
+    batcher = Batcher(run, Batching(max_batch_size=1, num_batch_threads=2))
+    assert all(isinstance(answer, dict) for answer in answers(batcher, [[1], [2]]))
