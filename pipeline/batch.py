@@ -107,6 +107,7 @@ def batch(
         path, number = model_folder.locate(models, name, wanted)
         given = {key: value for key, value in chosen.items() if value is not None}
         if job is None:
+            _check_model(path)
             job = jobs.begin(out, jobs.Request(data, path, number, **given))
         else:
             jobs.check_same(job, data=data, model=path, version=number, **given)
@@ -145,12 +146,18 @@ def _run(job: Job, batch_size: int, options: Sequence[str]) -> None:
         sys.exit(predict.EXIT_SOME_FAILED)
 
 
+def _check_model(path: str) -> None:
+    logs.silence_frameworks()
+    from serving.batch import model
+
+    model.check_signature(path)
+
+
 def _answer(job: Job, batch_size: int, options: Sequence[str]) -> None:
     logs.silence_frameworks()
-    from serving.batch import beam_pipeline, model
+    from serving.batch import beam_pipeline
     from serving.errors import ServingError
 
-    model.check_signature(job.request.model)
     with _noted_interrupt() as interrupted:
         try:
             beam_pipeline.run(job, batch_size=batch_size, options=options)
@@ -239,8 +246,9 @@ def _progress(job: Job) -> Iterator[None]:
 
         def follow() -> None:
             while not stopped.wait(interval_s):
-                now = job.progress()
-                advance(now.answered, now.failed)
+                with contextlib.suppress(OSError):  # a store that is away for a moment
+                    now = job.progress()
+                    advance(now.answered, now.failed)
 
         thread = threading.Thread(target=follow, name="progress", daemon=True)
         thread.start()

@@ -164,6 +164,17 @@ def test_what_was_misspelt_is_told_at_once_and_nothing_is_left(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_model_of_another_kind_is_told_and_leaves_no_folder(models, photos, tmp_path):
+    (tmp_path / "models/1").mkdir(parents=True)
+    (tmp_path / "models/1/saved_model.pb").write_bytes(b"")
+    given = ["--data", photos, "--models", tmp_path / "models", "--name", "other"]
+    command = ["batch", *map(str, [*given, "--out", tmp_path / "out"])]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 1
+    assert "must take image and return scores and labels" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_no_picture_leaves_no_folder(models, tmp_path):
     (tmp_path / "empty").mkdir()
     given = ["--data", tmp_path / "empty", "--models", models, "--name", "colours"]
