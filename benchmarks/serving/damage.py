@@ -90,6 +90,11 @@ def _blank_png(side: int) -> bytes:
     return _png(side, side, zlib.compress(row * side, 9))
 
 
+def largest() -> bytes:
+    """The largest picture that the server decodes: its limit is Pillow's."""
+    return _blank_png(_SIDES[1])
+
+
 def _huge_png(rng: random.Random) -> bytes:
     width, height = rng.choice((0, 1, 2**31 - 1, 2**32 - 1)), rng.choice((0, 1, 2**31, 2**32 - 1))
     return _png(width, height, zlib.compress(bytes(64)))

@@ -32,6 +32,7 @@ class _Task(batching._Task):
 
     def __init__(self, key: Any, inputs: batching.Inputs) -> None:
         self.key, self.inputs, self.rows = key, inputs, len(inputs[0])
+        self.pixels = [0] * self.rows
         self.loop, self.future = _AtOnce(), Future()  # type: ignore[assignment]
         self.enqueued_s = time.monotonic()
 

@@ -1,10 +1,11 @@
 """Joins the rows of requests that wait into batches, and gives each its part of the answer."""
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,13 @@ Outputs = dict[str, np.ndarray]
 class _Task:
     """A request that waits: its rows, and the future of the loop which awaits them."""
 
-    __slots__ = ("enqueued_s", "future", "inputs", "key", "loop", "rows")
+    __slots__ = ("enqueued_s", "future", "inputs", "key", "loop", "pixels", "rows")
 
-    def __init__(self, key: Hashable, inputs: Inputs) -> None:
+    def __init__(self, key: Hashable, inputs: Inputs, pixels: Sequence[int] = ()) -> None:
         self.key = key
         self.inputs = inputs
         self.rows = len(inputs[0])
+        self.pixels = pixels or [0] * self.rows
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Outputs] = self.loop.create_future()
         self.enqueued_s = time.monotonic()
@@ -38,6 +40,7 @@ class Batcher:
         run: (signature, inputs) -> outputs, all with the same number of rows.
         batching: sizes and times.
         observe: told of every batch: its rows, and seconds that its first request waited.
+        max_pixels: of a batch. A row that has more is alone.
     """
 
     def __init__(
@@ -45,10 +48,13 @@ class Batcher:
         run: Callable[[str, Inputs], Outputs],
         batching: Batching,
         observe: Callable[[int, float], None] | None = None,
+        *,
+        max_pixels: float = math.inf,
     ) -> None:
         self._run = run
         self._batching = batching
         self._observe = observe
+        self._max_pixels = max_pixels
         self._changed = threading.Condition()  # guards the three below
         self._queue: deque[_Task] = deque()
         self._queued_rows = 0
@@ -66,17 +72,20 @@ class Batcher:
             self._closed = True
             self._changed.notify_all()
 
-    async def submit(self, signature: str, inputs: Inputs) -> Outputs:
+    async def submit(self, signature: str, inputs: Inputs, pixels: Sequence[int] = ()) -> Outputs:
         """The outputs for `inputs`, arrays with the same number of rows, at least one.
 
         A request that is cancelled leaves the queue.
+
+        Args:
+            pixels: of each row; none for rows that are no pictures.
 
         Raises:
             tf.errors.ResourceExhaustedError: the queue is full.
             tf.errors.OpError: what `run` raised for these rows. Rows of others in the same batch
                 do not matter, and the text tells which row it was.
         """
-        task = _Task((signature, *((x.dtype, x.shape[1:]) for x in inputs)), inputs)
+        task = _Task((signature, *((x.dtype, x.shape[1:]) for x in inputs)), inputs, pixels)
         with self._changed:
             if self._closed:
                 raise unavailable("The model is being unloaded.")
@@ -136,13 +145,14 @@ class Batcher:
         """The oldest task, and those which fit beside it into a batch."""
         oldest = self._queue[0]
         tasks: list[_Task] = []
-        rows = 0
+        rows = pixels = 0
         for task in self._queue:
             if task.key == oldest.key:
-                if tasks and rows + task.rows > self._batching.max_batch_size:
+                rows += task.rows
+                pixels += sum(task.pixels)
+                if tasks and (rows > self._batching.max_batch_size or pixels > self._max_pixels):
                     break
                 tasks.append(task)
-                rows += task.rows
         return tasks
 
     def _outcomes(self, tasks: Sequence[_Task]) -> list[Outputs | Exception]:
@@ -150,11 +160,14 @@ class Batcher:
         signature = tasks[0].key[0]  # type: ignore[index]
         columns = [task.inputs for task in tasks]
         inputs = [np.concatenate(parts) for parts in zip(*columns, strict=True)]
+        pixels = [count for task in tasks for count in task.pixels]
         try:
-            outputs = self._run_rows(signature, inputs if len(tasks) > 1 else tasks[0].inputs)
+            outputs = self._run_rows(
+                signature, inputs if len(tasks) > 1 else tasks[0].inputs, pixels
+            )
         except Exception as error:
             if len(tasks) == 1:
-                return [self._blamed(signature, tasks[0].inputs, error)]
+                return [self._blamed(signature, tasks[0], error)]
             middle = len(tasks) // 2
             return [*self._outcomes(tasks[:middle]), *self._outcomes(tasks[middle:])]
         parts, start = [], 0
@@ -164,17 +177,26 @@ class Batcher:
             start = stop
         return list(parts)
 
-    def _run_rows(self, signature: str, inputs: Inputs) -> Outputs:
+    def _run_rows(self, signature: str, inputs: Inputs, pixels: Sequence[int]) -> Outputs:
         """Runs any number of rows, in batches of an allowed size."""
-        size = self._batching.max_batch_size
-        rows = len(inputs[0])
         chunks = [
-            self._run_padded(signature, [x[start : start + size] for x in inputs])
-            for start in range(0, rows, size)
+            self._run_padded(signature, [x[start:stop] for x in inputs])
+            for start, stop in self._cuts(pixels)
         ]
         if len(chunks) == 1:
             return chunks[0]
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+    def _cuts(self, pixels: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Where the batches of these rows start and stop."""
+        start = total = 0
+        for row, count in enumerate(pixels):
+            total += count
+            full = row - start == self._batching.max_batch_size
+            if full or (row > start and total > self._max_pixels):
+                yield start, row
+                start, total = row, count
+        yield start, len(pixels)
 
     def _run_padded(self, signature: str, inputs: Inputs) -> Outputs:
         rows = len(inputs[0])
@@ -190,16 +212,18 @@ class Batcher:
                 )
         return {name: value[:rows] for name, value in outputs.items()} if missing else outputs
 
-    def _blamed(self, signature: str, inputs: Inputs, error: Exception) -> Exception:
+    def _blamed(self, signature: str, task: _Task, error: Exception) -> Exception:
         """The error with the index of the first row that causes it."""
-        rows = len(inputs[0])
+        rows = task.rows
         if rows == 1 or not isinstance(error, tf.errors.InvalidArgumentError):
             return error
         start, stop = 0, rows
         while stop - start > 1:
             middle = (start + stop) // 2
             try:
-                self._run_rows(signature, [x[start:middle] for x in inputs])
+                self._run_rows(
+                    signature, [x[start:middle] for x in task.inputs], task.pixels[start:middle]
+                )
             except tf.errors.InvalidArgumentError as first:
                 stop, error = middle, first
             except Exception:

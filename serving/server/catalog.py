@@ -128,6 +128,10 @@ class Catalog:
         """name -> newest version in service."""
         return {name: manager.version for name, manager in self._managers.items()}
 
+    def has(self, name: str) -> bool:
+        """Whether there is a model of this name, in service or not."""
+        return name in self._managers
+
     def labels(self, name: str) -> dict[str, int]:
         return dict(self._labels.get(name, {}))
 

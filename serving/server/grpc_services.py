@@ -134,7 +134,7 @@ def _cut(text: str) -> str:
 def _known_name(catalog: Catalog, request: Any) -> str:
     """The model's name, or none: a client must not be able to fill the memory with names."""
     spec = getattr(request, "model_spec", None)
-    return spec.name if spec is not None and spec.name in catalog.versions() else ""
+    return spec.name if spec is not None and catalog.has(spec.name) else ""
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -25,13 +25,14 @@ _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 _FORMATS = ("GIF", "BMP")
 
 
-def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> None:
-    """Checks the arrays of a request.
+def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> list[int]:
+    """Checks the arrays of a request; returns the pixels in each row, by the headers of pictures.
 
     Raises:
         tf.errors.InvalidArgumentError: too many rows, or a picture of too many pixels, with its
             index.
     """
+    pixels = [0] * max((len(array) if array.ndim else 1 for array in inputs), default=0)
     for array in inputs:
         rows = len(array) if array.ndim else 1
         if rows > limits.max_rows:
@@ -40,16 +41,19 @@ def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> None:
             )
         if array.dtype == object:
             for index, value in enumerate(array.flat):
-                _check_picture(value, index, rows, limits.max_pixels)
+                row = index * rows // array.size
+                pixels[row] += _checked_pixels(value, index, rows, limits.max_pixels)
+    return pixels
 
 
-def _check_picture(data: Any, index: int, rows: int, max_pixels: int) -> None:
+def _checked_pixels(data: Any, index: int, rows: int, max_pixels: int) -> int:
     pixels = count_pixels(data)
     if pixels > max_pixels:
         error = invalid(
             f"A picture may have {max_pixels} pixels. Received: {pixels}. Make it smaller"
         )
         raise at_row(index, rows, error) if rows > 1 else error
+    return pixels
 
 
 def count_pixels(data: bytes) -> int:

@@ -27,7 +27,9 @@ class LoadedModel:
     def __init__(self, path: Path, options: Options, observe: Callable[[int, float], None]) -> None:
         self._servable = SavedModelServable(path)
         self._limits = options.limits
-        self._batcher = Batcher(self._servable.run, options.batching, observe)
+        self._batcher = Batcher(
+            self._servable.run, options.batching, observe, max_pixels=options.limits.max_pixels
+        )
         self.signature_def = self._servable.signature_def
 
     @property
@@ -55,11 +57,11 @@ class LoadedModel:
         return response
 
     async def _run(self, signature: str, inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
-        limits.check(inputs, self._limits)
+        pixels = limits.check(inputs, self._limits)
         rows = {len(array) if array.ndim else 0 for array in inputs}
         # Only what has rows can be joined, and an empty batch has nothing to be joined.
         if signature in self._servable.batched and len(rows) == 1 and rows != {0}:
-            return await self._batcher.submit(signature, inputs)
+            return await self._batcher.submit(signature, inputs, pixels)
         return await asyncio.to_thread(self._servable.run, signature, inputs)
 
     def close(self) -> None:

@@ -73,7 +73,8 @@ class Limits:
 
     Attributes:
         max_message_bytes: of a request and of a reply.
-        max_pixels: of an encoded picture, by its header.
+        max_pixels: of an encoded picture, by its header; and of all that are decoded for a batch,
+            which is run in several where they have more.
         max_rows: along the first dimension of an input.
     """
 

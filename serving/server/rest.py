@@ -120,7 +120,7 @@ class _Api:
         if request.method == "OPTIONS" and request.headers.get("origin", "").startswith("http"):
             return Response()
         name = unquote((match and match["name"]) or "")
-        known = name if name in self._catalog.versions() else ""
+        known = name if self._catalog.has(name) else ""
         try:
             if match is None:
                 raise invalid(f"Malformed request: {request.method} {path}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.serving import damage, pictures
+from serving.pictures import MAX_PIXELS
 
 MOST_PIXELS = 50_000_000  # beyond any photo
 MOST_BYTES = 100_000
@@ -143,3 +144,10 @@ def test_animation_is_among_the_bombs(bombs):
     # Each frame has an image descriptor after its control extension of eight bytes (GIF89a, 23).
     assert animations
     assert animations[0].count(b"\x21\xf9\x04") >= 39
+
+
+def test_the_largest_picture_is_just_within_the_servers_limit_and_small_as_a_file():
+    data = damage.largest()
+    width, height = Image.open(io.BytesIO(data)).size
+    assert 0.98 < width * height / MAX_PIXELS <= 1
+    assert len(data) < 100_000

@@ -6,7 +6,7 @@ from collections import Counter
 import grpc
 import pytest
 
-from benchmarks.serving import junk, malformed, models, payloads, pictures
+from benchmarks.serving import damage, junk, malformed, models, payloads, pictures
 from tests.benchmarks.serving.servers import grpc_server, http_server, running
 
 COUNT, WARM_UP = 60, 20
@@ -180,3 +180,15 @@ def test_memory_that_stays_is_a_leak_and_what_comes_before_is_not(bench):
     assert list(values) == sorted(values)
     # The warm-up's growth is none of it.
     assert values[0] > 100.0
+
+
+def test_the_largest_picture_comes_first_several_at_a_time(bench):
+    received = []
+
+    async def noted(method, request, context):
+        received.append(request)
+        return b"reply"
+
+    attacked(bench, noted)
+    largest = payloads.predict(models.TINY, [damage.largest()])
+    assert received[1 : 1 + 2 * malformed.CLIENTS] == [largest] * (2 * malformed.CLIENTS)

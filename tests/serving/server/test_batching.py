@@ -168,3 +168,44 @@ def test_with_two_threads_a_second_batch_starts_while_one_runs() -> None:
 
     batcher = Batcher(run, Batching(max_batch_size=1, num_batch_threads=2))
     assert all(isinstance(answer, dict) for answer in answers(batcher, [[1], [2]]))
+
+
+@given(
+    pixels=st.lists(st.integers(0, 9), min_size=1, max_size=12),
+    size=st.integers(1, 4),
+    rows_of_a_request=st.integers(1, 5),
+)
+def test_no_batch_has_more_pixels_than_allowed_but_a_single_row(
+    pixels: list[int], size: int, rows_of_a_request: int
+) -> None:
+    step = rows_of_a_request
+    sent = [pixels[at : at + step] for at in range(0, len(pixels), step)]
+    batches: list[list[int]] = []
+
+    def run(_: str, inputs) -> dict[str, np.ndarray]:
+        batches.append(inputs[0].tolist())
+        return {"y": inputs[0]}
+
+    async def ask(batcher: Batcher) -> list:
+        calls = [batcher.submit("s", [np.array(rows)], rows) for rows in sent]
+        return await asyncio.gather(*calls)
+
+    batcher = Batcher(run, Batching(max_batch_size=size, max_enqueued_batches=60), max_pixels=10)
+    try:
+        answered = asyncio.run(ask(batcher))
+    finally:
+        batcher.close()
+    assert [answer["y"].tolist() for answer in answered] == sent
+    assert all(len(batch) <= size for batch in batches)
+    assert all(sum(batch) <= 10 or len(batch) == 1 for batch in batches)
+
+
+def test_a_bad_row_among_large_ones_is_named() -> None:
+    batcher = Batcher(Model().run, Batching(), max_pixels=3)
+
+    async def ask() -> None:
+        await batcher.submit("s", [np.array([1, 2, BAD, 3])], [2, 2, 2, 2])
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="input 2 of 4"):
+        asyncio.run(ask())
+    batcher.close()

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -56,6 +57,15 @@ def test_more_pixels_than_pillow_opens_are_told():
     gif = PICTURES["gif"]
     huge = gif[:6] + b"\xff\xff\xff\xff" + gif[10:]  # 65,535 x 65,535
     assert limits.count_pixels(huge) > limits.Limits().max_pixels
+
+
+def test_pixels_are_told_row_by_row():
+    several = np.array([[PICTURES["png"], b"x"], [JPEG, PICTURES["gif"]]], object)
+    numbers = np.zeros([2, 3])
+    size = SIZE[0] * SIZE[1]
+    assert limits.check((several, numbers), limits.Limits()) == [size, 2 * size]
+    assert limits.check((np.array(JPEG, object),), limits.Limits()) == [size]
+    assert limits.check((), limits.Limits()) == []
 
 
 changes = st.lists(
