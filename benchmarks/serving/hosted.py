@@ -57,7 +57,9 @@ def _start(hosting: Hosting, stack: contextlib.ExitStack) -> str:
     from serving.server import ModelServer
 
     options = _options(hosting)
-    server = ModelServer(Path(hosting.models), hosting.name, port=0, options=options)
+    server = ModelServer(
+        Path(hosting.models), hosting.name, port=0, options=options, owns_process=True
+    )
     return stack.enter_context(server).address
 
 
