@@ -79,3 +79,4 @@ def silence_frameworks() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # logs what it raises
     warnings.simplefilter("ignore", FutureWarning)
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # for Beam's own processes
