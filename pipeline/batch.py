@@ -17,7 +17,7 @@ import click
 from pipeline import logs, predict
 
 if TYPE_CHECKING:
-    from serving.batch.job import Job
+    from serving.batch.job import Job, Progress
 
 # Looking costs a listing of the shards.
 _LOOK_S = 1.0
@@ -121,7 +121,7 @@ def _run(job: Job, batch_size: int, options: Sequence[str]) -> None:
     before = job.progress()
     try:
         if before.todo:
-            with _progress(job):
+            with _progress(job, before):
                 _answer(job, batch_size, options)
     except BaseException as error:
         click.echo(
@@ -200,6 +200,7 @@ def _check_there(data: Sequence[str]) -> None:
 @contextlib.contextmanager
 def _locked(out: str) -> Iterator[None]:
     """Keeps a second run on this machine out of the folder, which is made where it is missing."""
+    from serving.batch import job as jobs
     from serving.batch import store
     from serving.errors import AnswerFileError
 
@@ -211,9 +212,7 @@ def _locked(out: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         held = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise AnswerFileError(
-            f"{out} cannot be written: {error.strerror}. Name another folder with --out."
-        ) from error
+        raise jobs.unwritable(out, error) from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -231,7 +230,7 @@ def _locked(out: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress(job: Job) -> Iterator[None]:
+def _progress(job: Job, before: Progress) -> Iterator[None]:
     """A bar on a terminal. It follows the folder, as the work may be done on other machines."""
     if not sys.stderr.isatty():
         yield
@@ -241,8 +240,7 @@ def _progress(job: Job) -> Iterator[None]:
 
     interval_s = _LOOK_REMOTE_S if store.is_remote(job.out) else _LOOK_S
     stopped = threading.Event()
-    now = job.progress()
-    with answer_bar.shown(job.pictures, now.answered, now.failed) as advance:
+    with answer_bar.shown(job.pictures, before.answered, before.failed) as advance:
 
         def follow() -> None:
             while not stopped.wait(interval_s):

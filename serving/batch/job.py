@@ -129,23 +129,21 @@ def begin(out: str, request: Request) -> Job:
         _check_empty(out)
         shards = pictures = readable = 0
         # A half-written list of an interrupted start, longer than this one, would be taken for it.
-        for name in place.names(store.join(out, _SHARDS)):
-            place.delete(store.join(out, _SHARDS, name))
+        _delete_shards(out)
         for group in _groups(_find(request.data), request.shard_size):
             place.write(_todo_path(out, shards), [json.dumps(group).encode()])
             shards += 1
             pictures += len(group)
             readable += sum(not found.problem for found in group)
         if not readable:
-            for shard in range(shards):
-                place.delete(_todo_path(out, shard))
+            _delete_shards(out)
             raise AnswerFileError(
                 f"There is no picture in {', '.join(request.data)}. Correct --data."
             )
         job = Job(out, request, shards, pictures)
         place.write(store.join(out, _JOB), [json.dumps(dataclasses.asdict(job)).encode()])
     except OSError as error:
-        raise _unwritable(out, error) from error
+        raise unwritable(out, error) from error
     return job
 
 
@@ -205,7 +203,14 @@ def _todo_path(out: str, shard: int) -> str:
     return store.join(out, _SHARDS, f"{shard:05d}-todo.json")
 
 
-def _unwritable(out: str, error: OSError) -> AnswerFileError:
+def _delete_shards(out: str) -> None:
+    place, folder = store.of(out), store.join(out, _SHARDS)
+    for name in place.names(folder):
+        place.delete(store.join(folder, name))
+
+
+def unwritable(out: str, error: OSError) -> AnswerFileError:
+    """Says that the folder of answers is."""
     return AnswerFileError(
         f"{out} cannot be written: {error.strerror or error}. Name another folder with --out."
     )

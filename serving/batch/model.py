@@ -13,7 +13,7 @@ from serving.errors import InvalidInputError, ModelLoadError
 from serving.server.servable import SavedModelServable
 from serving.versions import SAVED_MODEL
 
-_INPUT, _SCORES, _LABELS = "image", "scores", "labels"
+_SCORES, _LABELS = codec.OUTPUTS
 
 
 class InProcessModel:
@@ -56,9 +56,9 @@ def check_signature(path: str) -> None:
         raise ModelLoadError(f"{path} is no SavedModel ({error}). Push the model again.") from error
     for graph in graphs:
         signature = graph.signature_def[codec.SIGNATURE]
-        if list(signature.inputs) == [_INPUT] and {_SCORES, _LABELS} <= set(signature.outputs):
+        if list(signature.inputs) == [codec.INPUT] and set(codec.OUTPUTS) <= set(signature.outputs):
             return
     raise ModelLoadError(
-        f"The model's signature {codec.SIGNATURE} must take {_INPUT} and return {_SCORES} and "
+        f"The model's signature {codec.SIGNATURE} must take {codec.INPUT} and return {_SCORES} and "
         f"{_LABELS}. That of {path} does not: name a model which `bitpipe run` pushed."
     )

@@ -15,8 +15,8 @@ from serving.client import messages
 from serving.errors import ClientOptionsError, UnexpectedReplyError
 
 SIGNATURE = "serving_default"
-_INPUT = "image"
-_OUTPUTS = ("scores", "labels")
+INPUT = "image"
+OUTPUTS = ("scores", "labels")
 _FLOAT = messages.ENUMS["DataType"]["DT_FLOAT"]
 _STRING = messages.ENUMS["DataType"]["DT_STRING"]
 _TYPE_NAMES = {number: name[3:].lower() for name, number in messages.ENUMS["DataType"].items()}
@@ -98,8 +98,8 @@ def predict_request(model: ModelRef, pictures: Sequence[bytes]) -> Any:
     request = messages.PredictRequest()
     _fill_spec(request.model_spec, model)
     request.model_spec.signature_name = SIGNATURE
-    request.output_filter.extend(_OUTPUTS)
-    tensor = request.inputs[_INPUT]
+    request.output_filter.extend(OUTPUTS)
+    tensor = request.inputs[INPUT]
     tensor.dtype = _STRING
     tensor.tensor_shape.dim.add(size=len(pictures))
     tensor.string_val.extend(pictures)
@@ -112,13 +112,13 @@ def predictions(response: Any, count: int) -> list[Prediction]:
     Raises:
         UnexpectedReplyError: outputs of another kind or size.
     """
-    missing = [name for name in _OUTPUTS if name not in response.outputs]
+    missing = [name for name in OUTPUTS if name not in response.outputs]
     if missing:
         raise UnexpectedReplyError(
-            f"The model must return {' and '.join(_OUTPUTS)}. Received: "
+            f"The model must return {' and '.join(OUTPUTS)}. Received: "
             f"{', '.join(sorted(response.outputs)) or 'nothing'}. Serve a model of this pipeline."
         )
-    scores, labels = (response.outputs[name] for name in _OUTPUTS)
+    scores, labels = (response.outputs[name] for name in OUTPUTS)
     shapes = [tuple(dim.size for dim in tensor.tensor_shape.dim) for tensor in (scores, labels)]
     if (
         (scores.dtype, labels.dtype) != (_FLOAT, _STRING)
