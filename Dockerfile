@@ -27,6 +27,7 @@ RUN sh tools/slim.sh /opt/bitpipe
 COPY setup.py pyproject.toml LICENSE ./
 COPY components components
 COPY pipeline pipeline
+COPY bitpipe bitpipe
 COPY serving serving
 RUN uv=$(sh tools/uv.sh) \
     && "$uv" pip install --quiet --python /opt/bitpipe/bin/python --no-deps --no-build-isolation . \

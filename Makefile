@@ -46,7 +46,7 @@ bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and Py
 	@$(BIN)/python -m benchmarks.bit $(ARGS)
 
 bench-accelerator: setup ## Compare BiT's training on an accelerator with timm's
-	@$(BIN)/python -m benchmarks.accelerator $(ARGS)
+	@$(BIN)/python -m benchmarks.bit.accelerator $(ARGS)
 
 bench-serving: setup ## Put the embedded server under load and faults, and judge what it makes of them
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
@@ -79,7 +79,7 @@ lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
 
 clean: ## Remove what builds, tests and the demo left
 	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	@find pipeline components serving benchmarks tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find bitpipe pipeline components serving benchmarks tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment and the project's own uv as well
 	@rm -rf .venv .tools

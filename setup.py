@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 VERSION = "0.1.0"  # the only place; code asks importlib.metadata.version("bitpipe")
 
-PACKAGES = ("pipeline", "components", "serving")
+PACKAGES = ("bitpipe", "components", "serving", "pipeline")
 
 INSTALL_REQUIRES = [
     "apache-beam>=2.73,<3",

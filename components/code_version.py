@@ -11,9 +11,9 @@ import hashlib
 from pathlib import Path
 
 # What the ingest is made of. Narrow, because a change costs reading all photographs again.
-INGEST = ("components/features.py", "components/image_example_gen", "serving/pictures.py")
+INGEST = ("components/features.py", "components/image_example_gen", "bitpipe")
 # Everything the later stages may use.
-STAGES = ("components", "serving/pictures.py")
+STAGES = ("components", "bitpipe")
 
 _TOP = Path(__file__).parent.parent
 
@@ -23,7 +23,7 @@ def code_version(*places: str) -> str:
     """16 hex digits of a sha256 over names and contents of the modules at or below `places`.
 
     Args:
-      places: files and folders, relative to the one that holds the packages.
+        places: files and folders, relative to the one that holds the packages.
     """
     digest = hashlib.sha256()
     for place in places:

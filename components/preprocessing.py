@@ -29,8 +29,8 @@ def preprocessing_fn(
     """Transforms a batch of ingested examples.
 
     Args:
-      inputs: `image` and `label`, string tensors (B, 1) or (B,).
-      custom_config: `resize` and `crop` in pixels, from the HyperRule stage.
+        inputs: `image` and `label`, string tensors (B, 1) or (B,).
+        custom_config: `resize` and `crop` in pixels, from the HyperRule stage.
     """
     images = tf.reshape(inputs[features.IMAGE], [-1])
     labels = tf.reshape(inputs[features.LABEL], [-1])

@@ -13,13 +13,13 @@ import msgspec
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import preprocessing, signatures
+from bitpipe.errors import ConfigError
+from components import preprocessing
 from components.bit import resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
-from components.errors import ConfigError
 from components.settings import SCRATCH, ModelSettings, TrainSettings
-from components.training import checkpoints, devices, inputs, loop, memory
+from components.training import checkpoints, devices, inputs, loop, memory, served_model
 from components.training.step import TrainingStep
 
 _log = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ def run_fn(fn_args: Any) -> None:
         # Served in float32, on one device.
         served = resnet_v2.build(model_settings.variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
-        signatures.export(
-            signatures.ServedModel(served, transform, class_names), fn_args.serving_model_dir
+        served_model.export(
+            served_model.ServedModel(served, transform, class_names), fn_args.serving_model_dir
         )
     finished.discard()
 
@@ -103,22 +103,22 @@ def fine_tune(
     Goes on from the checkpoint in `checkpoint_dir`, if there is one.
 
     Args:
-      model: of `resnet_v2.build` under the strategy's scope; gives logits (B, classes).
-      batches: gives endless batches of (images, one-hot labels), without the first so many.
-      rule: steps, batch size and learning rate.
-      settings: micro-batch, compilation and checkpoints.
-      checkpoint_dir: where checkpoints are written and looked for.
-      strategy: devices; `None` for the one in scope.
-      log_dir: where TensorBoard finds loss and accuracy, written by the chief.
+        model: of `resnet_v2.build` under the strategy's scope; gives logits (B, classes).
+        batches: gives endless batches of (images, one-hot labels), without the first so many.
+        rule: steps, batch size and learning rate.
+        settings: micro-batch, compilation and checkpoints.
+        checkpoint_dir: where checkpoints are written and looked for.
+        strategy: devices; `None` for the one in scope.
+        log_dir: where TensorBoard finds loss and accuracy, written by the chief.
 
     Returns:
-      The run's checkpoints, to be discarded when the model is safe.
+        The run's checkpoints, to be discarded when the model is safe.
 
     Raises:
-      ConfigError: the batch cannot be shared by the devices or the micro-batches, or the workers
-        do not share `checkpoint_dir`.
-      TrainingError: the loss stopped being a finite number, the memory is too small, or another
-        worker is gone.
+        ConfigError: the batch cannot be shared by the devices or the micro-batches, or the workers
+            do not share `checkpoint_dir`.
+        TrainingError: the loss stopped being a finite number, the memory is too small, or another
+            worker is gone.
     """
     strategy = strategy or tf.distribute.get_strategy()
     micro_batch_size = _micro_batch_size(model, rule, settings, strategy)

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from pipeline import batch, logs, predict, serve
-from pipeline.kubeflow import commands
+from pipeline import logs
+from pipeline.commands import batch, kubeflow, predict, serve
 
 EXIT_NOT_BLESSED = 3
 
@@ -82,7 +82,7 @@ def run(
     """
     from components.image_example_gen.folder import check_folder
     from components.settings import SCRATCH
-    from pipeline import config as configuration
+    from pipeline.settings import config as configuration
 
     checked = configuration.load(config, overrides).config
     if not checked.data.has_spans:  # which span it is, the stage finds out
@@ -166,17 +166,17 @@ def classify(
 )
 def compile_(config: str | None, overrides: tuple[str, ...], out: Path) -> None:
     """Write the pipeline for Kubeflow Pipelines 2, or Vertex AI (kubeflow.target)."""
-    from pipeline import config as configuration
-    from pipeline.kubeflow import files
+    from pipeline.kubeflow.compile import output
+    from pipeline.settings import config as configuration
 
-    files.write(configuration.load(config, overrides).config, out)
+    output.write(configuration.load(config, overrides).config, out)
 
 
 cli.add_command(predict.predict)
 cli.add_command(batch.batch)
 cli.add_command(serve.serve)
-cli.add_command(commands.submit)
-cli.add_command(commands.schedule)
+cli.add_command(kubeflow.submit)
+cli.add_command(kubeflow.schedule)
 
 
 @cli.group(name="config")
@@ -189,7 +189,7 @@ def config_group() -> None:
 @_set_option
 def show(config: str | None, overrides: tuple[str, ...]) -> None:
     """Print the effective configuration and where each value came from."""
-    from pipeline import config as configuration
+    from pipeline.settings import config as configuration
 
     click.echo(configuration.render(configuration.load(config, overrides)), nl=False)
 
@@ -197,7 +197,7 @@ def show(config: str | None, overrides: tuple[str, ...]) -> None:
 @config_group.command(name="list")
 def list_() -> None:
     """Print the names of the shipped configurations."""
-    from pipeline import config as configuration
+    from pipeline.settings import config as configuration
 
     for name in configuration.shipped_names():
         click.echo(f"{name:<16} {configuration.headline(name)}")

@@ -33,13 +33,15 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
-from components import evaluation, features, pusher
-from components.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
+from components import features
 from components.code_version import INGEST, STAGES, code_version
-from components.hyper_rule import HyperRule
+from components.gate import evaluation
+from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
+from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
+from components.release import pusher
 from components.settings import DataSettings
-from pipeline.config import Config
+from pipeline.settings.config import Config
 
 # From a new node that has to pull the image of TensorFlow Serving to a loaded model.
 _MAX_LOADING_S = 900
@@ -50,9 +52,9 @@ class Places:
     """Where a run reads and writes; local paths or URLs that TFX's file systems know.
 
     Attributes:
-      data: a folder per class, or spans of them (`data.pattern`).
-      root: artifacts of all stages.
-      serving: parent of the model folders that a server watches.
+        data: a folder per class, or spans of them (`data.pattern`).
+        root: artifacts of all stages.
+        serving: parent of the model folders that a server watches.
     """
 
     data: str | RuntimeParameter
@@ -65,9 +67,9 @@ class Late:
     """What is not known before a run starts, where one graph serves many runs.
 
     Attributes:
-      steps: training steps, 0 for the HyperRule's.
-      eval_config: JSON of TFMA's configuration.
-      range_config: JSON of TFX's choice of a span; `None` for the latest.
+        steps: training steps, 0 for the HyperRule's.
+        eval_config: JSON of TFMA's configuration.
+        range_config: JSON of TFX's choice of a span; `None` for the latest.
     """
 
     steps: RuntimeParameter
@@ -84,10 +86,10 @@ def build(
     """The pipeline for a configuration.
 
     Args:
-      config: decides all but what is in `late`.
-      places: where it reads and writes.
-      metadata: ML Metadata's place; `None` on a cluster, where each stage is told.
-      late: what a run brings; `None` where the configuration says it all.
+        config: decides all but what is in `late`.
+        places: where it reads and writes.
+        metadata: ML Metadata's place; `None` on a cluster, where each stage is told.
+        late: what a run brings; `None` where the configuration says it all.
     """
     version = code_version(*STAGES)
     eval_percent = round(100 * config.data.eval_share)

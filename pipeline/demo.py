@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
-from components.errors import BitpipeError
-from pipeline import config, digits, launch
+from bitpipe.errors import BitpipeError
+from pipeline import digits, launch
+from pipeline.settings import config
 from pipeline.terminal import print_summary
 
 NAME = "digits"
@@ -29,11 +30,11 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
     """Writes the digits, runs the pipeline, serves the model, asks it and prints what it said.
 
     Args:
-      out: folder for the pictures and the run.
-      overrides: `key=value` changes to the configuration `digits`.
+        out: folder for the pictures and the run.
+        overrides: `key=value` changes to the configuration `digits`.
 
     Raises:
-      DemoError: the model was not blessed, or its server did not start.
+        DemoError: the model was not blessed, or its server did not start.
     """
     data, held_out = digits.write(out)
     settings = config.load(NAME, overrides).config

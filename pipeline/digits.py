@@ -12,8 +12,9 @@ def write(root: Path) -> tuple[Path, Path]:
     """Writes 1,797 pictures of 8x8 pixels below `root` unless they are there.
 
     Returns:
-      The data folder (`digits/0/0000.png`, ...) and the folder of pictures that the pipeline never
-      sees (`held_out/7/0042.png`, ...), HELD_OUT_PER_CLASS of each class.
+        The data folder (`digits/0/0000.png`, ...) and the folder of pictures that the pipeline
+            never
+        sees (`held_out/7/0042.png`, ...), HELD_OUT_PER_CLASS of each class.
     """
     data, held_out = root / "digits", root / "held_out"
     if data.is_dir() and held_out.is_dir():

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from components.errors import BitpipeError
+from bitpipe.errors import BitpipeError
 from pipeline import logs, workspace
-from pipeline.config import Config
+from pipeline.settings.config import Config
 from pipeline.terminal import Display, print_summary
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def execute(
     """Runs the pipeline with a display on stderr.
 
     Returns:
-      What came of it, and the log file.
+        What came of it, and the log file.
 
     Raises:
-      BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
-        the rest, with the traceback in the log.
+        BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
+            the rest, with the traceback in the log.
     """
     with workspace.opened(out, data) as space:
         log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"

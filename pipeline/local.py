@@ -13,8 +13,8 @@ from tfx.orchestration.portable import runtime_parameter_utils
 
 from components import progress
 from pipeline import dag, node
-from pipeline.config import Config
 from pipeline.result import RunResult, collect
+from pipeline.settings.config import Config
 from pipeline.workspace import Workspace
 
 _RUN_ID_PARAMETER = "pipeline-run-id"
@@ -37,8 +37,8 @@ def run(config: Config, workspace: Workspace, listener: Listener) -> RunResult:
     """Runs the whole pipeline.
 
     Raises:
-      BitpipeError: the pictures or the configuration do not allow it.
-      Exception: whatever else a stage raised.
+        BitpipeError: the pictures or the configuration do not allow it.
+        Exception: whatever else a stage raised.
     """
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
     places = dag.Places(workspace.data, str(workspace.artifacts), str(workspace.serving))

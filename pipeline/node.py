@@ -27,9 +27,9 @@ class Outcome:
     """How a node ended.
 
     Attributes:
-      execution_id: the execution in ML Metadata; `None` when the node was skipped by a condition.
-      cached: the outputs were taken from an earlier run with the same inputs.
-      seconds: wall time, all of driver, executor and publisher.
+        execution_id: the execution in ML Metadata; `None` when the node was skipped by a condition.
+        cached: the outputs were taken from an earlier run with the same inputs.
+        seconds: wall time, all of driver, executor and publisher.
     """
 
     execution_id: int | None
@@ -41,8 +41,8 @@ def run(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> Out
     """Runs `node` of `pipeline`, whose runtime parameters have been substituted.
 
     Raises:
-      StageError: the inputs could not be resolved, or the execution did not complete.
-      Exception: whatever the node's executor raised.
+        StageError: the inputs could not be resolved, or the execution did not complete.
+        Exception: whatever the node's executor raised.
     """
     node_id = node.node_info.id
     deployment = runner_utils.extract_local_deployment_config(pipeline)

@@ -12,8 +12,9 @@ from tfx import types
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 
-from components import evaluation, pusher
-from components.image_example_gen import report
+from components.gate import evaluation
+from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
+from components.release import pusher
 from pipeline.node import Outcome
 
 
@@ -28,19 +29,19 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON object of `bitpipe run --json`.
 
     Attributes:
-      accuracy: of the candidate on the evaluation split, 0 to 1.
-      accuracy_by_class: the same for each class.
-      accuracy_change: against the model that was in service; `None` where there was none.
-      num_examples: pictures ingested, both splits together.
-      splits: examples per split.
-      classes: class names, sorted.
-      rejected: files that could not be read, each with a reason.
-      blessed: the gate let the candidate through.
-      objections: what the gate said otherwise.
-      pushed: this run wrote a new version.
-      version: the version that serves the candidate, new or not; `None` if it was not blessed.
-      model_dir: the folder a server watches for versions.
-      stages: by name, in the order they ran.
+        accuracy: of the candidate on the evaluation split, 0 to 1.
+        accuracy_by_class: the same for each class.
+        accuracy_change: against the model that was in service; `None` where there was none.
+        num_examples: pictures ingested, both splits together.
+        splits: examples per split.
+        classes: class names, sorted.
+        rejected: files that could not be read, each with a reason.
+        blessed: the gate let the candidate through.
+        objections: what the gate said otherwise.
+        pushed: this run wrote a new version.
+        version: the version that serves the candidate, new or not; `None` if it was not blessed.
+        model_dir: the folder a server watches for versions.
+        stages: by name, in the order they ran.
     """
 
     accuracy: float
@@ -70,8 +71,8 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         judged = evaluation.read(output("Evaluator", "evaluation").uri)
         blessing = output("Evaluator", "blessing")
         pushed = output("Pusher", "pushed_model")
-    ingest = json.loads((examples / report.REPORT_FILE).read_text(encoding="utf-8"))
-    rejected = (examples / report.REJECTED_FILE).read_text(encoding="utf-8").splitlines()
+    ingest = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
+    rejected = (examples / REJECTED_FILE).read_text(encoding="utf-8").splitlines()
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,

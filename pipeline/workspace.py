@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 from components.image_example_gen.folder import is_remote
 
 # Raised when a layout or artifact changes so that an older folder cannot be continued.
@@ -23,9 +23,9 @@ class Workspace:
     """Paths below `--out`, and the data set it belongs to.
 
     Attributes:
-      out: absolute.
-      data: the real path of a local folder, so that another spelling of it finds the same cache; a
-        URL as it was given.
+        out: absolute.
+        data: the real path of a local folder, so that another spelling of it finds the same cache;
+            a URL as it was given.
     """
 
     out: Path
@@ -57,8 +57,8 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
     """Claims `out` for this data set and this process, making it where it is missing.
 
     Raises:
-      ConfigError: `out` is no folder of ours, belongs to another data set or format, cannot be
-        written, or another run is using it.
+        ConfigError: `out` is no folder of ours, belongs to another data set or format, cannot be
+            written, or another run is using it.
     """
     workspace = Workspace(out.absolute(), _identity(data))
     _check_owner(workspace.out, data)

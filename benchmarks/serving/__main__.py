@@ -13,15 +13,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import machine
-from benchmarks.process import BenchmarkError
+from benchmarks.kit import machine
+from benchmarks.kit.process import BenchmarkError
 from benchmarks.serving import (
     capacity,
     comparison,
     malformed,
+    markdown,
     models,
     overload,
-    report,
     settings,
     soak,
     swaps,
@@ -90,12 +90,12 @@ def main(
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     described = machine.describe()
-    report.show(Console(), described, sections)
+    markdown.show(Console(), described, sections)
     if json_path:
-        content = report.as_json(described, seed, sections)
+        content = markdown.as_json(described, seed, sections)
         json_path.write_text(json.dumps(content, indent=2) + "\n")
     if markdown_path:
-        markdown_path.write_text(report.markdown(described, sections))
+        markdown_path.write_text(markdown.markdown(described, sections))
 
 
 async def _run(bench: Bench, chosen: Sequence[Scenario]) -> list[Section]:

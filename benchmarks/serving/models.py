@@ -53,9 +53,9 @@ def write_bit(folder: Path, *, variant: str, size: int) -> None:
     import numpy as np
     import tensorflow_transform as tft
 
-    from benchmarks import task
-    from components import signatures
+    from benchmarks.bit import task
     from components.bit import resnet_v2, variants, weights
+    from components.training import served_model
 
     with tempfile.TemporaryDirectory(prefix="bitpipe-benchmark-") as temporary:
         keras.utils.set_random_seed(SEED)
@@ -68,8 +68,8 @@ def write_bit(folder: Path, *, variant: str, size: int) -> None:
         weights.load(model, checkpoint, head=True)
         transform = Path(temporary) / "transform"
         _write_transform(transform, size)
-        served = signatures.ServedModel(model, tft.TFTransformOutput(str(transform)), CLASSES)
-        signatures.export(served, str(folder))
+        served = served_model.ServedModel(model, tft.TFTransformOutput(str(transform)), CLASSES)
+        served_model.export(served, str(folder))
 
 
 def _write_transform(folder: Path, size: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.process import ROOT, BenchmarkError
+from benchmarks.kit.process import ROOT, BenchmarkError
 
 READY_S = 240.0  # TensorFlow's import takes 20 s on a small machine, and others start beside it
 STOP_S = 20.0

@@ -14,16 +14,14 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
+from bitpipe.model.versions import find_versions
+from bitpipe.pictures.normalise import read
 from components import features
 from components.bit import imagenet, resnet_v2, saved_model, sources, weights
-from components.errors import ConfigError, WeightsError
-from serving import pictures
-from serving.errors import UnreadablePictureError
-from serving.versions import find_versions
 
 DEFAULT_VARIANT = "R50x1"
-# Outputs of an export's signature. `components.signatures` names them too, but importing it costs
-# the seconds of TensorFlow Transform.
+# Outputs of an export's signature.
 SCORES, LABELS = "scores", "labels"
 
 
@@ -79,7 +77,7 @@ def classify_files(
     """
     for path in paths:
         try:
-            names, scores = classifier.answer(pictures.read(path))
+            names, scores = classifier.answer(read(path))
         except tf.errors.InvalidArgumentError as error:
             raise UnreadablePictureError("TensorFlow cannot decode it", path) from error
         order = np.argsort(-scores, kind="stable")

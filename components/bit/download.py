@@ -17,7 +17,7 @@ import rich.console
 import rich.progress
 import urllib3
 
-from components.errors import WeightsError
+from bitpipe.errors import WeightsError
 
 CHUNK_BYTES = 1 << 20
 # Small, because urllib3 2 drops the part of a chunk that came before a connection broke.

@@ -10,7 +10,7 @@ import math
 import operator
 from typing import Any
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 
 REFERENCE_BATCH_SIZE = 512  # paper, section 3.3: the batch all numbers below belong to
 BASE_LEARNING_RATE = 0.003  # paper, section 3.3

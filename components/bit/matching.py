@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.errors import WeightsError
+from bitpipe.errors import WeightsError
 
 HEAD_KERNEL, HEAD_BIAS = "head/kernel", "head/bias"
 LISTED = 8  # names in one error message; a wrong variant would fill screens

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
+from bitpipe.errors import ConfigError
 from components.bit import layers, variants
-from components.errors import ConfigError
 
 SEPARATOR = "-"
 HEAD = "head"

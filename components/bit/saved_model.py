@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
+from bitpipe.errors import WeightsError
 from components.bit.matching import Array
-from components.errors import WeightsError
 
 SERVING = "serving_default"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"

@@ -10,7 +10,7 @@ import itertools
 import urllib.parse
 from pathlib import Path
 
-from components.errors import WeightsError
+from bitpipe.errors import WeightsError
 
 BUCKET = "https://storage.googleapis.com/bit_models"
 HUB = "https://tfhub.dev/google/bit"

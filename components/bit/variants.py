@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 
 GROUPS = 32  # arXiv:1912.11370, section 3.2: group normalisation with 32 groups
 

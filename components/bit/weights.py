@@ -13,9 +13,9 @@ import h5py
 import keras
 import numpy as np
 
+from bitpipe.errors import WeightsError
 from components.bit import download, matching, resnet_v2, saved_model, sources
 from components.bit.matching import HEAD_BIAS, HEAD_KERNEL, Array
-from components.errors import WeightsError
 
 SOURCES = sources.SOURCES
 # Module and network must agree this closely on one image; wrong matchings differ by about 1.

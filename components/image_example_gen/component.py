@@ -8,8 +8,8 @@ from tfx.dsl.components.base import executor_spec
 from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 
+from bitpipe.errors import ConfigError
 from components import features
-from components.errors import ConfigError
 from components.image_example_gen.driver import Driver
 from components.image_example_gen.executor import REQUIRED_SPLITS, Executor
 from components.image_example_gen.options import IngestOptions
@@ -42,19 +42,20 @@ class ImageExampleGen(FileBasedExampleGen):
         """Wires the node.
 
         Args:
-          input_base: the data folder, or what holds the spans; whatever `tf.io.gfile` can open.
-          pattern: `*/*`, or with the span in front, as in `span-{SPAN}/*/*`. Whatever stands before
-            the last two parts leads to the data folder, which is then listed recursively.
-          splits: hash buckets per split name. An example's split depends on its pixels and on these
-            numbers only, so it keeps its side when pictures are added.
-          range_config: which span to take, or how many of the latest together; the latest when not
-            given.
-          max_pixels: larger pictures are rejected.
-          max_rejected_share: 0 to 1, of all files; more rejected files than that stop the run.
-          code_version: anything that changes with the code, for TFX's cache.
+            input_base: the data folder, or what holds the spans; whatever `tf.io.gfile` can open.
+            pattern: `*/*`, or with the span in front, as in `span-{SPAN}/*/*`. Whatever stands
+                before the last two parts leads to the data folder, which is then listed
+                recursively.
+            splits: hash buckets per split name. An example's split depends on its pixels and on
+                these numbers only, so it keeps its side when pictures are added.
+            range_config: which span to take, or how many of the latest together; the latest when
+                not given.
+            max_pixels: larger pictures are rejected.
+            max_rejected_share: 0 to 1, of all files; more rejected files than that stop the run.
+            code_version: anything that changes with the code, for TFX's cache.
 
         Raises:
-          ConfigError: a value is out of range; says what was received.
+            ConfigError: a value is out of range; says what was received.
         """
         if not input_base:
             raise ConfigError("input_base must name the data folder. Received: an empty string.")

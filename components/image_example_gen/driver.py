@@ -6,7 +6,7 @@ from tfx.components.example_gen import driver, input_processor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from components.errors import DataError
+from bitpipe.errors import DataError
 from components.image_example_gen import folder, images
 
 

@@ -15,9 +15,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from bitpipe.errors import DataError
 from components import progress
-from components.errors import DataError
-from components.image_example_gen import images, report, shard
+from components.image_example_gen import images, outcomes, shard
 from components.image_example_gen.driver import span_folders
 from components.image_example_gen.options import IngestOptions
 
@@ -43,8 +43,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Fills the `examples` artifact.
 
         Raises:
-          DataError: the pictures break a rule of `report.check`; what was written is no artifact,
-            TFX removes it, and the list of rejected files stays in the node's `rejected` folder.
+            DataError: the pictures break a rule of `outcomes.check`; what was written is no
+                artifact, TFX removes it, and the list of rejected files stays in the node's
+                `rejected` folder.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         options = IngestOptions.unpack(
@@ -91,24 +92,24 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                         )
                     )
                 )
-        found = report.summarise(listing, shard.read_outcomes(outcome_folder), splits)
+        found = outcomes.summarise(listing, shard.read_outcomes(outcome_folder), splits)
         tf.io.gfile.rmtree(outcome_folder)
 
         kept_folder = _kept_folder(artifact.uri)
         try:
-            report.check(
+            outcomes.check(
                 found,
                 max_rejected_share=options.max_rejected_share,
                 splits=splits,
                 required_splits=REQUIRED_SPLITS,
-                rejected_list=tf.io.gfile.join(kept_folder, report.REJECTED_FILE),
+                rejected_list=tf.io.gfile.join(kept_folder, outcomes.REJECTED_FILE),
             )
         except DataError:
             if found.rejected:
-                _write_text(kept_folder, report.REJECTED_FILE, found.rejected_jsonl())
+                _write_text(kept_folder, outcomes.REJECTED_FILE, found.rejected_jsonl())
             raise
-        _write_text(artifact.uri, report.REJECTED_FILE, found.rejected_jsonl())
-        _write_text(artifact.uri, report.REPORT_FILE, found.to_json())
+        _write_text(artifact.uri, outcomes.REJECTED_FILE, found.rejected_jsonl())
+        _write_text(artifact.uri, outcomes.REPORT_FILE, found.to_json())
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
 

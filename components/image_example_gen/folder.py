@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import DataError
+from bitpipe.errors import DataError
 
 # Left behind by file managers and archivers; compared in lower case.
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -123,8 +123,8 @@ def check_folder(path: str, min_images_per_class: int = 2) -> ImageFolder | None
     answer is `None`.
 
     Raises:
-      DataError: `path` is missing or no folder, holds no file in a class folder or only one class,
-        or a class with fewer than `min_images_per_class` files.
+        DataError: `path` is missing or no folder, holds no file in a class folder or only one
+            class, or a class with fewer than `min_images_per_class` files.
     """
     if is_remote(path):
         return None

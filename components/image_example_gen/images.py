@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.normalise import normalise
 from components import features
 from components.image_example_gen import folder
-from serving import pictures
-from serving.errors import UnreadablePictureError
 
 # A remote listing waits for the network once per name, not for the processor.
 _REMOTE_LISTING_THREADS = 32
@@ -90,7 +90,7 @@ def read_image(path: str, filename: str, max_pixels: int, depth: int = 0) -> Ima
     Transform or training run, so each is decoded once here, by the decoder of training and serving.
 
     Raises:
-      RejectedImageError: with the reason, when the file cannot become an example.
+        RejectedImageError: with the reason, when the file cannot become an example.
     """
     try:
         filename.encode()
@@ -102,7 +102,7 @@ def read_image(path: str, filename: str, max_pixels: int, depth: int = 0) -> Ima
     except _UNREADABLE_FILE as error:
         raise RejectedImageError(f"cannot be opened: {error.message.split('; ')[-1]}") from None
     try:
-        picture = pictures.normalise(data, max_pixels=max_pixels)
+        picture = normalise(data, max_pixels=max_pixels)
     except UnreadablePictureError as error:
         raise RejectedImageError(error.reason) from None
     pixels = decode(picture.data)
@@ -142,10 +142,10 @@ def pixel_digest(pixels: np.ndarray) -> str:
     picture compressed again with loss has other pixels and counts as another picture.
 
     Args:
-      pixels: (H, W, 3) uint8.
+        pixels: (H, W, 3) uint8.
 
     Returns:
-      64 hexadecimal digits.
+        64 hexadecimal digits.
     """
     digest = hashlib.sha256(np.array(pixels.shape, dtype="<i8").tobytes())
     digest.update(pixels.tobytes())

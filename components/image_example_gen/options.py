@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from google.protobuf import json_format, struct_pb2
 from tfx.proto import example_gen_pb2
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from components.image_example_gen import images
 from components.image_example_gen.folder import ListedFile
-from components.image_example_gen.report import AcceptedFile, RejectedFile
+from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
 
 # About 50 MB of photographs: small enough to spread over workers and to repeat after a failure,
 # large enough that a runner's cost per element vanishes.
@@ -79,13 +79,13 @@ def write(
     their own and put in place by a rename, and every run writes the same bytes.
 
     Args:
-      shard: what to convert.
-      path: the data folder.
-      max_pixels: larger pictures are rejected.
-      split_folders: where the records of each split go.
-      choose_split: names the split of an example.
-      outcome_folder: where the outcomes go, and what is not finished yet.
-      on_file: called once per file, for progress.
+        shard: what to convert.
+        path: the data folder.
+        max_pixels: larger pictures are rejected.
+        split_folders: where the records of each split go.
+        choose_split: names the split of an example.
+        outcome_folder: where the outcomes go, and what is not finished yet.
+        on_file: called once per file, for progress.
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
     outcomes: list[str] = []

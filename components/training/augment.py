@@ -19,10 +19,10 @@ def crop_and_flip(
     Where a crop would destroy the label the whole picture is resized to the crop size instead.
 
     Args:
-      image: (H, W, 3), H and W at least `crop`.
-      seed: (2,) int64.
-      crop: side of the result in pixels.
-      label_safe: which of the two may be done.
+        image: (H, W, 3), H and W at least `crop`.
+        seed: (2,) int64.
+        crop: side of the result in pixels.
+        label_safe: which of the two may be done.
     """
     if not label_safe.crop:
         image = tf.cast(tf.image.resize(image, [crop, crop]), image.dtype)
@@ -41,10 +41,10 @@ def mixup(
     which is mixed with its own reverse.
 
     Args:
-      images: (B, H, W, 3) float.
-      labels: (B, classes) float, one-hot.
-      seed: (2,) int64.
-      alpha: > 0.
+        images: (B, H, W, 3) float.
+        labels: (B, classes) float, one-hot.
+        seed: (2,) int64.
+        alpha: > 0.
     """
     gammas = tf.random.stateless_gamma([2], seed, alpha=alpha, dtype=images.dtype)
     # For small alpha both gammas can underflow to 0; the larger share then belongs to neither.

@@ -23,11 +23,11 @@ class Checkpoints:
     """Weights, optimiser and step of one run; the newest one is kept.
 
     Args:
-      path: a folder, made on the first save.
-      model: whose variables are saved and restored.
-      optimizer: built.
-      every: steps between two checkpoints.
-      write: False for all workers but one.
+        path: a folder, made on the first save.
+        model: whose variables are saved and restored.
+        optimizer: built.
+        every: steps between two checkpoints.
+        write: False for all workers but one.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 
 
 def strategy(distribution: str = "auto") -> tf.distribute.Strategy:
@@ -16,13 +16,13 @@ def strategy(distribution: str = "auto") -> tf.distribute.Strategy:
     Must be called before TensorFlow touches a device when workers are to find each other.
 
     Args:
-      distribution: "one_device", "mirrored" (all GPUs of this machine; its logical CPUs where there
-        are none), "multi_worker" (the cluster that TF_CONFIG describes), "tpu" (the one that
-        TPU_NAME names, or of this machine), or "auto": the first that fits of a TPU that TPU_NAME
-        names, several workers in TF_CONFIG, several GPUs, one device.
+        distribution: "one_device", "mirrored" (all GPUs of this machine; its logical CPUs where
+            there are none), "multi_worker" (the cluster that TF_CONFIG describes), "tpu" (the one
+            that TPU_NAME names, or of this machine), or "auto": the first that fits of a TPU that
+            TPU_NAME names, several workers in TF_CONFIG, several GPUs, one device.
 
     Raises:
-      ConfigError: the cluster or the TPU is not there.
+        ConfigError: the cluster or the TPU is not there.
     """
     if distribution == "auto":
         distribution = _what_is_there()

@@ -52,14 +52,14 @@ def training_dataset(
     images: (B, crop, crop, 3) float32 in [0, 1]; labels: (B, classes) float32, one-hot or mixed.
 
     Args:
-      files: gzipped TFRecords of the training split.
-      transform: the output of the Transform stage.
-      rule: sizes, batch size and MixUp.
-      settings: label safety, few-shot draw and seed.
-      num_examples: examples in `files`; decides where decoded pictures are cached.
-      cache_dir: an existing folder for a cache that does not fit into memory.
-      start_step: batches that an earlier, interrupted run has used up; the first one given here is
-        the one that it would have seen next.
+        files: gzipped TFRecords of the training split.
+        transform: the output of the Transform stage.
+        rule: sizes, batch size and MixUp.
+        settings: label safety, few-shot draw and seed.
+        num_examples: examples in `files`; decides where decoded pictures are cached.
+        cache_dir: an existing folder for a cache that does not fit into memory.
+        start_step: batches that an earlier, interrupted run has used up; the first one given here
+            is the one that it would have seen next.
     """
     num_classes = transform.vocabulary_size_by_name(preprocessing.VOCABULARY)
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")

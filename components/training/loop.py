@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from bitpipe.errors import TrainingError
 from components import progress
 from components.bit.hyperrule import HyperRule
-from components.errors import TrainingError
 
 STAGE = "Trainer"
 
@@ -34,20 +34,20 @@ def train(
     """Takes steps `start` to `rule.steps`.
 
     Args:
-      step: (images, labels) -> (loss, accuracy).
-      batches: at least `rule.steps - start` of them.
-      rule: steps, batch size and learning rate.
-      start: steps that an earlier run has taken.
-      after_step: called with the number of finished steps.
-      log_dir: where TensorBoard finds the curves.
+        step: (images, labels) -> (loss, accuracy).
+        batches: at least `rule.steps - start` of them.
+        rule: steps, batch size and learning rate.
+        start: steps that an earlier run has taken.
+        after_step: called with the number of finished steps.
+        log_dir: where TensorBoard finds the curves.
 
     Returns:
-      The share of the time in which the devices waited for pictures, from the second step on
-      (0 when there is none): the first one fills the cache and compiles.
+        The share of the time in which the devices waited for pictures, from the second step on
+        (0 when there is none): the first one fills the cache and compiles.
 
     Raises:
-      TrainingError: the loss stopped being a finite number, the memory is too small, or another
-        worker is gone.
+        TrainingError: the loss stopped being a finite number, the memory is too small, or another
+            worker is gone.
     """
     iterator = iter(batches)
     window: list[tuple[float, float]] = []

@@ -25,13 +25,13 @@ def micro_batch_size(model: keras.Model, batch_size: int, side: int, available: 
     """The largest divisor of `batch_size` whose activations fit.
 
     Args:
-      model: of `resnet_v2.build`.
-      batch_size: pictures per step on one device.
-      side: height and width of a picture in pixels.
-      available: bytes, of `available_bytes`.
+        model: of `resnet_v2.build`.
+        batch_size: pictures per step on one device.
+        side: height and width of a picture in pixels.
+        available: bytes, of `available_bytes`.
 
     Returns:
-      At least 1, also when not even one picture seems to fit.
+        At least 1, also when not even one picture seems to fit.
     """
     fixed, per_picture = step_bytes(model, side)
     pictures = 2 * _bytes((batch_size, side, side, 3), "float32")

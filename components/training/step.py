@@ -17,12 +17,12 @@ class TrainingStep:
     micro-batch. Kernels are standardised once per step.
 
     Args:
-      model: of `resnet_v2.build`, made under `strategy.scope()`; gives logits (B, classes).
-      optimizer: made under the same scope.
-      micro_batch_size: pictures that a device holds with their activations at a time; divides the
-        batch of a replica. `None` for all at once.
-      jit_compile: compile gradients with XLA.
-      strategy: `None` for the one in scope.
+        model: of `resnet_v2.build`, made under `strategy.scope()`; gives logits (B, classes).
+        optimizer: made under the same scope.
+        micro_batch_size: pictures that a device holds with their activations at a time; divides the
+            batch of a replica. `None` for all at once.
+        jit_compile: compile gradients with XLA.
+        strategy: `None` for the one in scope.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class TrainingStep:
         """Takes (images (B, H, W, 3), labels (B, classes)), as `strategy` distributes them.
 
         Returns:
-          Loss and accuracy, float32 scalars, before the update and over the whole batch.
+            Loss and accuracy, float32 scalars, before the update and over the whole batch.
         """
         totals = self._strategy.run(self._replica, args=(images, labels))
         return tuple(

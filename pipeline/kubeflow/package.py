@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-# The task behind the last stage, red where the model was not blessed: see pipeline.kubeflow.gate.
+# The task behind the last stage, red where the model was not blessed: see task/verdict.py.
 GATE_TASK = "gate"
 
 
@@ -16,10 +16,10 @@ class Parameter:
     """A value that a run can be given.
 
     Attributes:
-      name: an identifier.
-      type: STRING, NUMBER_INTEGER or NUMBER_DOUBLE.
-      default: `None` makes the parameter required.
-      description: one sentence.
+        name: an identifier.
+        type: STRING, NUMBER_INTEGER or NUMBER_DOUBLE.
+        default: `None` makes the parameter required.
+        description: one sentence.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Package:
     """What `compile_pipeline` makes.
 
     Attributes:
-      name: the pipeline's.
-      pipeline_spec: Kubeflow's PipelineSpec, schema 2.1.0.
-      platform_spec: `platforms.kubernetes...`, or empty.
-      parameters: of a run.
-      manifest: versions, digests and sizes, for people and for checks on submit.
+        name: the pipeline's.
+        pipeline_spec: Kubeflow's PipelineSpec, schema 2.1.0.
+        platform_spec: `platforms.kubernetes...`, or empty.
+        parameters: of a run.
+        manifest: versions, digests and sizes, for people and for checks on submit.
     """
 
     name: str

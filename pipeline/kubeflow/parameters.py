@@ -11,10 +11,10 @@ from types import MappingProxyType
 
 import msgspec
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 from components.settings import GateSettings
-from pipeline.config import Config
 from pipeline.kubeflow.package import Parameter
+from pipeline.settings.config import Config
 
 # TFX's runtime parameters, and the run's parameters that each one is made of.
 DATA, STEPS, EVAL_CONFIG, RANGE_CONFIG = "data", "steps", "eval-config", "range-config"
@@ -84,7 +84,7 @@ def parse(parameter_type: str, text: str) -> str | int | float:
     """A value as Kubeflow writes it into a command line (`3`, `3.0`, `1e-05`).
 
     Raises:
-      ConfigError: it is not of the type.
+        ConfigError: it is not of the type.
     """
     convert = _TYPES[parameter_type]
     try:
@@ -103,7 +103,7 @@ def bindings(values: Mapping[str, str | int | float]) -> dict[str, str | int | f
     """TFX's runtime parameters for those parameters of a run that a stage was given.
 
     Raises:
-      ConfigError: a value is out of range.
+        ConfigError: a value is out of range.
     """
     bound: dict[str, str | int | float] = {}
     for name, sources in SOURCES.items():
@@ -127,7 +127,7 @@ def _steps(steps: int) -> int:
 def _eval_config(min_accuracy: float, max_drop: float, min_class_accuracy: float) -> str:
     from tfx.utils import proto_utils
 
-    from components import evaluation
+    from components.gate import evaluation
 
     given = {"min_accuracy": min_accuracy, "max_drop": max_drop}
     if min_class_accuracy:

@@ -7,12 +7,12 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from serving.batch import store
+from bitpipe.errors import UnreadablePictureError
+from bitpipe.stores import store
+from bitpipe.stores.store import Found
 from serving.batch.job import Job
 from serving.batch.model import InProcessModel
-from serving.batch.store import Found
 from serving.client.stream import Answer, Item, answer_each
-from serving.errors import UnreadablePictureError
 from serving.limits import MAX_MESSAGE_BYTES
 
 # One batch is computed while the next is handed over.

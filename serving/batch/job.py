@@ -16,11 +16,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from serving.batch import store
-from serving.batch.store import Found
+from bitpipe.errors import AnswerFileError
+from bitpipe.stores import store
+from bitpipe.stores.store import Found
 from serving.client import answer_formats
 from serving.client.answer_formats import AnswerFormat
-from serving.errors import AnswerFileError
 
 _JOB = "batch.json"
 _SHARDS = "shards"

@@ -7,11 +7,11 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from serving.batch import store
+from bitpipe.errors import InvalidInputError, ModelLoadError
+from bitpipe.model.versions import SAVED_MODEL
+from bitpipe.stores import store
 from serving.client import codec
-from serving.errors import InvalidInputError, ModelLoadError
 from serving.server.servable import SavedModelServable
-from serving.versions import SAVED_MODEL
 
 _SCORES, _LABELS = codec.OUTPUTS
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from serving.batch import store
-from serving.errors import ModelFolderError
-from serving.versions import SAVED_MODEL, as_version, find_model_folder, find_versions
+from bitpipe.errors import ModelFolderError
+from bitpipe.model.versions import SAVED_MODEL, as_version, find_model_folder, find_versions
+from bitpipe.stores import store
 
 
 def locate(models: str, name: str, version: int | None = None) -> tuple[str, int]:
@@ -34,7 +34,7 @@ def _local(models: str, name: str) -> dict[int, str]:
 
 
 def _remote(models: str, name: str) -> dict[int, str]:
-    from serving.batch.remote_store import match
+    from bitpipe.stores.remote import match
 
     store.of(models)  # tells of an unknown one
     for folder in (store.join(models, name), models):

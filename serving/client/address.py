@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from serving.errors import AddressError
+from bitpipe.errors import AddressError
 
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):(?P<port>\d{1,5})")
 _REST_SCHEMES = ("http", "https")

@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 from types import TracebackType
 
+from bitpipe.errors import AnswerFileError
 from serving.client.answer_formats import AnswerFormat
 from serving.client.stream import Answer
-from serving.errors import AnswerFileError
 
 
 class AnswerFile:

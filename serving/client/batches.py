@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from bitpipe.errors import InvalidInputError, MessageTooLargeError
 from serving.client.codec import Prediction
-from serving.errors import InvalidInputError, MessageTooLargeError
 
 _T = TypeVar("_T")
 

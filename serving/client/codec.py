@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bitpipe.errors import ClientOptionsError, UnexpectedReplyError
 from serving.client import messages
-from serving.errors import ClientOptionsError, UnexpectedReplyError
 
 SIGNATURE = "serving_default"
 INPUT = "image"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bitpipe.errors import UnexpectedReplyError
 from serving.client.codec import (
     SIGNATURE,
     ModelMetadata,
@@ -15,7 +16,6 @@ from serving.client.codec import (
     VersionStatus,
     ranked,
 )
-from serving.errors import UnexpectedReplyError
 
 _START = f'{{"signature_name": "{SIGNATURE}", "instances": ['.encode()
 _END = b"]}"

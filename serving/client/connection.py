@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bitpipe.errors import ClientOptionsError
 from serving.client.address import Address
 from serving.client.retry import Retry
-from serving.errors import ClientOptionsError
 from serving.limits import MAX_MESSAGE_BYTES
 
 DEFAULT_TIMEOUT_S = 30.0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from serving.errors import (
+from bitpipe.errors import (
     DeadlineExceededError,
     InvalidInputError,
     MessageTooLargeError,

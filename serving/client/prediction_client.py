@@ -8,19 +8,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from serving import pictures
-from serving.client import address, files, stream
-from serving.client.codec import SIGNATURE, ModelMetadata, ModelRef, Prediction, VersionStatus
-from serving.client.connection import DEFAULT_TIMEOUT_S, ClientTls, Connection, KeepAlive
-from serving.client.retry import Retry
-from serving.client.stream import Answer
-from serving.errors import (
+from bitpipe.errors import (
     ClientOptionsError,
     InvalidInputError,
     RequestRejectedError,
     ServingError,
     UnexpectedReplyError,
 )
+from bitpipe.pictures.normalise import normalise
+from bitpipe.stores import files
+from serving.client import address, stream
+from serving.client.codec import SIGNATURE, ModelMetadata, ModelRef, Prediction, VersionStatus
+from serving.client.connection import DEFAULT_TIMEOUT_S, ClientTls, Connection, KeepAlive
+from serving.client.retry import Retry
+from serving.client.stream import Answer
 from serving.limits import MAX_MESSAGE_BYTES
 
 # What fills the embedded server's batches without filling its queue.
@@ -31,7 +32,7 @@ Picture = bytes | str | os.PathLike[str]
 
 
 class Transport(Protocol):
-    """One model over one protocol; methods raise the errors of `serving.errors`.
+    """One model over one protocol; methods raise the errors of `bitpipe.errors`.
 
     Attributes:
         batch_bytes: room for pictures in one request.
@@ -195,7 +196,7 @@ def _items(inputs: Iterable[Picture]) -> Iterator[stream.Item]:
 
 
 def _normalised(data: bytes) -> bytes:
-    return pictures.normalise(data).data
+    return normalise(data).data
 
 
 def _checked_batch_size(batch_size: int) -> int:

@@ -6,12 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from serving.errors import (
-    ClientOptionsError,
-    ServerBusyError,
-    ServerUnreachableError,
-    TlsError,
-)
+from bitpipe.errors import ClientOptionsError, ServerBusyError, ServerUnreachableError, TlsError
 
 _T = TypeVar("_T")
 # Clients that were refused together must not come back together.

@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bitpipe.errors import ServingError
 from serving.client import batches
 from serving.client.codec import Prediction
 from serving.client.ordered import Workers
-from serving.errors import ServingError
 
 _READERS = min(8, os.cpu_count() or 1)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import grpc
 
+from bitpipe.errors import ServingError
 from serving.client import codec, messages
 from serving.client.connection import ClientTls, Connection
 from serving.client.failures import Failures
-from serving.errors import ServingError
 
 # A picture's tag and length in its tensor; what surrounds the pictures in a request.
 _PICTURE_BYTES = 8

@@ -10,11 +10,11 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
+from bitpipe.errors import RequestRejectedError, ServingError
 from serving.client import codec_json
 from serving.client.codec import ModelMetadata, ModelRef, Prediction, VersionStatus
 from serving.client.connection import Connection, KeepAlive
 from serving.client.failures import Failures
-from serving.errors import RequestRejectedError, ServingError
 
 # ToHTTPStatusCode of model_servers/http_server.cc, from the other side. Where several codes have
 # one status, the first; 413 and 408 come from gateways and the embedded server.

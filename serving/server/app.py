@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from serving.errors import AddressError
+from bitpipe.errors import AddressError
+from bitpipe.model.versions import find_model_folder
 from serving.server.model_config import ModelConfig
 from serving.server.options import Options, Tls
-from serving.versions import find_model_folder
 
 if TYPE_CHECKING:
     import uvicorn

@@ -9,12 +9,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving.errors import ModelFolderError, ServingError
+from bitpipe.errors import ModelFolderError, ServingError
+from bitpipe.model.versions import SAVED_MODEL, find_versions
 from serving.server.loaded import LoadedModel
 from serving.server.manager import ModelManager, VersionState
 from serving.server.model_config import ModelConfig
 from serving.server.status import failed_precondition, invalid, not_found
-from serving.versions import SAVED_MODEL, find_versions
 
 _log = logging.getLogger(__name__)
 

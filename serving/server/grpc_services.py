@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.errors import ServingError
+from bitpipe.errors import ServingError
 from serving.server import model_config
 from serving.server.catalog import Catalog, as_status
 from serving.server.metrics import Metrics

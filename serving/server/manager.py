@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from serving.errors import ModelLoadError
+from bitpipe.errors import ModelLoadError
+from bitpipe.model.versions import SAVED_MODEL, find_versions
 from serving.server.model_config import VersionPolicy
-from serving.versions import SAVED_MODEL, find_versions
 
 _log = logging.getLogger(__name__)
 

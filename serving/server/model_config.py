@@ -14,7 +14,7 @@ from google.protobuf import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.errors import ServerOptionsError
+from bitpipe.errors import ServerOptionsError
 from serving.server.options import Batching
 
 _Field = descriptor_pb2.FieldDescriptorProto

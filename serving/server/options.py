@@ -4,9 +4,9 @@ import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serving.errors import ServerOptionsError
+from bitpipe.errors import ServerOptionsError
+from bitpipe.pictures.normalise import MAX_PIXELS
 from serving.limits import MAX_MESSAGE_BYTES
-from serving.pictures import MAX_PIXELS
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.task import Task, write_inputs
+from benchmarks.bit.task import Task, write_inputs
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bitpipe.errors import ConfigError, TrainingError
 from components import progress, trainer
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
-from components.errors import ConfigError, TrainingError
 from components.settings import TrainSettings
 from components.training import loop
 

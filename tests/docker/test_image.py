@@ -87,7 +87,7 @@ def test_tasks_of_the_pipeline_start_as_kubeflow_starts_them():
     usage = output(
         "python",
         "-m",
-        "pipeline.kubeflow.entrypoint",
+        "pipeline.kubeflow.task.entrypoint",
         "--help",
         options=(*hardened, "--tmpfs=/tmp"),
     )
@@ -115,8 +115,8 @@ def test_the_user_cannot_change_the_packages():
 
 def test_bytecode_is_there_before_the_first_start():
     code = (
-        "import importlib.util as u, os, tfx, tensorflow, components.errors, apache_beam\n"
-        "for m in (tfx, tensorflow, components.errors, apache_beam):\n"
+        "import importlib.util as u, os, tfx, tensorflow, bitpipe.errors, apache_beam\n"
+        "for m in (tfx, tensorflow, bitpipe.errors, apache_beam):\n"
         "    assert os.path.exists(u.cache_from_source(m.__file__)), m.__file__\n"
     )
     output("python", "-c", code)

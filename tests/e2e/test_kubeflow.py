@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline import config
+from pipeline.settings import config
 from tests.pictures import write_folder
 from tests.pipeline.kubeflow import mlmd_server, runner
 
@@ -48,7 +48,7 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    from pipeline.kubeflow import compiler
+    from pipeline.kubeflow.compile import compiler
 
     folder = tmp_path_factory.mktemp("cluster")
     data = folder / "photos"

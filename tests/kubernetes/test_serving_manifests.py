@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import config as configuration
+from pipeline.settings import config as configuration
 from tests.kubernetes.manifests import (
     IMAGE_USER,
     ROOT,

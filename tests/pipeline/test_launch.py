@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config, launch
+from pipeline import launch
+from pipeline.settings import config
 
 
 @pytest.fixture

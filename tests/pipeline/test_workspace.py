@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 from pipeline import workspace
 
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from serving.server import ModelServer
 from serving.server.options import Options
@@ -35,15 +33,3 @@ def server(
         push(models / "colours", version)
     with ModelServer(models, "colours", port=0, options=Options(poll_interval_s=0.05)) as server:
         yield server
-
-
-@pytest.fixture
-def encode() -> Callable[..., bytes]:
-    """Encodes a picture of one colour."""
-
-    def encode_picture(colour: str, size: tuple[int, int] = (8, 6), form: str = "PNG") -> bytes:
-        buffer = BytesIO()
-        Image.new("RGB", size, colour).save(buffer, form)
-        return buffer.getvalue()
-
-    return encode_picture

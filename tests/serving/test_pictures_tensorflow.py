@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from serving.errors import UnreadablePictureError
-from serving.pictures import Picture, normalise
+from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.normalise import Picture, normalise
 
 
 def decode(picture: Picture) -> np.ndarray:

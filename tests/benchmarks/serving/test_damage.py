@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.serving import damage, pictures
-from serving.pictures import MAX_PIXELS
+from bitpipe.pictures.normalise import MAX_PIXELS
 
 MOST_PIXELS = 50_000_000  # beyond any photo
 MOST_BYTES = 100_000

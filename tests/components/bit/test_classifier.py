@@ -11,10 +11,10 @@ import tensorflow as tf
 from PIL import Image
 from scipy import ndimage
 
-from components import preprocessing, signatures
+from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
+from components import preprocessing
 from components.bit import classifier, imagenet, resnet_v2, sources, variants, weights
-from components.errors import ConfigError, WeightsError
-from serving.errors import UnreadablePictureError
+from components.training import served_model
 from tests.components.bit import numpy_resnet
 from tests.pictures import picture
 
@@ -187,18 +187,18 @@ def export(transform_output, tmp_path_factory):
     head.set_weights([np.random.default_rng(0).normal(size=w.shape) for w in head.get_weights()])
     path = tmp_path_factory.mktemp("serving") / "colours" / "7"
     names = [n.decode() for n in transform_output.vocabulary_by_name(preprocessing.VOCABULARY)]
-    signatures.export(signatures.ServedModel(model, transform_output, names), str(path))
+    served_model.export(served_model.ServedModel(model, transform_output, names), str(path))
     return path
 
 
 def test_an_export_answers_with_its_own_names_and_preprocessing(export, photos):
     opened = classifier.open_classifier(export)
-    signature = tf.saved_model.load(str(export)).signatures[signatures.SERVING]
+    signature = tf.saved_model.load(str(export)).signatures[served_model.SERVING]
     for path, answer in classifier.classify_files(opened, photos):
         outputs = signature(image=tf.constant([path.read_bytes()]))
-        assert answer[0][0] == outputs[signatures.LABEL].numpy()[0].decode()
+        assert answer[0][0] == outputs[served_model.LABEL].numpy()[0].decode()
         assert {name for name, _ in answer} == {"red", "green", "blue"}
-        assert answer[0][1] == pytest.approx(outputs[signatures.SCORES].numpy().max(), abs=1e-6)
+        assert answer[0][1] == pytest.approx(outputs[served_model.SCORES].numpy().max(), abs=1e-6)
 
 
 def test_an_export_takes_what_the_ingest_takes(export, tmp_path):
@@ -263,4 +263,4 @@ def test_a_saved_model_of_features_is_no_export_and_has_no_head(tmp_path):
 
 
 def test_output_names_are_those_of_the_exports():
-    assert (classifier.SCORES, classifier.LABELS) == (signatures.SCORES, signatures.LABELS)
+    assert (classifier.SCORES, classifier.LABELS) == (served_model.SCORES, served_model.LABELS)

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from bitpipe.errors import WeightsError
 from components.bit import download
-from components.errors import WeightsError
 
 CONTENT = bytes(range(256)) * 10_000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from bitpipe.errors import WeightsError
 from components.bit import matching
 from components.bit.matching import Array
-from components.errors import WeightsError
 from tests.components.bit import numpy_resnet
 
 UNITS = (1, 2, 1, 1)

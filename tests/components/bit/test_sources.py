@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from bitpipe.errors import WeightsError
 from components.bit import hyperrule, sources, variants
-from components.errors import WeightsError
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bitpipe.errors import WeightsError
 from components.bit import download, layers, resnet_v2, saved_model, variants, weights
-from components.errors import WeightsError
 from tests.components.bit import numpy_resnet
 
 VARIANT = "R14x0.5"

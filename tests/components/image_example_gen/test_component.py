@@ -10,7 +10,7 @@ from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local import local_dag_runner
 from tfx.proto import range_config_pb2
 
-from components.errors import ConfigError, DataError
+from bitpipe.errors import ConfigError, DataError
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.options import IngestOptions
 

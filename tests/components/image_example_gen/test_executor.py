@@ -14,8 +14,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from bitpipe.errors import DataError
 from components import progress
-from components.errors import DataError
 from components.image_example_gen import images, shard
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor, choose_split

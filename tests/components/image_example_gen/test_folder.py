@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from components.errors import DataError
+from bitpipe.errors import DataError
 from components.image_example_gen.folder import check_folder, label_of, list_folder, merge
 
 

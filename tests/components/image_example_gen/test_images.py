@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from components.errors import DataError
+from bitpipe.errors import DataError
 from components.image_example_gen import images
 from components.image_example_gen.images import RejectedImageError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.image_example_gen import shard
 from components.image_example_gen.folder import ListedFile, list_folder
-from components.image_example_gen.report import AcceptedFile, RejectedFile
+from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
 
 sizes = st.lists(st.integers(0, shard.MAX_BYTES + 5), max_size=60)
 

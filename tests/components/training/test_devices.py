@@ -5,7 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
-from components.errors import ConfigError
+from bitpipe.errors import ConfigError
 from components.training import devices
 
 

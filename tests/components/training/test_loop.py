@@ -5,9 +5,9 @@ import time
 import pytest
 import tensorflow as tf
 
+from bitpipe.errors import TrainingError
 from components import progress
 from components.bit.hyperrule import HyperRule
-from components.errors import TrainingError
 from components.training import loop
 
 RULE = HyperRule(

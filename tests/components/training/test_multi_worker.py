@@ -149,7 +149,7 @@ def test_when_one_worker_dies_the_other_says_what_to_do(interrupted):
     assert other.returncode == 1
     # Not always the last line: gRPC's threads log until the process ends.
     assert (
-        "components.errors.TrainingError: another worker stopped answering during the training "
+        "bitpipe.errors.TrainingError: another worker stopped answering during the training "
         "step. Start all workers again: they go on from the last checkpoint."
     ) in other.errors.splitlines(), other.errors
 

@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from bitpipe.errors import ConfigError
 from components import progress, trainer
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
-from components.errors import ConfigError
 from components.settings import TrainSettings
 from components.training import devices, inputs
 

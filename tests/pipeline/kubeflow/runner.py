@@ -33,13 +33,13 @@ def run(text, folder, execute, *, workers=2, **given):
     """Runs all tasks whose predecessors succeed.
 
     Args:
-      text: of the YAML.
-      folder: for what Kubeflow would upload.
-      execute: (executor, platform, arguments) -> (exit code, log).
-      given: parameters of the run.
+        text: of the YAML.
+        folder: for what Kubeflow would upload.
+        execute: (executor, platform, arguments) -> (exit code, log).
+        given: parameters of the run.
 
     Returns:
-      What became of the tasks that ran, by name.
+        What became of the tasks that ran, by name.
     """
     spec, *platforms = yaml.safe_load_all(text)
     assert spec["schemaVersion"] == "2.1.0"

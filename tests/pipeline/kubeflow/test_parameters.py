@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import ConfigError
-from pipeline import config
+from bitpipe.errors import ConfigError
 from pipeline.kubeflow import parameters
+from pipeline.settings import config
 
 
 def declared(*overrides):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config
-from serving.batch import beam_pipeline, job, store
+from bitpipe.stores import store
+from pipeline.settings.config import Config
+from serving.batch import beam_pipeline, job
 from serving.batch.job import Progress, Request
 
 LABELS = ("red", "green", "blue")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bitpipe.errors import AnswerFileError
+from bitpipe.stores import store
 from serving.batch import job as jobs
-from serving.batch import store
 from serving.batch.job import Progress, Request
-from serving.errors import AnswerFileError
 
 
 @pytest.fixture

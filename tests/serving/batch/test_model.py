@@ -3,9 +3,9 @@
 import pytest
 import tensorflow as tf
 
+from bitpipe.errors import InvalidInputError, ModelLoadError
 from serving.batch import model
 from serving.client import PredictionClient
-from serving.errors import InvalidInputError, ModelLoadError
 
 
 @pytest.fixture(scope="module")

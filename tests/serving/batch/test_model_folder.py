@@ -2,8 +2,8 @@
 
 import pytest
 
+from bitpipe.errors import ModelFolderError
 from serving.batch import model_folder
-from serving.errors import ModelFolderError
 
 
 @pytest.fixture(params=["disk", "bucket"])

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitpipe.errors import AddressError
 from serving.client import address
-from serving.errors import AddressError
 
 
 @pytest.mark.parametrize(

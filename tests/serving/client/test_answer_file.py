@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitpipe.errors import AnswerFileError, ServingError, UnreadablePictureError
 from serving.client import Answer, Prediction
 from serving.client.answer_file import AnswerFile
 from serving.client.answer_formats import FORMATS, by_name
-from serving.errors import AnswerFileError, ServingError, UnreadablePictureError
 
 every_format = pytest.mark.parametrize("form", FORMATS)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitpipe.errors import InvalidInputError, MessageTooLargeError, ServerBusyError
 from serving.client.batches import ask_each, cut
 from serving.client.codec import Prediction
-from serving.errors import InvalidInputError, MessageTooLargeError, ServerBusyError
 
 BAD = b"bad"
 

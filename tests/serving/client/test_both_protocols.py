@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bitpipe.errors import RequestRejectedError, ServerUnreachableError
 from serving.client import PredictionClient
-from serving.errors import RequestRejectedError, ServerUnreachableError
 from serving.server import ModelServer
 from serving.server.model_config import ModelConfig, VersionPolicy
 
@@ -105,7 +105,9 @@ def test_picture_that_the_server_refuses_fails_alone(
     address: str, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Past the client's own check, as where server and client have different limits.
-    monkeypatch.setattr("serving.pictures.normalise", lambda data: type("P", (), {"data": data}))
+    monkeypatch.setattr(
+        "serving.client.prediction_client.normalise", lambda data: type("P", (), {"data": data})
+    )
     pictures = [encode("red"), b"\x89PNG broken", encode("blue"), encode("lime")[:-20]]
     with PredictionClient(address, "colours") as client:
         answers = list(client.predict_each(pictures))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitpipe.errors import UnexpectedReplyError
 from serving.client import codec, messages
-from serving.errors import UnexpectedReplyError
 
 FLOAT, STRING = 1, 7
 

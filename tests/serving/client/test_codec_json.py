@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitpipe.errors import UnexpectedReplyError
 from serving.client import codec_json
-from serving.errors import UnexpectedReplyError
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))

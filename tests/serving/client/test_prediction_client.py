@@ -16,8 +16,7 @@ import grpc
 import pytest
 from PIL import Image
 
-from serving.client import PredictionClient, Retry, messages
-from serving.errors import (
+from bitpipe.errors import (
     ClientOptionsError,
     DeadlineExceededError,
     InvalidInputError,
@@ -27,6 +26,7 @@ from serving.errors import (
     ServingError,
     UnreadablePictureError,
 )
+from serving.client import PredictionClient, Retry, messages
 
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 

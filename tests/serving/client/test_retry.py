@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.client.retry import Retry
-from serving.errors import (
+from bitpipe.errors import (
     ClientOptionsError,
     DeadlineExceededError,
     InvalidInputError,
@@ -14,6 +13,7 @@ from serving.errors import (
     ServingError,
     TlsError,
 )
+from serving.client.retry import Retry
 
 
 class Clock:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bitpipe.errors import ClientOptionsError, ServerUnreachableError, TlsError
 from serving.client import ClientTls, PredictionClient
-from serving.errors import ClientOptionsError, ServerUnreachableError, TlsError
 from serving.server import ModelServer
 from serving.server.options import Options, Tls
 from tests.serving.client.certificates import Authority

@@ -9,8 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from serving.client import PredictionClient, Retry
-from serving.errors import (
+from bitpipe.errors import (
     DeadlineExceededError,
     InvalidInputError,
     MessageTooLargeError,
@@ -20,6 +19,7 @@ from serving.errors import (
     TlsError,
     UnexpectedReplyError,
 )
+from serving.client import PredictionClient, Retry
 
 Reply = tuple[int, dict[str, str], bytes]
 QUICK = Retry(attempts=3, first_wait_s=0.01)

@@ -31,8 +31,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from bitpipe.errors import AddressError, ModelFolderError, ModelLoadError, RequestRejectedError
 from serving.client import PredictionClient, codec
-from serving.errors import AddressError, ModelFolderError, ModelLoadError, RequestRejectedError
 from serving.server import ModelServer, serve
 from serving.server.options import Options, Tls
 

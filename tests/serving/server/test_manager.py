@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.errors import ModelLoadError
+from bitpipe.errors import ModelLoadError
 from serving.server.manager import ModelManager, VersionState
 
 AVAILABLE, END = VersionState("AVAILABLE"), VersionState("END")

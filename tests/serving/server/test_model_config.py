@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.errors import ServerOptionsError
+from bitpipe.errors import ServerOptionsError
 from serving.server.model_config import (
     ModelConfig,
     VersionPolicy,

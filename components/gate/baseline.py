@@ -1,0 +1,39 @@
+"""Which model the Evaluator compares a candidate with."""
+
+from __future__ import annotations
+
+import ml_metadata as mlmd
+from tfx import types
+from tfx.dsl.components.common.resolver import ResolverStrategy
+
+from components.release import pusher
+
+MODEL = "model"
+MODEL_BLESSING = "model_blessing"
+PUSHED_MODEL = "pushed_model"
+CANDIDATE = "candidate"
+
+
+class ModelInService(ResolverStrategy):
+    """The latest blessed model that was handed to the server and is not the candidate itself.
+
+    TFX's `LatestBlessedModelStrategy` returns the candidate as its own baseline when an unchanged
+    pipeline runs again: the Evaluator's inputs then differ from the first run's, its cache misses,
+    and a minute is spent comparing a model with itself. Leaving the candidate out gives an
+    unchanged run the inputs it had before. Pushes, not blessings, are followed, because they tell
+    what is in service after a model from an earlier run was taken from the cache and pushed again.
+    """
+
+    def resolve_artifacts(
+        self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """Keeps at most one `model`, with the `pushed_model` that tells of it."""
+        del store
+        candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
+        models = {artifact.id: artifact for artifact in input_dict[MODEL]}
+        newest_first = sorted(input_dict[PUSHED_MODEL], key=lambda a: a.id, reverse=True)
+        for pushed in newest_first:
+            model_id = pushed.get_int_custom_property(pusher.MODEL_ID)
+            if model_id in models and model_id not in candidates:
+                return {**input_dict, MODEL: [models[model_id]], PUSHED_MODEL: [pushed]}
+        return {**input_dict, MODEL: [], PUSHED_MODEL: []}

@@ -1,0 +1,120 @@
+"""The HyperRule stage: facts of the data set -> hyperparameters, visible in the lineage.
+
+Facts come from StatisticsGen's output, so they are those of the very examples the Trainer will
+read.
+"""
+
+# No `from __future__ import annotations`: TFX's @component reads the annotations as objects.
+import dataclasses
+import json
+import posixpath
+from typing import TypedDict
+
+import msgspec
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx.dsl.component.experimental.annotations import (
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types.standard_artifacts import ExampleStatistics, HyperParameters
+
+from bitpipe.errors import ConfigError, DataError
+from components import features
+from components.bit import hyperrule
+from components.settings import TrainSettings
+
+# The file that TFX's Trainer looks for in a HyperParameters artifact.
+FILE_NAME = "best_hyperparameters.txt"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the rule needs to know of the training split.
+
+    Attributes:
+        num_examples: number of training examples.
+        image_area: median area of the pictures, pixels.
+        num_classes: number of different labels.
+    """
+
+    num_examples: int
+    image_area: float
+    num_classes: int
+
+
+def read_facts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Facts:
+    """Takes the facts out of StatisticsGen's output for one split.
+
+    Raises:
+        DataError: there are no examples, or `area` or `label` is missing.
+    """
+    (dataset,) = statistics.datasets
+    by_name = {feature.path.step[0]: feature for feature in dataset.features}
+    if not dataset.num_examples or not {features.AREA, features.LABEL} <= by_name.keys():
+        raise DataError(
+            "the statistics of the training split must hold examples with area and label. "
+            f"Received: {dataset.num_examples} examples with {sorted(by_name)}."
+        )
+    return Facts(
+        num_examples=int(dataset.num_examples),
+        image_area=by_name[features.AREA].num_stats.median,
+        num_classes=int(by_name[features.LABEL].string_stats.unique),
+    )
+
+
+def decide(facts: Facts, settings: TrainSettings) -> hyperrule.HyperRule:
+    """The rule for these facts, the user's overrides applied.
+
+    Raises:
+        ConfigError: an override contradicts the rule (a crop larger than the rule's resize, say).
+    """
+    num_examples = facts.num_examples
+    if settings.examples_per_class is not None:
+        num_examples = min(num_examples, settings.examples_per_class * facts.num_classes)
+    rule = hyperrule.for_dataset(num_examples, facts.image_area, batch_size=settings.batch_size)
+    try:
+        return rule.with_overrides(**settings.hyperrule_overrides())
+    except ValueError as error:
+        raise ConfigError(f"train: {error}") from error
+
+
+class TransformConfig(TypedDict):
+    """Output beside the artifacts: JSON of the `custom_config` for the Transform stage."""
+
+    transform_config: str
+
+
+@component
+def HyperRule(
+    statistics: InputArtifact[ExampleStatistics],
+    hyperparameters: OutputArtifact[HyperParameters],
+    settings: Parameter[str],
+    code_version: Parameter[str],  # part of the cache key only
+    steps: Parameter[int] = 0,
+) -> TransformConfig:
+    """Writes the hyperparameters for the Trainer and the picture sizes for the Transform.
+
+    `settings` is a JSON object of `components.settings.TrainSettings`, whose `steps` a run can
+    replace by `steps`, if it is not 0. The Trainer's artifact holds
+    the rule's values, the facts they came from and the names that the user overrode.
+    """
+    del code_version
+    path = posixpath.join(statistics.uri, "Split-train", "FeatureStats.pb")
+    with fileio.open(path, "rb") as file:
+        facts = read_facts(statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read()))
+    train = msgspec.json.decode(settings, type=TrainSettings)
+    if steps:
+        train = msgspec.structs.replace(train, steps=steps)
+    rule = decide(facts, train)
+    decision = {
+        "rule": dataclasses.asdict(rule),
+        "facts": dataclasses.asdict(facts),
+        "overridden": sorted(train.hyperrule_overrides()),
+    }
+    fileio.makedirs(hyperparameters.uri)
+    with fileio.open(posixpath.join(hyperparameters.uri, FILE_NAME), "w") as file:
+        file.write(json.dumps(decision, indent=2))
+    return {"transform_config": json.dumps({"resize": rule.resize, "crop": rule.crop})}

@@ -1,0 +1,172 @@
+"""What the ingest found, counted, judged and written down; standard library only."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bitpipe.errors import DataError
+from components.image_example_gen.folder import ImageFolder
+
+REPORT_FILE = "ingest.json"
+REJECTED_FILE = "rejected.jsonl"
+
+# Conflicting groups spelled out in the report; a data set with more is beyond reading one by one.
+_MAX_LISTED_CONFLICTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedFile:
+    filename: str
+    label: str
+    split: str
+    sha256: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    filename: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """The outcome of one ingest.
+
+    Attributes:
+        path: the data folder.
+        counts: examples per class and split, a zero for each pair without one.
+        rejected: sorted by name.
+        duplicates: examples whose picture another example already holds.
+        conflicts: sorted names of each group of equal pictures with more than one label.
+        changed: examples whose bytes were encoded anew, upright, as JPEG or PNG.
+        loose_files: files directly in the data folder, which have no class.
+    """
+
+    path: str
+    counts: Mapping[str, Mapping[str, int]]
+    rejected: tuple[RejectedFile, ...]
+    duplicates: int
+    conflicts: tuple[tuple[str, ...], ...]
+    changed: int
+    loose_files: int
+
+    @property
+    def num_examples(self) -> int:
+        return sum(sum(by_split.values()) for by_split in self.counts.values())
+
+    def to_json(self) -> str:
+        splits: dict[str, int] = {}
+        for by_split in self.counts.values():
+            for split, count in by_split.items():
+                splits[split] = splits.get(split, 0) + count
+        facts = {
+            "num_examples": self.num_examples,
+            "splits": splits,
+            "classes": self.counts,
+            "rejected": len(self.rejected),
+            "duplicates": self.duplicates,
+            "conflicting_duplicates": len(self.conflicts),
+            "conflicts": self.conflicts[:_MAX_LISTED_CONFLICTS],
+            "changed": self.changed,
+            "loose_files": self.loose_files,
+        }
+        return json.dumps(facts, indent=2) + "\n"
+
+    def rejected_jsonl(self) -> str:
+        lines = ({"filename": file.filename, "reason": file.reason} for file in self.rejected)
+        return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def summarise(
+    images: ImageFolder, outcomes: Iterable[AcceptedFile | RejectedFile], splits: Iterable[str]
+) -> IngestReport:
+    """Counts the outcomes, which may come in any order; the report does not depend on it."""
+    splits = tuple(splits)
+    counts = {label: dict.fromkeys(splits, 0) for label in images.classes}
+    rejected: list[RejectedFile] = []
+    by_digest: dict[str, list[AcceptedFile]] = {}
+    changed = 0
+    for outcome in outcomes:
+        if isinstance(outcome, RejectedFile):
+            rejected.append(outcome)
+            continue
+        counts[outcome.label][outcome.split] += 1
+        by_digest.setdefault(outcome.sha256, []).append(outcome)
+        changed += outcome.changed
+    conflicts = sorted(
+        tuple(sorted(file.filename for file in files))
+        for files in by_digest.values()
+        if len({file.label for file in files}) > 1
+    )
+    return IngestReport(
+        path=images.path,
+        counts=counts,
+        rejected=tuple(sorted(rejected, key=lambda file: file.filename)),
+        duplicates=sum(len(files) - 1 for files in by_digest.values()),
+        conflicts=tuple(conflicts),
+        changed=changed,
+        loose_files=images.loose_files,
+    )
+
+
+def check(
+    report: IngestReport,
+    *,
+    max_rejected_share: float,
+    splits: Mapping[str, int],
+    required_splits: Iterable[str],
+    rejected_list: str,
+) -> None:
+    """Refuses a data set from which no judged model can come.
+
+    Args:
+        report: of the finished ingest.
+        max_rejected_share: 0 to 1, of all files.
+        splits: hash buckets per split, for the message.
+        required_splits: the splits in which each class needs an example.
+        rejected_list: where the user will find the list of rejected files.
+
+    Raises:
+        DataError: one sentence for the first broken rule, with the remedy.
+    """
+    num_files = report.num_examples + len(report.rejected)
+    if not num_files:
+        raise DataError(
+            "The data folder must hold one folder of pictures per class, such as roses/1.jpg. "
+            f"Received: no picture in any class folder of {report.path}; put the pictures there."
+        )
+    if not report.num_examples:
+        raise DataError(
+            "At least one picture must be readable. "
+            f"Received: {num_files} files in {report.path}, all rejected ({_first(report)}); "
+            f"replace them, see {rejected_list}."
+        )
+    if len(report.rejected) / num_files > max_rejected_share:
+        raise DataError(
+            f"At most {max_rejected_share:.1%} of the files may be unreadable. "
+            f"Received: {len(report.rejected)} of {num_files} in {report.path} "
+            f"({_first(report)}); repair or remove those listed in {rejected_list}, "
+            "or raise max_rejected_share."
+        )
+    if len(report.counts) < 2:
+        label = next(iter(report.counts))
+        raise DataError(
+            "A classifier needs at least 2 classes. "
+            f"Received: only {label!r} in {report.path}; add a folder for each further class."
+        )
+    for label, by_split in report.counts.items():
+        missing = [split for split in required_splits if not by_split[split]]
+        if missing:
+            ratio = ", ".join(f"{split}: {buckets}" for split, buckets in splits.items())
+            raise DataError(
+                f"Each class needs a readable picture in {' and in '.join(required_splits)}. "
+                f"Received: {label!r} with {sum(by_split.values())} readable pictures and none in "
+                f"{' or '.join(missing)}; add pictures or change the split ({ratio})."
+            )
+
+
+def _first(report: IngestReport) -> str:
+    shown = [f"{file.filename!a}: {file.reason}" for file in report.rejected[:3]]
+    more = len(report.rejected) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more else "")

@@ -1,0 +1,113 @@
+"""The exported SavedModel: production signatures around the trained network.
+
+`serving_default` takes encoded pictures under the name of the ingested feature, so that the
+Evaluator feeds it raw examples and judges exactly what will be served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import features, preprocessing
+from components.bit import resnet_v2
+
+SERVING = "serving_default"
+TRANSFORM_FEATURES = "transform_features"
+SCORES = "scores"
+LABELS = "labels"
+LABEL = "label"
+
+
+class ServedModel(tf.__internal__.tracking.AutoTrackable):
+    """A classifier that takes encoded pictures and carries its class names.
+
+    Loaded again it is also a reusable SavedModel like the hub's BiT modules: called with pictures
+    (B, H, W, 3) float32 in [0, 1] of any size it returns features (B, C), and its
+    `trainable_variables` can be trained further.
+
+    Args:
+        model: of `resnet_v2.build`; pictures (B, crop, crop, 3) float32 in [0, 1] -> logits
+            (B, classes). Not changed.
+        transform: output of the Transform stage; its graph decodes and resizes.
+        class_names: names in the order of the logits.
+    """
+
+    def __init__(
+        self, model: keras.Model, transform: tft.TFTransformOutput, class_names: Sequence[str]
+    ) -> None:
+        super().__init__()
+        folded = resnet_v2.fold(model)
+        # The variables themselves, not the Keras model. Keras 3 exports its own wrappers with a
+        # second handle for each variable, and only that one is restored by loaders that work on the
+        # graph, as TensorFlow Serving does: "Could not find variable".
+        self.variables = [variable.value for variable in folded.variables]
+        self.trainable_variables = [variable.value for variable in folded.trainable_variables]
+        self.regularization_losses: list[tf.Tensor] = []
+        self.transform_layer = transform.transform_features_layer()
+        self.class_names = tf.constant(list(class_names))
+        # A closure, because an attribute would be tracked.
+        self._logits = _also_of_none(lambda pictures: folded(pictures, training=False))
+        features_of = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
+        # Standardising twice changes nothing, so the network that standardises runs on the folded
+        # kernels: whoever trains on keeps BiT's weight standardisation.
+        backbone = folded.trainable_variables[: len(features_of.trainable_variables)]
+        self._features = _also_of_none(
+            lambda pictures: features_of.stateless_call(
+                [variable.value for variable in backbone], [], pictures, training=False
+            )[0]
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")])
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Features (B, C) float32 of pictures (B, H, W, 3) float32 in [0, 1]."""
+        return self._features(images)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.IMAGE)])
+    def classify(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encoded JPEG or PNG (B,) string -> scores (B, classes) float32 that sum to 1, labels
+        (B, classes) string in the same order, label (B,) string, the best one."""
+        pictures = self.transform_layer({features.IMAGE: tf.expand_dims(image, 1)})
+        scores = tf.nn.softmax(self._logits(pictures[preprocessing.EVAL_IMAGE]))
+        names = tf.broadcast_to(self.class_names, tf.shape(scores))
+        best = tf.gather(self.class_names, tf.argmax(scores, axis=1))
+        return {SCORES: scores, LABELS: names, LABEL: best}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.LABEL)])
+    def transform_features(self, label: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Class names (B,) -> indices (B,) int64, -1 for an unknown one, for TFMA."""
+        matches = tf.equal(label[:, tf.newaxis], self.class_names[tf.newaxis, :])
+        index = tf.where(
+            tf.reduce_any(matches, 1), tf.argmax(matches, 1), tf.constant(-1, tf.int64)
+        )
+        return {preprocessing.LABEL: index}
+
+
+def _also_of_none(network: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The network for empty batches, too.
+
+    TensorFlow 2.16's fused padding and convolution gives an empty batch the channels of its input,
+    which no later operation accepts; so one blank picture stands in.
+    """
+
+    def apply(pictures: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(pictures)[0]
+        missing = tf.cast(tf.equal(count, 0), tf.int32)
+        return network(tf.pad(pictures, [[0, missing], [0, 0], [0, 0], [0, 0]]))[:count]
+
+    return apply
+
+
+def export(served: ServedModel, path: str) -> None:
+    """Writes the SavedModel with its signatures to `path`."""
+    tf.saved_model.save(
+        served,
+        path,
+        signatures={
+            SERVING: served.classify,
+            TRANSFORM_FEATURES: served.transform_features,
+        },
+    )

@@ -1,0 +1,122 @@
+"""Options that several of Kubeflow's commands share."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+_CONNECTION = (
+    click.option(
+        "--host",
+        envvar=["KFP_HOST", "KF_PIPELINES_ENDPOINT"],
+        metavar="URL",
+        help="Kubeflow Pipelines. Environment: KFP_HOST.",
+    ),
+    click.option("--token", envvar="KFP_TOKEN", help="Bearer token. Environment: KFP_TOKEN."),
+    click.option(
+        "--token-file",
+        envvar="KF_PIPELINES_SA_TOKEN_PATH",
+        metavar="FILE",
+        help="File with the token, read again for every request. Environment: "
+        "KF_PIPELINES_SA_TOKEN_PATH.",
+    ),
+    click.option(
+        "--namespace",
+        envvar="KFP_NAMESPACE",
+        help="Yours, where Kubeflow serves several users. Environment: KFP_NAMESPACE.",
+    ),
+    click.option("--ca-cert", metavar="FILE", help="Certificates that sign the host's."),
+    click.option(
+        "--ui-host",
+        envvar="KF_PIPELINES_UI_ENDPOINT",
+        metavar="URL",
+        help="Kubeflow's pages, where they are not at the host. Environment: "
+        "KF_PIPELINES_UI_ENDPOINT.",
+    ),
+)
+_PIPELINE = (
+    click.option(
+        "--config",
+        metavar="FILE",
+        help="YAML file, or the name of a shipped one (see `bitpipe config list`). "
+        "Default: photos.",
+    ),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Overrides one value, for example train.steps=100. Repeatable.",
+    ),
+    click.option(
+        "--param",
+        "params",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="One of the pipeline's parameters, for example data=gs://bucket/photos. Repeatable.",
+    ),
+    click.option(
+        "--experiment", help="Groups runs on Kubeflow's page. Default: the configuration's name."
+    ),
+    click.option(
+        "--pipeline-root",
+        default="",
+        metavar="URI",
+        help="Where Kubeflow keeps its own outputs. Default: the installation's.",
+    ),
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def _with(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Any]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+    return decorate
+
+
+def connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the connection's options and hands them over as one `connection`.
+
+    What a subcommand was not told, its group may have been.
+    """
+
+    @functools.wraps(command)
+    def wrapped(**options: Any) -> Any:
+        from pipeline.kubeflow.api.client import Connection
+
+        context = click.get_current_context()
+        outer = context.parent.params if context.parent else {}
+        given = {}
+        for name in (field.name for field in dataclasses.fields(Connection)):
+            own = options.pop(name)
+            said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            given[name] = (own if said else outer.get(name) or own) or ""
+        return command(connection=Connection(**given), **options)
+
+    return _with(_CONNECTION)(wrapped)
+
+
+class Moment(click.ParamType):
+    """A date, or a date with a time, in ISO 8601; UTC where it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime.datetime:
+        try:
+            # Python 3.10 does not know Z.
+            moment = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            self.fail(f"{value!r} is no time as in 2030-01-31T02:00:00Z.", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+
+
+def pipeline(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say what to run."""
+    return _with(_PIPELINE)(command)

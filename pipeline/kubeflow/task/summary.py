@@ -1,0 +1,45 @@
+"""A task's summary in Markdown, which Kubeflow's page shows beside its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tfx.orchestration import metadata
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types import Artifact
+
+from pipeline.kubeflow.task.mlmd import Connection
+from pipeline.node import Outcome
+
+
+def describe(part: pipeline_pb2.Pipeline, connection: Connection, outcome: Outcome) -> str:
+    """How the node of `part` ended, what it read and what it wrote."""
+    name = part.nodes[0].pipeline_node.node_info.id
+    if outcome.execution_id is None:
+        return f"# {name}\n\nskipped\n"
+    with metadata.Metadata(connection) as handle:
+        read = execution_lib.get_input_artifacts(handle, outcome.execution_id)
+        written = execution_lib.get_output_artifacts(handle, outcome.execution_id)
+    state = "taken from the cache" if outcome.cached else "complete"
+    return (
+        f"# {name}\n\n{state} after {outcome.seconds:.1f} s "
+        f"(execution {outcome.execution_id} in ML Metadata)\n"
+        f"{_table('Read', read)}{_table('Written', written)}"
+    )
+
+
+def write(path: str, text: str) -> None:
+    """Writes the file, whose folder Kubeflow's launcher may not have made."""
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def _table(title: str, artifacts: Mapping[str, Sequence[Artifact]]) -> str:
+    rows = [(key, artifact) for key, several in sorted(artifacts.items()) for artifact in several]
+    if not rows:
+        return ""
+    lines = "".join(f"| {key} | {a.type_name} {a.id} | `{a.uri}` |\n" for key, a in rows)
+    return f"\n## {title}\n\n| | artifact | place |\n|---|---|---|\n{lines}"

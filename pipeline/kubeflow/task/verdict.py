@@ -1,0 +1,75 @@
+"""The last task of a run: fails, with exit code 3, where the model was not blessed.
+
+The stages themselves succeed then, as they should, and nothing was pushed; without this task a run
+whose model nobody got would look on Kubeflow's page like one that went into service. Imports
+neither TFX nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from bitpipe.errors import BitpipeError
+from pipeline.kubeflow.task import mlmd
+
+EXIT_NOT_BLESSED = 3
+
+# What TFX's Evaluator and InfraValidator write.
+_MODEL_BLESSING, _INFRA_BLESSING = "ModelBlessing", "InfraBlessing"
+
+_log = logging.getLogger("bitpipe")
+
+
+class NoVerdictError(BitpipeError):
+    """ML Metadata does not tell how the run's Evaluator judged."""
+
+
+@click.command()
+@click.option("--run-id", required=True)
+@click.option("--summary", required=True, help="File for a summary in Markdown.")
+@click.option("--metadata", default="", help="Address of ML Metadata.")
+def main(run_id: str, summary: str, metadata: str) -> None:
+    """Tells whether the run's model was blessed."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    try:
+        blessed = is_blessed(metadata_store.MetadataStore(mlmd.connection(metadata)), run_id)
+    except BitpipeError as error:
+        _log.error("%s", error)
+        sys.exit(error.exit_code)
+    verdict = "blessed" if blessed else "not blessed and nothing was pushed"
+    path = Path(summary)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# Gate\n\nThe model was {verdict}.\n", encoding="utf-8")
+    _log.info("The model was %s.", verdict)
+    if not blessed:
+        sys.exit(EXIT_NOT_BLESSED)
+
+
+def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
+    """Whether a run's Evaluator, and its InfraValidator if it has one, let the model pass.
+
+    Raises:
+        NoVerdictError: the run, or its Evaluator's output, is not there.
+    """
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context is None:
+        raise NoVerdictError(f"ML Metadata has no run {run_id!r}: is it the one the stages used?")
+    types = {kind.id: kind.name for kind in store.get_artifact_types()}
+    newest: dict[str, metadata_store_pb2.Artifact] = {}
+    for artifact in sorted(store.get_artifacts_by_context(context.id), key=lambda a: a.id):
+        if artifact.state == metadata_store_pb2.Artifact.LIVE:
+            newest[types[artifact.type_id]] = artifact
+    if _MODEL_BLESSING not in newest:
+        raise NoVerdictError(f"the run {run_id!r} has no verdict of the Evaluator.")
+    verdicts = [newest[kind] for kind in (_MODEL_BLESSING, _INFRA_BLESSING) if kind in newest]
+    return all(verdict.custom_properties["blessed"].int_value == 1 for verdict in verdicts)
+
+
+if __name__ == "__main__":
+    main()

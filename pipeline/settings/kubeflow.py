@@ -1,0 +1,173 @@
+"""The `kubeflow` section of a configuration: where the stages run on a cluster, and on what.
+
+Plain msgspec structs, like components.settings: checked without importing any framework.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bitpipe.errors import ConfigError
+from components.settings import PositiveFloat, PositiveInt
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+Cpu = Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$")] | PositiveInt | PositiveFloat
+Memory = (
+    Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")] | PositiveInt
+)
+ResourceName = Annotated[str, Meta(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9_.-]+$")]
+EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+# Tasks in the order of the graph; configuration keys of `stages`.
+STAGES = (
+    "image_example_gen",
+    "statistics_gen",
+    "schema_gen",
+    "example_validator",
+    "hyper_rule",
+    "transform",
+    "trainer",
+    "resolver",
+    "evaluator",
+    "infra_validator",
+    "pusher",
+)
+# The pool of stages that name none.
+DEFAULT_POOL = "default"
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Common options: immutable, and an unknown key is an error rather than a silent no-op."""
+
+
+class Accelerator(_Settings, frozen=True):
+    """A device that a plugin of the cluster hands out."""
+
+    # Kubernetes' resource name: nvidia.com/gpu, google.com/tpu, amd.com/gpu, ...
+    type: ResourceName
+    count: PositiveInt = 1
+
+
+class Toleration(_Settings, frozen=True):
+    """Lets a pod onto nodes with a taint."""
+
+    key: str
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str = ""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
+
+
+class Resources(_Settings, frozen=True):
+    """What a task asks for; `None` and empty leave it to the pool, then to the cluster."""
+
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    accelerator: Accelerator | None = None
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    image: str | None = None
+    # How often a failed task is tried again in the same run.
+    retries: Annotated[int, Meta(ge=0, le=100)] | None = None
+    # Seconds after which Kubernetes ends the pod.
+    timeout: PositiveInt | None = None
+
+    def over(self, base: Resources) -> Resources:
+        """These resources, with `base`'s where nothing is said. Node selectors are merged."""
+        names = (name for name in Resources.__struct_fields__ if name != "node_selector")
+        chosen = {
+            name: mine if (mine := getattr(self, name)) not in (None, ()) else getattr(base, name)
+            for name in names
+        }
+        return Resources(**chosen, node_selector={**base.node_selector, **self.node_selector})
+
+
+class Stage(Resources, frozen=True):
+    """One stage's own wishes, on top of its pool's."""
+
+    pool: str = DEFAULT_POOL
+
+
+class Volume(_Settings, frozen=True):
+    """A PersistentVolumeClaim that every task mounts."""
+
+    claim: str
+    path: Annotated[str, Meta(pattern="^/")]
+
+
+class Secret(_Settings, frozen=True):
+    """A Secret that every task sees, as variables (key: VARIABLE) or as files below `path`."""
+
+    name: str
+    env: dict[str, EnvName] = {}
+    path: Annotated[str, Meta(pattern="^/")] | None = None
+
+
+class KubeflowSettings(_Settings, frozen=True):
+    """How `bitpipe compile` and what builds on it turn the graph into a pipeline on a cluster."""
+
+    # `kubeflow`: open-source Kubeflow Pipelines 2; `vertex`: TFX's own runner for Vertex AI.
+    target: Literal["kubeflow", "vertex"] = "kubeflow"
+    # The project's image, as the cluster pulls it.
+    image: str = ""
+    image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
+    image_pull_secrets: tuple[str, ...] = ()
+    # Default of the run's parameter `data`; empty makes the parameter required.
+    data: str = ""
+    # Artifacts of all stages: gs://..., or below a volume's path.
+    root: str = ""
+    # Parent of the model folders that TensorFlow Serving watches.
+    serving: str = ""
+    # ML Metadata: grpc://HOST:PORT, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:PATH; ${NAME} is
+    # replaced by the task's environment variable. Empty: the service that Kubeflow installs.
+    metadata: str = ""
+    # TensorFlow Serving's image with its tag: each candidate must load in a pod of it before it is
+    # pushed. Empty: no such stage.
+    infra_validator: Annotated[str, Meta(pattern=r"^$|^[^:@]+:[^:@/]+$")] = ""
+    service_account: str = ""
+    volumes: tuple[Volume, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    env: dict[EnvName, str] = {}
+    pools: dict[str, Resources] = {}
+    stages: dict[str, Stage] = {}
+
+    def resources(self, stage: str) -> Resources:
+        """What `stage` (a name of STAGES) asks for, its pool's wishes included."""
+        own = self.stages.get(stage, Stage())
+        return own.over(self.pools.get(own.pool, Resources()))
+
+
+def check(settings: KubeflowSettings) -> None:
+    """Rules that no single value can break.
+
+    Raises:
+        ConfigError: a stage or a pool that is not there.
+    """
+    for name, stage in settings.stages.items():
+        if name not in STAGES:
+            raise ConfigError(
+                f"kubeflow.stages.{name} is no stage; the stages are {', '.join(STAGES)}."
+            )
+        if stage.pool != DEFAULT_POOL and stage.pool not in settings.pools:
+            raise ConfigError(
+                f"kubeflow.stages.{name}.pool must be one of kubeflow.pools "
+                f"({', '.join(settings.pools) or 'there are none'}). Received: {stage.pool!r}."
+            )
+
+
+def require_places(settings: KubeflowSettings) -> None:
+    """Refuses settings that cannot be compiled.
+
+    Raises:
+        ConfigError: the image or a place is missing.
+    """
+    needed = {
+        "image": "the project's image as the cluster pulls it (see `make image`)",
+        "root": "where artifacts go: gs://..., or a path below a volume of kubeflow.volumes",
+        "serving": "the parent of the model folders that TensorFlow Serving watches",
+    }
+    for name, what in needed.items():
+        if not getattr(settings, name):
+            raise ConfigError(f"kubeflow.{name} must name {what}. Received: an empty string.")

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from bitpipe.errors import ModelFolderError
+from bitpipe.model.versions import find_model_folder, find_versions
+
+
+def push(folder: Path, name: str) -> Path:
+    version = folder / name
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+    return version
+
+
+def test_versions_are_folders_named_by_a_positive_integer_that_hold_a_model(
+    tmp_path: Path,
+) -> None:
+    expected = {int(name): push(tmp_path, name) for name in ("1", "20", "1763900000", "007")}
+    for name in ("0", "-1", "1.5", "v2", ".tmp-3", "3-tmp", "٤", str(2**63)):
+        push(tmp_path, name)
+    (tmp_path / "30").mkdir()  # still being copied
+    (tmp_path / "40").touch()
+    assert find_versions(tmp_path) == expected
+
+
+def test_missing_folder_holds_no_version(tmp_path: Path) -> None:
+    assert find_versions(tmp_path / "none") == {}
+
+
+def test_models_may_be_the_parent_or_the_folder_of_versions(tmp_path: Path) -> None:
+    push(tmp_path / "digits", "1")
+    assert find_model_folder(tmp_path, "digits") == tmp_path / "digits"
+    assert find_model_folder(tmp_path / "digits", "digits") == tmp_path / "digits"
+    assert find_model_folder(tmp_path / "digits", "another name") == tmp_path / "digits"
+
+
+def test_folder_without_versions_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+    with pytest.raises(ModelFolderError, match=r"holds no version.*bitpipe run") as caught:
+        find_model_folder(tmp_path, "digits")
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.exit_code == 2
+    with pytest.raises(ModelFolderError, match="does not exist"):
+        find_model_folder(tmp_path / "none", "digits")

@@ -1,0 +1,244 @@
+"""What a model is fed: passed through where it can be, else made upright JPEG or PNG."""
+
+import warnings
+import zlib
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.normalise import Picture, normalise
+
+ORIENTATIONS = (2, 3, 4, 5, 6, 7, 8)
+
+
+def save(image: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def scene(mode: str = "RGB") -> Image.Image:
+    """40x24, blue, with a red upper left quarter: every turn and flip of it differs."""
+    image = Image.new("RGB", (40, 24), "blue")
+    image.paste("red", (0, 0, 20, 12))
+    return image.convert(mode)
+
+
+def stored_with(orientation: int, form: str) -> bytes:
+    """The upright scene, as a camera held otherwise would have stored it."""
+    turned = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 95, "subsampling": 0} if form == "JPEG" else {}
+    return save(scene().transpose(turned), form, exif=exif, **options)
+
+
+def pixels(data: bytes) -> np.ndarray:
+    with Image.open(BytesIO(data)) as image:
+        assert image.getexif().get(0x0112, 1) == 1
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "options"),
+    [
+        ("RGB", "JPEG", {}),
+        ("L", "JPEG", {"progressive": True}),
+        ("RGB", "PNG", {}),
+        ("RGBA", "PNG", {}),
+        ("P", "PNG", {}),
+        ("1", "PNG", {}),
+        ("I;16", "PNG", {}),
+    ],
+)
+def test_upright_jpeg_and_png_pass_through_byte_for_byte(
+    mode: str, form: str, options: dict[str, Any]
+) -> None:
+    image = scene("L").convert(mode) if mode == "I;16" else scene(mode)
+    data = save(image, form, **options)
+    assert normalise(data) == Picture(data, 24, 40, form, changed=False)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_turned_pictures_become_upright(orientation: int, form: str) -> None:
+    picture = normalise(stored_with(orientation, form))
+    assert (picture.height, picture.width, picture.changed) == (24, 40, True)
+    assert np.abs(pixels(picture.data) - pixels(save(scene(), "PNG"))).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "encoded"),
+    [
+        ("WEBP", {"quality": 95}, "JPEG"),
+        ("WEBP", {"lossless": True}, "PNG"),
+        ("AVIF", {"quality": 95, "subsampling": "4:4:4"}, "JPEG"),
+        ("BMP", {}, "PNG"),
+        ("TIFF", {}, "PNG"),
+        ("PPM", {}, "PNG"),
+        ("TGA", {}, "PNG"),
+        ("JPEG2000", {}, "PNG"),
+    ],
+)
+def test_other_formats_are_encoded_anew(form: str, options: dict[str, Any], encoded: str) -> None:
+    picture = normalise(save(scene(), form, **options))
+    assert (picture.height, picture.width, picture.format) == (24, 40, encoded)
+    assert picture.changed
+    difference = np.abs(pixels(picture.data) - pixels(save(scene(), "PNG")))
+    assert difference.mean() < 4 if encoded == "JPEG" else difference.max() == 0
+
+
+def test_jpeg_is_written_without_chroma_subsampling() -> None:
+    data = normalise(save(scene(), "WEBP")).data
+    with Image.open(BytesIO(data)) as image:
+        assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
+
+
+def test_cmyk_becomes_rgb() -> None:
+    picture = normalise(save(scene("CMYK"), "JPEG", quality=95))
+    assert picture.changed
+    with Image.open(BytesIO(picture.data)) as image:
+        assert (image.format, image.mode) == ("JPEG", "RGB")
+    assert np.abs(pixels(picture.data) - pixels(save(scene(), "PNG"))).mean() < 6
+
+
+def test_first_frame_of_an_animation_is_taken() -> None:
+    frames = [Image.new("RGB", (6, 5), colour) for colour in ("red", "lime")]
+    for form in ("GIF", "PNG", "WEBP", "TIFF"):
+        data = save(frames[0], form, save_all=True, append_images=frames[1:])
+        picture = normalise(data)
+        assert picture.changed, form
+        assert np.abs(pixels(picture.data) - [255, 0, 0]).max() < 4, form
+
+
+def test_several_pictures_of_a_camera_in_one_jpeg_pass_through_as_jpeg() -> None:
+    data = save(scene(), "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    assert normalise(data) == Picture(data, 24, 40, "JPEG", changed=False)
+
+
+def test_alpha_is_dropped_not_blended() -> None:
+    image = scene("RGBA")
+    image.putalpha(0)
+    picture = normalise(save(image, "TIFF"))
+    with Image.open(BytesIO(picture.data)) as encoded:
+        assert encoded.mode == "RGB"
+    np.testing.assert_array_equal(pixels(picture.data), pixels(save(scene(), "PNG")))
+
+
+def test_16_bit_samples_stay_16_bit() -> None:
+    samples = (np.arange(40 * 24, dtype=np.uint16) * 60).reshape(24, 40)
+    picture = normalise(save(Image.fromarray(samples), "TIFF"))
+    with Image.open(BytesIO(picture.data)) as image:
+        np.testing.assert_array_equal(np.asarray(image), samples)
+
+
+def test_metadata_is_not_carried_into_what_is_encoded_anew() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "a camera"
+    picture = normalise(save(scene(), "JPEG", exif=exif, icc_profile=b"profile", comment=b"text"))
+    for left in (b"a camera", b"profile", b"text"):
+        assert left not in picture.data
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_garbled_exif_does_not_refuse_a_whole_picture() -> None:
+    data = save(scene(), "JPEG", exif=b"Exif\x00\x00MM\x00*garbage")
+    assert normalise(data).data == data
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"no picture at all", "it is none of JPEG, PNG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n", "it is none of"),
+        (save(scene(), "JPEG")[:-60], "the file is truncated"),
+        (save(scene(), "PNG")[:-30], "the file is"),
+        (save(scene(), "PNG")[:-2], "the file is truncated"),
+        (save(scene(), "BMP")[:-60], "the file is truncated"),
+        (save(Image.new("F", (4, 4)), "TIFF"), "32-bit samples"),
+    ],
+)
+def test_what_is_not_a_whole_picture_is_refused_with_a_short_reason(
+    data: bytes, reason: str
+) -> None:
+    with pytest.raises(UnreadablePictureError) as caught:
+        normalise(data)
+    assert caught.value.reason.startswith(reason)
+    assert len(caught.value.reason) < 100
+    assert caught.value.exit_code == 2
+
+
+def test_jpeg_without_its_end_marker_is_written_anew() -> None:
+    data = save(scene(), "JPEG")
+    assert normalise(data + b"trailing bytes").changed is False
+    picture = normalise(data[:-2] + b"\xff\xfe")
+    assert picture.changed
+    assert picture.data.endswith(b"\xff\xd9")
+
+
+def test_png_with_a_wrong_checksum_is_refused() -> None:
+    data = bytearray(save(scene(), "PNG"))
+    data[-14] ^= 0xFF  # in the checksum of the pixels, before the 12 bytes of the end
+    with pytest.raises(UnreadablePictureError, match="damaged"):
+        normalise(bytes(data))
+
+
+def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = save(scene(), "PNG")
+    assert normalise(data, max_pixels=40 * 24).data == data
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(UnreadablePictureError, match="40x24 pixels, more than 959"):
+        normalise(data, max_pixels=40 * 24 - 1)
+
+
+@pytest.mark.parametrize("action", ["error", "ignore"])
+def test_decompression_bomb_is_refused_whatever_the_warning_filter(action: Any) -> None:
+    def chunk_of(width: int, height: int) -> bytes:
+        data = bytearray(save(Image.new("L", (1, 1)), "PNG"))
+        data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        return bytes(data)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        for width, height in ((10_000, 9_000), (60_000, 60_000)):
+            with pytest.raises(UnreadablePictureError, match=r"it has .* pixels"):
+                normalise(chunk_of(width, height))
+
+
+@settings(max_examples=60)
+@given(
+    mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"]),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    form=st.sampled_from(["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP"]),
+    orientation=st.integers(0, 9),
+)
+def test_normalising_twice_changes_nothing_more(
+    mode: str, size: tuple[int, int], form: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    try:
+        data = save(Image.new("L", size, 90).convert(mode), form, exif=exif)
+    except (OSError, ValueError):
+        reject()  # the format cannot hold the mode
+    once = normalise(data)
+    twice = normalise(once.data)
+    assert (twice.data, twice.changed) == (once.data, False)
+    assert (twice.height, twice.width, twice.format) == (once.height, once.width, once.format)

@@ -1,0 +1,67 @@
+"""Which model a candidate is compared with."""
+
+import pytest
+
+pytestmark = pytest.mark.tfx
+
+
+@pytest.fixture(scope="module")
+def resolve():
+    from tfx.types import standard_artifacts
+
+    from components.gate import baseline
+    from components.release import pusher
+
+    def run(candidate, model_ids, pushes):
+        """pushes: ids of the models in service, oldest first; 0 where nothing was blessed."""
+
+        def artifact(kind, number):
+            made = kind()
+            made.id = number
+            return made
+
+        models = [artifact(standard_artifacts.Model, number) for number in model_ids]
+        pushed = []
+        for number, model_id in enumerate(pushes, start=100):
+            made = artifact(standard_artifacts.PushedModel, number)
+            made.set_int_custom_property(pusher.MODEL_ID, model_id)
+            pushed.append(made)
+        found = baseline.ModelInService().resolve_artifacts(
+            None,
+            {
+                baseline.MODEL: models,
+                baseline.PUSHED_MODEL: pushed,
+                baseline.CANDIDATE: [artifact(standard_artifacts.Model, candidate)],
+            },
+        )
+        return [model.id for model in found[baseline.MODEL]]
+
+    return run
+
+
+def test_the_first_model_has_no_baseline(resolve):
+    assert resolve(1, [1], []) == []
+
+
+def test_an_unchanged_candidate_is_not_its_own_baseline(resolve):
+    assert resolve(1, [1], [1, 1]) == []
+
+
+def test_a_new_candidate_meets_the_model_in_service(resolve):
+    assert resolve(3, [1, 2, 3], [1, 2]) == [2]
+
+
+def test_models_that_were_never_in_service_do_not_count(resolve):
+    assert resolve(3, [1, 2, 3], [1, 0]) == [1]
+
+
+def test_after_a_former_model_was_pushed_again_that_one_is_the_baseline(resolve):
+    assert resolve(3, [1, 2, 3], [1, 2, 1]) == [1]
+
+
+def test_a_former_model_meets_the_one_that_replaced_it(resolve):
+    assert resolve(1, [1, 2], [1, 2]) == [2]
+
+
+def test_a_push_whose_model_is_gone_is_passed_over(resolve):
+    assert resolve(3, [1, 3], [1, 2]) == [1]

@@ -1,0 +1,131 @@
+import json
+
+import pytest
+
+from bitpipe.errors import DataError
+from components.image_example_gen import outcomes as module
+from components.image_example_gen.folder import ImageFolder
+from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
+
+SPLITS = {"train": 4, "eval": 1}
+
+
+def accepted(filename, split="train", sha256=None, changed=False):
+    label = filename.partition("/")[0]
+    return AcceptedFile(filename, label, split, sha256 or filename, changed)
+
+
+GOOD = [
+    accepted("a/1"),
+    accepted("a/2", "eval"),
+    accepted("b/1", changed=True),
+    accepted("b/2", "eval"),
+]
+
+
+def summarise(outcomes, classes=("a", "b")):
+    return module.summarise(ImageFolder("DIR", (), classes, 3), outcomes, SPLITS)
+
+
+def check(outcomes, max_rejected_share=0.5, **kwargs):
+    module.check(
+        summarise(outcomes, **kwargs),
+        max_rejected_share=max_rejected_share,
+        splits=SPLITS,
+        required_splits=SPLITS,
+        rejected_list="NODE/rejected/1/rejected.jsonl",
+    )
+
+
+def test_counts_per_class_and_split():
+    facts = json.loads(summarise([*GOOD, RejectedFile("b/3", "why")]).to_json())
+
+    assert facts["num_examples"] == 4
+    assert facts["splits"] == {"train": 2, "eval": 2}
+    assert facts["classes"] == {"a": {"train": 1, "eval": 1}, "b": {"train": 1, "eval": 1}}
+    assert facts["rejected"] == 1
+    assert facts["changed"] == 1
+    assert facts["loose_files"] == 3
+
+
+def test_duplicates_are_counted_and_conflicting_labels_are_named():
+    facts = json.loads(
+        summarise(
+            [
+                accepted("b/9", sha256="same"),
+                accepted("a/1", sha256="same"),
+                accepted("a/2", sha256="same"),
+                accepted("a/3", sha256="twin"),
+                accepted("a/4", sha256="twin"),
+            ]
+        ).to_json()
+    )
+
+    assert facts["duplicates"] == 3
+    assert facts["conflicting_duplicates"] == 1
+    assert facts["conflicts"] == [["a/1", "a/2", "b/9"]]
+
+
+def test_the_report_does_not_depend_on_the_order_of_the_outcomes():
+    outcomes = [
+        *GOOD,
+        accepted("a/9", sha256="b/1"),
+        RejectedFile("a/8", "x"),
+        RejectedFile("a/7", "y"),
+    ]
+    forth, back = summarise(outcomes), summarise(outcomes[::-1])
+
+    assert forth.to_json() == back.to_json()
+    assert forth.rejected_jsonl() == back.rejected_jsonl()
+    assert [json.loads(line) for line in forth.rejected_jsonl().splitlines()] == [
+        {"filename": "a/7", "reason": "y"},
+        {"filename": "a/8", "reason": "x"},
+    ]
+
+
+def test_a_good_data_set_passes():
+    check(GOOD)
+
+
+@pytest.mark.parametrize(("max_rejected_share", "refused"), [(0.19, True), (0.2, False)])
+def test_the_rejected_share_is_of_all_files_and_inclusive(max_rejected_share, refused):
+    outcomes = [*GOOD, RejectedFile("b/3", "the file is empty")]
+    if not refused:
+        check(outcomes, max_rejected_share)
+        return
+    with pytest.raises(DataError, match=r"1 of 5 .*'b/3': the file is empty.*NODE/rejected/1"):
+        check(outcomes, max_rejected_share)
+
+
+def test_the_rejected_share_is_exact_where_a_product_would_be_rounded():
+    outcomes = [RejectedFile(f"a/r{n}", "broken") for n in range(29)]
+    outcomes += [accepted(f"{'ab'[n % 2]}/{n}", "train" if n > 9 else "eval") for n in range(71)]
+    check(outcomes, 0.29)
+
+
+def test_only_the_first_three_rejected_files_are_named():
+    rejected = [RejectedFile(f"b/{n}", "broken") for n in range(3, 8)]
+    with pytest.raises(DataError, match=r"'b/5': broken; and 2 more") as error:
+        check([*GOOD, *rejected])
+    assert "b/6" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "classes", "expected"),
+    [
+        ([], (), "no picture in any class folder of DIR"),
+        ([RejectedFile("a/1", "the file is empty")], ("a",), "all rejected ('a/1': the file is"),
+        (GOOD[:2], ("a",), "only 'a'"),
+        (GOOD[:3], ("a", "b"), "'b' with 1 readable pictures and none in eval;"),
+        ([*GOOD[:2], GOOD[3]], ("a", "b"), "'b' with 1 readable pictures and none in train;"),
+        (GOOD, ("a", "b", "c"), "'c' with 0 readable pictures and none in train or eval;"),
+    ],
+)
+def test_a_data_set_without_a_judged_model_is_refused_in_one_line(outcomes, classes, expected):
+    with pytest.raises(DataError) as error:
+        check(outcomes, 1.0, classes=classes)
+
+    message = str(error.value)
+    assert expected in message
+    assert "Received: " in message
+    assert "\n" not in message

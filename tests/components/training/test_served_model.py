@@ -1,0 +1,131 @@
+"""What the exported SavedModel answers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components import preprocessing
+from components.bit import resnet_v2, weights
+from components.training import served_model
+from tests.pictures import picture
+
+# In the order of the vocabulary: by falling frequency (conftest.COUNTS).
+CLASSES = ("green", "red", "blue")
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(3)
+    model = resnet_v2.build("R14x0.5", num_classes=3)
+    head = model.layers[-1]
+    head.set_weights([np.random.default_rng(0).normal(size=w.shape) for w in head.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="module")
+def path(model, transform_output, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("export") / "1")
+    names = [n.decode() for n in transform_output.vocabulary_by_name(preprocessing.VOCABULARY)]
+    served_model.export(served_model.ServedModel(model, transform_output, names), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(path):
+    return tf.saved_model.load(path)
+
+
+def classify(loaded, pictures):
+    answer = loaded.signatures[served_model.SERVING](image=tf.constant(pictures))
+    return {name: value.numpy() for name, value in answer.items()}
+
+
+def test_scores_are_the_keras_models_own(loaded, model):
+    pictures = [
+        picture("red"),
+        picture("blue", size=(9, 31), form="JPEG"),
+        picture("green", noise=9),
+    ]
+    answer = classify(loaded, pictures)
+    decoded = [tf.image.resize(tf.io.decode_image(p, channels=3), [16, 16]) / 255 for p in pictures]
+    expected = keras.ops.softmax(model(tf.stack(decoded))).numpy()
+    np.testing.assert_allclose(answer["scores"], expected, atol=1e-5)
+    assert answer["scores"].std() > 0.01
+
+
+def test_labels_stand_beside_the_scores_and_the_best_is_named(loaded):
+    answer = classify(loaded, [picture("red"), picture("green")])
+    assert answer["labels"].tolist() == [[name.encode() for name in CLASSES]] * 2
+    best = answer["scores"].argmax(1)
+    assert answer["label"].tolist() == [CLASSES[index].encode() for index in best]
+    np.testing.assert_allclose(answer["scores"].sum(1), 1, atol=1e-5)
+
+
+def test_a_batch_answers_like_its_pictures_alone(loaded):
+    pictures = [picture(colour, noise=30, seed=i) for i, colour in enumerate(CLASSES)]
+    together = classify(loaded, pictures)["scores"]
+    alone = np.concatenate([classify(loaded, [one])["scores"] for one in pictures])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_an_empty_batch_is_answered_with_nothing(loaded):
+    answer = loaded.signatures[served_model.SERVING](image=tf.zeros([0], tf.string))
+    assert answer["scores"].shape == (0, 3)
+    assert loaded(tf.zeros([0, 24, 24, 3])).shape == (0, 1024)
+
+
+def test_labels_become_indices_and_unknown_ones_minus_one(loaded):
+    answer = loaded.signatures[served_model.TRANSFORM_FEATURES](
+        label=tf.constant(["red", "purple", "green", "blue"])
+    )
+    assert answer[preprocessing.LABEL].numpy().tolist() == [1, -1, 0, 2]
+
+
+def test_bytes_that_are_no_picture_are_an_invalid_argument(loaded):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        classify(loaded, [b"not a picture"])
+
+
+def test_a_loader_of_graphs_restores_every_variable(path, loaded):
+    """TensorFlow Serving does not rebuild Python objects: it runs the graph's restore operation."""
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], path)
+        signature = graph.signature_def[served_model.SERVING]
+        fetches = {name: info.name for name, info in signature.outputs.items()}
+        pictures = [picture("red"), picture("blue")]
+        answer = session.run(fetches, {signature.inputs["image"].name: pictures})
+    np.testing.assert_allclose(answer["scores"], classify(loaded, pictures)["scores"], atol=1e-6)
+
+
+def test_no_optimiser_state_is_exported(model, transform_output, tmp_path):
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    served = served_model.ServedModel(model, transform_output, CLASSES)
+    served_model.export(served, str(tmp_path / "1"))
+    names = tf.train.list_variables(str(tmp_path / "1" / "variables" / "variables"))
+    assert len([name for name, shape in names if shape]) == len(model.variables)
+
+
+def test_called_with_pictures_it_gives_the_networks_features(loaded, model):
+    images = np.random.default_rng(0).random((2, 37, 50, 3), np.float32)
+    network = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
+    np.testing.assert_allclose(loaded(images), network(images), atol=1e-4)
+
+
+def test_a_loaded_model_can_be_trained_further(path):
+    again = tf.saved_model.load(path)
+    images = tf.constant(np.random.default_rng(0).random((4, 32, 32, 3), np.float32))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(again(images) ** 2)
+    gradients = tape.gradient(loss, again.trainable_variables)
+    # The head has no part in the features.
+    assert [gradient is None for gradient in gradients[-2:]] == [True, True]
+    assert all(float(tf.norm(gradient)) > 0 for gradient in gradients[:-2])
+
+
+def test_an_exported_model_is_a_source_of_weights(path, model):
+    copy = resnet_v2.build("R14x0.5", num_classes=3)
+    weights.load(copy, path, head=True)
+    images = np.random.default_rng(1).random((2, 33, 32, 3), np.float32)
+    np.testing.assert_allclose(copy(images), model(images), atol=1e-4)

@@ -1,0 +1,151 @@
+"""The compiled pipeline: the whole graph, the same bytes every time, within the limits."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from google.protobuf import json_format
+
+from pipeline.cli import cli
+from pipeline.settings import config
+from pipeline.settings.kubeflow import STAGES
+
+pytestmark = pytest.mark.tfx
+
+CLUSTER = str(Path(__file__).parents[1] / "cluster.yaml")
+
+
+@pytest.fixture(scope="module")
+def package():
+    from pipeline.kubeflow.compile import compiler
+
+    return compiler.compile_pipeline(config.load(CLUSTER).config)
+
+
+@pytest.fixture(scope="module")
+def tasks(package):
+    return package.pipeline_spec["root"]["dag"]["tasks"]
+
+
+def executor(package, name):
+    return package.pipeline_spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
+
+
+def test_every_stage_is_a_task_and_the_gate_comes_last(package, tasks):
+    stages = set(STAGES) - {"infra_validator"}
+    assert {name.replace("-", "_") for name in tasks} == {*stages, "gate"}
+    assert list(tasks)[-1] == "gate"
+    assert tasks["gate"]["dependentTasks"] == ["pusher"]
+    assert set(package.manifest["nodes"]) == {
+        "".join(word.title() for word in stage.split("_")) for stage in stages
+    }
+
+
+def test_tasks_wait_for_what_they_read_and_for_nothing_that_comes_later(tasks):
+    seen = set()
+    for name, task in tasks.items():
+        assert set(task.get("dependentTasks", [])) <= seen
+        seen.add(name)
+    assert tasks["evaluator"]["dependentTasks"] == [
+        "image-example-gen",
+        "resolver",
+        "schema-gen",
+        "trainer",
+    ]
+
+
+def test_kubeflows_own_message_takes_it(package):
+    pb2 = pytest.importorskip("kfp.pipeline_spec.pipeline_spec_pb2")
+    json_format.ParseDict(package.pipeline_spec, pb2.PipelineSpec())
+
+
+def test_a_stage_runs_where_its_pool_says(package):
+    trainer = executor(package, "trainer")
+    assert trainer["image"] == "registry.example/bitpipe:0.1.0-gpu"
+    assert trainer["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    assert executor(package, "transform")["image"] == "registry.example/bitpipe:0.1.0"
+    executors = package.platform_spec["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert executors["exec-trainer"]["tolerations"][0]["key"] == "nvidia.com/gpu"
+    assert "nodeSelector" not in executors["exec-transform"]
+
+
+def test_parameters_go_to_the_stages_that_use_them(package, tasks):
+    users = {
+        name: sorted(set(task["inputs"]["parameters"]) - {"run_id"}) for name, task in tasks.items()
+    }
+    assert {name: used for name, used in users.items() if used} == {
+        "image-example-gen": ["data"],
+        "hyper-rule": ["steps"],
+        "evaluator": ["max_drop", "min_accuracy", "min_class_accuracy"],
+    }
+
+
+def test_a_pattern_with_spans_brings_the_parameter(package):
+    from pipeline.kubeflow.compile import compiler
+
+    spans = config.load(CLUSTER, ["data.pattern=span-{SPAN}/*/*"]).config
+    with_spans = compiler.compile_pipeline(spans)
+    assert [p.name for p in with_spans.parameters][-2:] == ["span", "span_window"]
+    arguments = executor(with_spans, "image-example-gen")["args"]
+    assert "--param=span=NUMBER_INTEGER:{{$.inputs.parameters['span']}}" in arguments
+
+
+def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that():
+    from tfx.proto import infra_validator_pb2
+    from tfx.utils import proto_utils
+
+    from pipeline import dag
+    from pipeline.kubeflow.compile import compiler
+
+    image = "registry.example/serving:2.19.1"
+    checked = config.load(CLUSTER, [f"kubeflow.infra_validator={image}"]).config
+    tasks = compiler.compile_pipeline(checked).pipeline_spec["root"]["dag"]["tasks"]
+    assert set(tasks) - {"gate"} == {stage.replace("_", "-") for stage in STAGES}
+    assert "infra-validator" in tasks["pusher"]["dependentTasks"]
+    validator = dag._infra_validator(dag.Channel(type=dag.Model), image)
+    spec = infra_validator_pb2.ServingSpec()
+    proto_utils.json_to_proto(validator.exec_properties["serving_spec"], spec)
+    assert spec.tensorflow_serving.image_name == "registry.example/serving"
+    assert spec.tensorflow_serving.tags == ["2.19.1"]
+    assert spec.WhichOneof("serving_platform") == "kubernetes"
+
+
+def test_it_stays_far_within_the_limits_of_linux_and_argo(package):
+    assert len(package.to_yaml()) < 100_000  # Argo's limit is about 700 KB
+    for node in package.manifest["nodes"].values():
+        assert node["bytes"] < 10_000  # 96 KiB
+
+
+def test_another_process_with_other_hashes_writes_the_same_bytes(package, tmp_path):
+    out = tmp_path / "pipeline.yaml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "compile", "--config", CLUSTER, "--out", str(out)],
+        env={"PYTHONHASHSEED": "7", "PATH": "", "HOME": str(tmp_path)},
+        cwd=Path(__file__).parents[4],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert out.read_text() == package.to_yaml()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "pipeline.yaml",
+        "pipeline.manifest.json",
+        "pipeline.ir.txt",
+    }
+    manifest = yaml.safe_load((tmp_path / "pipeline.manifest.json").read_text())
+    assert manifest == package.manifest
+    assert str(out) in done.stdout
+
+
+def test_vertex_ai_gets_the_graph_through_tfxs_own_runner(tmp_path):
+    out = tmp_path / "pipeline.json"
+    arguments = ["compile", "--config", CLUSTER, "--set", "kubeflow.target=vertex"]
+    done = CliRunner().invoke(cli, [*arguments, "--out", str(out)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    executors = yaml.safe_load(out.read_text())["pipelineSpec"]["deploymentSpec"]["executors"]
+    assert any("Trainer" in name for name in executors)

@@ -1,0 +1,87 @@
+"""What a task refuses before it does anything."""
+
+import pytest
+
+from bitpipe.errors import ConfigError
+from pipeline.kubeflow.task import entrypoint
+
+pytestmark = pytest.mark.tfx
+
+
+@pytest.fixture
+def packed():
+    from tfx.proto.orchestration import pipeline_pb2
+
+    from pipeline.kubeflow.compile import ir
+
+    part = pipeline_pb2.Pipeline()
+    node = part.nodes.add().pipeline_node
+    node.node_info.id = "Trainer"
+    steps = node.parameters.parameters["steps"].runtime_parameter
+    steps.name, steps.type = "steps", pipeline_pb2.RuntimeParameter.INT
+    run = part.runtime_spec.pipeline_run_id.runtime_parameter
+    run.name, run.type = "pipeline-run-id", pipeline_pb2.RuntimeParameter.STRING
+    part.deployment_config.Pack(pipeline_pb2.IntermediateDeploymentConfig())
+    return ir.pack(part)
+
+
+def prepare(packed, **changed):
+    from tfx import version
+
+    from pipeline.kubeflow.compile import ir
+
+    arguments = {
+        "packed": packed,
+        "sha256": ir.digest_of(packed),
+        "tfx": version.__version__,
+        "run_id": "run",
+        "metadata": "grpc://mlmd",
+        "params": ("steps=NUMBER_INTEGER:7",),
+    }
+    return entrypoint.prepare(**{**arguments, **changed})
+
+
+def test_parameters_and_the_run_reach_the_node(packed):
+    part, connection = prepare(packed)
+    (node,) = part.nodes
+    assert node.pipeline_node.parameters.parameters["steps"].field_value.int_value == 7
+    assert part.runtime_spec.pipeline_run_id.field_value.string_value == "run"
+    assert connection.host == "mlmd"
+
+
+def test_the_launcher_finds_ml_metadata_in_the_description(packed):
+    from tfx.orchestration.local import runner_utils
+
+    part, connection = prepare(packed)
+    deployment = runner_utils.extract_local_deployment_config(part)
+    assert deployment.metadata_connection_config.mlmd_store_client_config == connection
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"tfx": "0.1"}, r"compiled with TFX 0\.1, this image has"),
+        ({"sha256": "0"}, "damaged on its way"),
+        ({"params": ()}, "no value for steps"),
+        ({"params": ("steps=NUMBER_INTEGER:all",)}, "NUMBER_INTEGER. Received: 'all'"),
+        ({"metadata": "nowhere"}, "Received: 'nowhere'"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(packed, changed, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        prepare(packed, **changed)
+
+
+def test_a_placeholder_that_an_old_backend_left_is_refused():
+    with pytest.raises(ConfigError, match="older than the pipeline needs"):
+        entrypoint._refuse_unresolved(["{{$.pipeline_job_uuid}}"])
+
+
+def test_the_gate_of_a_run_is_made_of_its_parameters():
+    from pipeline.kubeflow import parameters
+
+    given = {"min_accuracy": 0.9, "max_drop": 0.05, "min_class_accuracy": 0.0}
+    bound = parameters.bindings(given)["eval-config"]
+    assert '"lower_bound": 0.9' in bound
+    with pytest.raises(ConfigError, match=r"the gate's parameters.*1\.5"):
+        parameters.bindings({**given, "min_accuracy": 1.5})

@@ -1,0 +1,54 @@
+"""Addresses of ML Metadata, and the store behind each."""
+
+import pytest
+
+from bitpipe.errors import ConfigError
+from pipeline.kubeflow.task import mlmd
+
+
+def test_kubeflows_own_service_is_found_in_the_environment():
+    found = mlmd.connection(
+        "", {"METADATA_GRPC_SERVICE_HOST": "mlmd", "METADATA_GRPC_SERVICE_PORT": "9"}
+    )
+    assert (found.host, found.port) == ("mlmd", 9)
+    assert found.channel_arguments.max_receive_message_length > 4 << 20
+
+
+def test_an_address_goes_before_the_environment():
+    found = mlmd.connection("grpc://other.kubeflow:81", {"METADATA_GRPC_SERVICE_HOST": "mlmd"})
+    assert (found.host, found.port) == ("other.kubeflow", 81)
+
+
+def test_ports_have_defaults():
+    assert mlmd.connection("grpc://mlmd", {}).port == 8080
+    assert mlmd.connection("mysql://u@db/mlmd", {}).mysql.port == 3306
+
+
+def test_secrets_come_from_the_environment_and_are_not_taken_apart():
+    found = mlmd.connection("mysql://${U}:${P}@db:1/mlmd", {"U": "me", "P": "a@b:/c${x}"}).mysql
+    assert (found.user, found.password, found.host, found.port) == ("me", "a@b:/c${x}", "db", 1)
+    assert found.database == "mlmd"
+
+
+def test_escapes_in_an_address_are_undone():
+    assert mlmd.connection("mysql://u:p%40ss@db/mlmd", {}).mysql.password == "p@ss"
+
+
+def test_sqlite_is_a_path():
+    assert mlmd.connection("sqlite:/store/${N}.db", {"N": "m"}).sqlite.filename_uri == "/store/m.db"
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("", "METADATA_GRPC_SERVICE_HOST is not set"),
+        ("metadata:8080", r"must be grpc://.* Received: 'metadata:8080'"),
+        ("http://metadata", "Received: 'http://metadata'"),
+        ("grpc://:8080", "Received: 'grpc://:8080'"),
+        ("grpc://host:port", "Received: 'grpc://host:port'"),
+        ("mysql://u:${SECRET}@db/x", r"\$\{SECRET\}, which is not set"),
+    ],
+)
+def test_what_cannot_be_understood_is_one_sentence(address, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        mlmd.connection(address, {})

@@ -1,0 +1,148 @@
+"""Layers, checks and rendering of the configuration."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bitpipe.errors import ConfigError
+from pipeline.settings import config
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_defaults_leave_the_hyperrule_untouched():
+    defaults = config.Config()
+    assert defaults.train.hyperrule_overrides() == {}
+    assert (defaults.model.backbone, defaults.train.batch_size) == ("bit-m-r50x1", 512)
+
+
+@pytest.mark.parametrize("name", config.shipped_names())
+def test_every_shipped_configuration_loads_and_says_its_command(name):
+    effective = config.load(name)
+    assert effective.config.name == name
+    assert f"--config {name}" in (config.SHIPPED / f"{name}.yaml").read_text()
+    assert config.headline(name)
+
+
+def test_the_real_configuration_overrides_nothing_of_the_rule():
+    train = config.load("bit-m-r50x1").config.train
+    assert train.hyperrule_overrides() == {}
+    assert train.batch_size == 512
+
+
+def test_set_wins_over_the_file_and_the_last_one_wins(tmp_path):
+    file = write(tmp_path / "c.yaml", "train: {steps: 7, batch_size: 8}\n")
+    effective = config.load(file, ["train.steps=9", "train.steps=11"])
+    assert effective.config.train.steps == 11
+    assert effective.config.train.batch_size == 8
+    assert effective.origins["train.steps"] == "--set train.steps=11"
+    assert effective.origins["train.batch_size"] == file
+    assert effective.origins["train.seed"] == "default"
+
+
+def test_a_group_given_whole_replaces_what_the_file_said(tmp_path):
+    file = write(tmp_path / "c.yaml", "train: {steps: 7}\n")
+    effective = config.load(file, ["train={batch_size: 4}"])
+    assert effective.config.train.steps is None
+    assert effective.origins["train.steps"] == "default"
+
+
+def test_scientific_notation_is_a_number():
+    assert config.load("smoke", ["train.learning_rate=1e-3"]).config.train.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("train.lerning_rate=1", "did you mean 'train.learning_rate'"),
+        ("steps=1", "did you mean 'train.steps'"),
+        ("trian.steps=1", "did you mean 'train"),
+        ("gate.zzz=1", "known keys: gate.min_accuracy, gate.max_drop"),
+        ("train.steps=many", "Received: 'many' (from --set train.steps=many)"),
+        ("train.steps=0", "Received: 0"),
+        ("train.learning_rate=-1", "Received: -1"),
+        ("gate.min_accuracy=97", "Received: 97"),
+        ("model.variant=R50x2", "did you mean"),
+        ("name=../up", "Received: '../up'"),
+        ("train.boundaries=[30, 20]", "ascending"),
+        ("train.boundaries=[30, x]", "Received: [30, 'x']"),
+        ("train.label_safe=no", "train.label_safe"),
+        ("name.first=x", "name"),
+        ("train.steps", "key=value"),
+        ("train.steps=[", "not valid YAML"),
+    ],
+)
+def test_a_bad_override_is_refused_with_what_was_received(override, complaint):
+    with pytest.raises(ConfigError) as refusal:
+        config.load("smoke", [override])
+    assert complaint in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_crop_larger_than_resize_is_refused():
+    with pytest.raises(ConfigError, match="crop 64, resize 32"):
+        config.load("smoke", ["train.crop=64", "train.resize=32"])
+
+
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused():
+    with pytest.raises(ConfigError, match="7 and 32"):
+        config.load("photos", ["train.batch_size=32", "train.micro_batch_size=7"])
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [", "line"),
+        ("- a\n", "Received: list"),
+        ("train: {lrr: 1}", "'train.lrr'"),
+        ("\x00", "not valid YAML"),
+    ],
+)
+def test_a_bad_file_is_refused_by_name(tmp_path, text, complaint):
+    file = write(tmp_path / "bad.yaml", text)
+    with pytest.raises(ConfigError) as refusal:
+        config.load(file)
+    assert complaint in str(refusal.value)
+    assert "bad.yaml" in str(refusal.value)
+
+
+def test_an_unknown_configuration_names_the_shipped_ones():
+    with pytest.raises(ConfigError, match="smoke"):
+        config.load("no-such")
+
+
+def test_an_empty_file_is_all_defaults(tmp_path):
+    assert config.load(write(tmp_path / "c.yaml", "")).config == config.Config()
+
+
+@given(
+    steps=st.none() | st.integers(1, 10**6),
+    rate=st.none() | st.floats(1e-6, 10, allow_nan=False),
+    flip=st.booleans(),
+    floor=st.floats(0, 1),
+)
+def test_what_show_prints_can_be_loaded_again(tmp_path_factory, steps, rate, flip, floor):
+    overrides = [
+        f"train.steps={yaml.safe_dump(steps).split()[0]}",
+        f"train.learning_rate={yaml.safe_dump(rate).split()[0]}",
+        f"train.label_safe.flip={str(flip).lower()}",
+        f"gate.min_accuracy={floor!r}",
+    ]
+    first = config.load("smoke", overrides)
+    file = tmp_path_factory.mktemp("shown") / "shown.yaml"
+    again = config.load(write(file, config.render(first)))
+    assert again.config == first.config
+    assert again.config.gate.min_accuracy == floor
+
+
+def test_a_window_of_spans_wants_spans():
+    with pytest.raises(ConfigError, match=r"data\.span_window wants a \{SPAN\}.*Received: 3"):
+        config.load("smoke", ["data.span_window=3"])
+    spans = ["data.span_window=3", "data.pattern=span-{SPAN}/*/*"]
+    assert config.load("smoke", spans).config.data.has_spans
