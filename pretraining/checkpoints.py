@@ -1,0 +1,105 @@
+"""A run's state on disk: the network, its average, the optimiser, and how it came there."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from components.errors import ConfigError
+from pretraining import files
+from pretraining.batches import Targets
+from pretraining.schedule import Schedule
+
+FILE = "checkpoint.pt"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a run is told once, when it begins.
+
+    Attributes:
+        variant: of the network.
+        seed: of everything.
+        batch: pictures a step.
+        weight_decay: L2, on all weights, as PyTorch's SGD means it.
+        average: pictures over which the weights are averaged for judging and export.
+        parts: of 5,000 pictures each, how many of each view are learned; None for all that are
+            there, looked up at every start.
+        targets: what is learned from a picture.
+        schedule: learning rate and sizes.
+        answers: name of the folder of the teacher's answers.
+    """
+
+    variant: str
+    seed: int
+    batch: int
+    weight_decay: float
+    average: int
+    parts: int | None
+    targets: Targets
+    schedule: Schedule
+    answers: str
+
+
+@dataclasses.dataclass
+class State:
+    """Where a run is.
+
+    Attributes:
+        settings: as it began.
+        network: state of the network, float32.
+        average: state of the averaged network, float32.
+        optimizer: state of the optimiser.
+        step: updates made.
+        seen: pictures seen.
+        wall_s: seconds of training, judging included.
+        cpu_s: seconds of the processors' time meanwhile; on a shared machine it tells more.
+        curve: one record for each judging.
+    """
+
+    settings: Settings
+    network: dict[str, Any]
+    average: dict[str, Any]
+    optimizer: dict[str, Any]
+    step: int = 0
+    seen: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    curve: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def save(state: State, run: Path) -> None:
+    """Writes the state; the one before stays until this one is complete."""
+    run.mkdir(parents=True, exist_ok=True)
+    record = {field.name: getattr(state, field.name) for field in dataclasses.fields(State)}
+    record["settings"] = dataclasses.asdict(state.settings)
+    with files.replacing(run / FILE) as path:
+        torch.save(record, path)
+
+
+def load(run: Path) -> State | None:
+    """The state of a run; None where it has not begun.
+
+    Raises:
+        ConfigError: the file is damaged, or of another version of this tool.
+    """
+    path = run / FILE
+    if not path.exists():
+        return None
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+        settings = record.pop("settings")
+        schedule = settings.pop("schedule")
+        schedule["sizes"] = tuple(tuple(pair) for pair in schedule["sizes"])
+        return State(
+            settings=Settings(
+                **settings | {"targets": Targets(**settings["targets"])},
+                schedule=Schedule(**schedule),
+            ),
+            **record,
+        )
+    except Exception as error:  # unpickling runs into every kind of error
+        raise ConfigError(f"{path} cannot be read: {error}. Delete it to begin anew.") from error
