@@ -38,17 +38,18 @@ def answers(obj: dict, sources: tuple[Path, ...], name: str, size: int, count: i
     """Writes the teacher's answers to the pictures of SOURCES, folders or zips."""
     import torch
 
-    from pretraining import answers, pictures, teacher
+    from pretraining import answers, asking, pictures, teacher
 
     torch.set_num_threads(obj["threads"])
     stored = pictures.open_or_build(sources, obj["cache"] / "pictures")
     network = teacher.load(name).to("cuda" if torch.cuda.is_available() else "cpu")
     folder = answers.folder_of(obj["cache"], stored, name, size, obj["seed"])
-    answers.write_judged(stored, network, folder, size=size)
+    asking.write_judged(stored, network, folder, size=size)
     for view in range(count):
-        answers.write(
+        asking.write(
             stored, network, folder, view=view, seed=obj["seed"], size=size, show=click.echo
         )
+
 
 @main.command()
 @click.option("--run", default="main", show_default=True, help="Name of the run to begin or go on.")
@@ -91,7 +92,8 @@ def train(
 
     stored = pictures.open_or_build([], obj["cache"] / "pictures")
     folder = answers.folder_of(obj["cache"], stored, name, teacher_size, obj["seed"])
-    pairs = tuple(tuple(map(int, pair.split(":"))) for pair in sizes.split(","))
+    phases = (pair.split(":") for pair in sizes.split(","))
+    pairs = tuple((int(size), int(end)) for size, end in phases)
     _train(
         obj,
         checkpoints.Settings(
@@ -116,12 +118,62 @@ def train(
 @click.pass_obj
 def cool(obj: dict, run: str, copy: str, count: int, size: int, judged_every: int) -> None:
     """Cools a copy of a run down, to be exported; the run itself stays as it is."""
-    from pretraining import checkpoints, train
+    from pretraining import train
 
     folder = obj["cache"] / "runs"
-    train.cool(folder / run, folder / copy, count, size)
-    state = checkpoints.load(folder / copy)
-    _train(obj, state.settings, copy, judged_every, None)
+    settings = train.cool(folder / run, folder / copy, count, size)
+    _train(obj, settings, copy, judged_every, None)
+
+
+@main.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--run", default="main", show_default=True)
+@click.pass_obj
+def export(obj: dict, path: Path, run: str) -> None:
+    """Writes a run's averaged weights to PATH (.npz), a proof and a record of the run beside it."""
+    from pretraining import checkpoints, export, network, records
+
+    state = checkpoints.load(obj["cache"] / "runs" / run)
+    if state is None:
+        raise click.UsageError(f"there is no run {run!r} in {obj['cache'] / 'runs'}.")
+    digest = export.write(dict(network.to_checkpoint(state.average)), path)
+    export.write_proof(path, path.with_suffix(".proof.npz"), state.settings.variant)
+    records.write(path, "run", records.of_run(state, path, digest))
+    click.echo(f"{path}: {path.stat().st_size:,} bytes, sha256 {digest}")
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(path: Path) -> None:
+    """Compares the product's answers with the weights of PATH to those of the training."""
+    from pretraining import export, records
+
+    difference = export.check(path, path.with_suffix(".proof.npz"))
+    records.write(path, "check", {"difference": difference})
+    click.echo(f"{path}: logits differ by {difference:.2g} at most")
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
+@click.pass_obj
+def probe(obj: dict, path: Path, data: Path) -> None:
+    """Judges the weights of PATH by linear probes on the sets in the folder --data."""
+    import torch
+
+    from pretraining import export, network, probe, records
+
+    torch.set_num_threads(obj["threads"])
+    student = network.restore(export.read(path), records.read(path)["run"]["variant"])
+    scores = {}
+    for name, judged, file in (
+        ("tf_flowers", probe.flowers, "flower_photos_160.zip"),
+        ("cifar10", probe.cifar10, "cifar10_subset.zip"),
+        ("ants_bees", probe.ants_bees, "ants_bees.zip"),
+    ):
+        scores[name] = judged(student, data / file)
+        click.echo(f"{name}: {scores[name]['top1']:.3f} ± {scores[name]['spread']:.3f}")
+        records.write(path, "probes", scores)
 
 
 def _train(obj: dict, settings: Any, run: str, judged_every: int, until: int | None) -> None:

@@ -8,25 +8,17 @@ first parts already show every class.
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image
-from torch import nn
 
 from components.errors import DataError
-from pretraining import files, views
+from pretraining import files
 from pretraining.pictures import Pictures
-from pretraining.prefetch import Ahead
-from pretraining.views import Views
 
 CLASSES = 1000
 KEPT = 32  # classes a picture; Lite2 leaves 3 % of the mass to the other 968 on 64 px pictures
 PART = 5000  # pictures; about a minute's work
-BATCH = 50  # divides PART
 JUDGES = "held-out.npz"
 
 
@@ -72,50 +64,6 @@ def folder_of(cache: Path, pictures: Pictures, teacher: str, size: int, seed: in
     return cache / f"answers-{pictures.digest[:8]}-{teacher}-{size}px-seed{seed}"
 
 
-def write(
-    pictures: Pictures,
-    teacher: nn.Module,
-    folder: Path,
-    *,
-    view: int,
-    seed: int,
-    size: int,
-    show: Callable[[str], None],
-) -> None:
-    """Writes the parts of one view that are not there yet.
-
-    Args:
-        pictures: N of them.
-        teacher: of `teacher.load`, on the device it is to run on.
-        folder: of `folder_of`.
-        view: its number, from 0.
-        seed: of the views and of the order.
-        size: side in pixels of what the teacher sees.
-        show: is told the progress.
-    """
-    training = np.flatnonzero(~pictures.held_out)
-    order = np.random.default_rng(seed).permutation(training)
-    of_view = views.of(len(pictures), seed, view)
-    parts = -(-len(order) // PART)
-    for part in range(parts):
-        path = _part(folder, view, part)
-        if path.exists():
-            continue
-        start = time.monotonic()
-        numbers = order[part * PART : (part + 1) * PART]
-        _save(path, _ask(pictures, teacher, numbers, of_view, size))
-        rate = len(numbers) / (time.monotonic() - start)
-        left_s = (len(order) - (part + 1) * PART) / rate
-        show(f"view {view}, part {part + 1} of {parts}, {rate:.0f} pictures/s, {left_s:.0f} s left")
-
-
-def write_judged(pictures: Pictures, teacher: nn.Module, folder: Path, *, size: int) -> None:
-    """Writes the answers to the held-out pictures, each seen as a whole."""
-    if not (folder / JUDGES).exists():
-        numbers = np.flatnonzero(pictures.held_out)
-        _save(folder / JUDGES, _ask(pictures, teacher, numbers, views.whole(len(pictures)), size))
-
-
 def read_judged(folder: Path) -> Answers:
     """The answers to the held-out pictures.
 
@@ -144,7 +92,7 @@ def read(folder: Path, view: int, parts: int | None = None) -> Answers:
             f"view {view} in {folder} must have {parts or 'some'} parts. Received: {there}. Run "
             "the step `answers` first."
         )
-    loaded = [_load(_part(folder, view, part)) for part in range(parts or there)]
+    loaded = [_load(part_of(folder, view, part)) for part in range(parts or there)]
     return Answers(
         np.concatenate([each.numbers for each in loaded]),
         np.concatenate([each.indices for each in loaded]),
@@ -155,45 +103,18 @@ def read(folder: Path, view: int, parts: int | None = None) -> Answers:
 def count_parts(folder: Path, view: int) -> int:
     """How many parts of a view are there without a gap."""
     parts = 0
-    while _part(folder, view, parts).exists():
+    while part_of(folder, view, parts).exists():
         parts += 1
     return parts
 
 
-def _part(folder: Path, view: int, part: int) -> Path:
+def part_of(folder: Path, view: int, part: int) -> Path:
+    """The file of one part of a view, both numbered from 0."""
     return folder / f"view{view:02d}" / f"part{part:03d}.npz"
 
 
-@torch.inference_mode()
-def _ask(
-    pictures: Pictures, teacher: nn.Module, numbers: np.ndarray, of_view: Views, size: int
-) -> Answers:
-    device = next(teacher.parameters()).device
-
-    def batch(chosen: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [
-                views.render(
-                    pictures[number],
-                    of_view.boxes[number],
-                    bool(of_view.flips[number]),
-                    size,
-                    Image.Resampling.BICUBIC,  # as the teacher was trained and judged
-                )
-                for number in chosen
-            ]
-        )
-
-    batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
-    logits = []
-    for pixels in Ahead(batch, batches):  # (B, size, size, 3) uint8
-        # NHWC as it is stored is channels_last: nothing is copied.
-        images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float()
-        logits.append(teacher(images).float().cpu().numpy())
-    return compact(numbers, np.concatenate(logits))
-
-
-def _save(path: Path, answers: Answers) -> None:
+def save(path: Path, answers: Answers) -> None:
+    """Writes answers, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as part, part.open("wb") as file:
         np.savez(file, **dataclasses.asdict(answers))

@@ -44,6 +44,11 @@ class Settings:
     answers: str
 
 
+def nothing() -> dict[str, float]:
+    """The sums over no steps."""
+    return {"steps": 0, "loss": 0.0, "agreement": 0.0}
+
+
 @dataclasses.dataclass
 class State:
     """Where a run is.
@@ -58,6 +63,7 @@ class State:
         wall_s: seconds of training, judging included.
         cpu_s: seconds of the processors' time meanwhile; on a shared machine it tells more.
         curve: one record for each judging.
+        since: sums over the steps since the last judging.
     """
 
     settings: Settings
@@ -69,6 +75,7 @@ class State:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     curve: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    since: dict[str, float] = dataclasses.field(default_factory=nothing)
 
 
 def save(state: State, run: Path) -> None:

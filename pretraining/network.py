@@ -21,10 +21,11 @@ from torch.nn import functional
 from components.bit import variants
 
 PREFIX = "resnet/"  # of every name in a released checkpoint
+HEAD_BIAS = f"{PREFIX}head/conv2d/bias"
 
 
 class ResNet(nn.Module):
-    """Images (B, 3, H, W) in [0, 1], stored NHWC -> logits (B, num_classes) float32.
+    """Images (B, 3, H, W) in [0, 1], stored NHWC -> logits (B, num_classes), of its dtype.
 
     Args:
         variant: depth and width.
@@ -53,16 +54,16 @@ class ResNet(nn.Module):
         self._initialize(seed)
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, C) float32."""
+        """(B, 3, H, W) in [0, 1] -> (B, C)."""
         x = self.root_block.standardized_conv2d(images * 2 - 1)
         x = functional.max_pool2d(functional.pad(x, (1, 1, 1, 1)), 3, 2)
         for block in self.blocks:
             for unit in block:
                 x = unit(x)
-        return self.group_norm(x).float().mean(dim=(2, 3))
+        return self.group_norm(x).mean(dim=(2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head.conv2d(self.features(images)).float()
+        return self.head.conv2d(self.features(images))
 
     def _initialize(self, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -151,7 +152,10 @@ def to_checkpoint(state: Mapping[str, Tensor]) -> Iterator[tuple[str, np.ndarray
     """Names and float32 arrays in the official layout, kernels HWIO, of a network's state."""
     for name, tensor in state.items():
         array = tensor.detach().float().cpu().numpy()
-        yield PREFIX + name.replace(".", "/"), array.transpose(1, 2, 3, 0) if array.ndim == 4 else array
+        yield (
+            PREFIX + name.replace(".", "/"),
+            array.transpose(1, 2, 3, 0) if array.ndim == 4 else array,
+        )
 
 
 def from_checkpoint(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
@@ -164,3 +168,10 @@ def from_checkpoint(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         )
         for name, array in arrays.items()
     }
+
+
+def restore(arrays: Mapping[str, np.ndarray], variant: str) -> ResNet:
+    """The network of a checkpoint with a head."""
+    network = ResNet(variants.get(variant), len(arrays[HEAD_BIAS]))
+    network.load_state_dict(from_checkpoint(arrays))
+    return network.eval()

@@ -1,7 +1,7 @@
 """Labelled photographs from folders and zips, decoded once into a store that is memory-mapped.
 
 Decoding costs more than a training step at 48 px may wait, so it is paid once. Pictures keep their
-own sizes: those of 64 px would only grow, and those of 128 px must not shrink before the last phase.
+own sizes: those of 64 px would only grow, and those of 128 px are wanted in the last phase.
 """
 
 from __future__ import annotations
@@ -77,7 +77,11 @@ def open_or_build(sources: Sequence[Path], folder: Path) -> Pictures:
         counts = dict(zip(index["source_names"].tolist(), index["counts"].tolist(), strict=True))
         stored = Pictures(
             np.memmap(folder / PIXELS, np.uint8, "r"),
-            *(index[name] for name in ("offsets", "heights", "widths", "labels", "held_out")),
+            offsets=index["offsets"],
+            heights=index["heights"],
+            widths=index["widths"],
+            labels=index["labels"],
+            held_out=index["held_out"],
             digest=str(index["digest"]),
             sources=counts,
         )
@@ -136,7 +140,7 @@ def hold_out(groups: np.ndarray, digests: Sequence[bytes], share: float = HELD_O
 def _build(sources: Sequence[Path], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     index_of = {known.wnid: index for index, known in enumerate(imagenet.classes())}
-    sizes: list[tuple[int, int]] = []
+    sizes: list[tuple[int, ...]] = []
     labels: list[int] = []
     digests: list[bytes] = []
     thumbnails: list[np.ndarray] = []

@@ -68,6 +68,4 @@ class Schedule:
 
     def cooling(self, seen: int, pictures: int, size: int) -> Schedule:
         """This schedule, falling to 0 from `seen` on over `pictures` of `size` pixels."""
-        return dataclasses.replace(
-            self, cooldown_start=seen, cooldown=pictures, cooldown_size=size
-        )
+        return dataclasses.replace(self, cooldown_start=seen, cooldown=pictures, cooldown_size=size)

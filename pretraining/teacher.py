@@ -14,7 +14,7 @@ NAMES = ("lite0", "lite1", "lite2")
 
 
 def load(name: str) -> nn.Module:
-    """The network, ready to answer: images (B, 3, H, W) in 0 to 255 of any size -> logits (B, 1000).
+    """The network, ready to answer: images (B, 3, H, W) in 0 to 255 -> logits (B, 1000).
 
     Raises:
         ConfigError: no such teacher, or its packages are not installed.

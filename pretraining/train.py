@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,13 +91,11 @@ class Trainer:
         return self.state
 
     def _source(self) -> Source:
-        answered = []
+        answered: list[answers.Answers] = []
         while answers.count_parts(self.folder, len(answered)):
             answered.append(answers.read(self.folder, len(answered), self.settings.parts))
         settings = self.settings
-        return Source(
-            self.pictures, answered, settings.seed, settings.batch, settings.targets
-        )
+        return Source(self.pictures, answered, settings.seed, settings.batch, settings.targets)
 
     def _train_on(self, source: Source, end: int | None) -> None:
         """Trains to `end`, or until there are more answers than `source` has."""
@@ -106,14 +105,13 @@ class Trainer:
         )
         ahead = Ahead(lambda key: source.make(*key), self._plan(end), workers=self.workers)
         saved = time.monotonic()
-        interval = _Interval()
+        pace = _Pace(self.state.seen)
         for batch in ahead:
-            self._step(batch, interval)
+            self._step(batch)
             is_end = end is not None and self.state.seen >= end
-            before = self.state.seen - self.settings.batch
-            if is_end or self.state.seen // self.judged_every > before // self.judged_every:
-                self._judge(interval, ahead.waited_s, end)
-                interval = _Interval(waited_s=ahead.waited_s)
+            if self._is_judged():
+                self._judge(pace.measure(self.state.seen, ahead.waited_s), end)
+                pace = _Pace(self.state.seen, ahead.waited_s)
             if is_end or time.monotonic() - saved > SAVED_EVERY_S:
                 self.save()
                 saved = time.monotonic()
@@ -128,13 +126,20 @@ class Trainer:
         self.state.optimizer = self.optimizer.state_dict()
         checkpoints.save(self.state, self.run)
 
+    def _is_judged(self) -> bool:
+        """At multiples and at the schedule's end, but not where a user stops: the curve of a run
+        in two halves is that of the run in one."""
+        seen, every, end = self.state.seen, self.judged_every, self.settings.schedule.end
+        before = seen - self.settings.batch
+        return seen // every > before // every or (end is not None and seen >= end)
+
     def _plan(self, end: int | None) -> Iterator[tuple[int, int]]:
         step, seen = self.state.step, self.state.seen
         while end is None or seen < end:
             yield step, self.settings.schedule.size_at(seen)
             step, seen = step + 1, seen + self.settings.batch
 
-    def _step(self, batch: Batch, interval: _Interval) -> None:
+    def _step(self, batch: Batch) -> None:
         schedule, state = self.settings.schedule, self.state
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.rate_at(state.seen)
@@ -156,41 +161,41 @@ class Trainer:
             )
         state.step += 1
         state.seen += self.settings.batch
-        interval.losses.append(loss.item())
         best = torch.from_numpy(batch.teacher).to(self.device)
-        interval.agreed.append((logits.argmax(1) == best).float().mean().item())
-        if interval.losses[-1] != interval.losses[-1]:
+        state.since["steps"] += 1
+        state.since["loss"] += loss.item()
+        state.since["agreement"] += (logits.argmax(1) == best).float().mean().item()
+        if math.isnan(state.since["loss"]):
             raise TrainingError(
                 f"the loss is not a number after {state.seen:,} pictures. The last checkpoint is "
                 "good: begin another run with a lower rate."
             )
 
-    def _judge(self, interval: _Interval, waited_s: float, end: int | None) -> None:
+    def _judge(self, pace: dict[str, float], end: int | None) -> None:
         state = self.state
         size = self.settings.schedule.size_at(state.seen - self.settings.batch)
-        spent_s = time.monotonic() - interval.start
-        rate = len(interval.losses) * self.settings.batch / spent_s
         scores = self.judges.judge(self.average, size)
         self._count_time()
+        steps = state.since.pop("steps")
+        means = {name: total / steps for name, total in state.since.items()}
+        state.since = checkpoints.nothing()
         record: dict[str, Any] = {
             "seen": state.seen,
             "size": size,
             "rate": self.settings.schedule.rate_at(state.seen),
-            "loss": sum(interval.losses) / len(interval.losses),
-            "agreement": sum(interval.agreed) / len(interval.agreed),
+            **means,
             "held_out": scores,
-            "pictures_per_s": rate,
-            "wait_share": (waited_s - interval.waited_s) / spent_s,
+            **pace,
             "core_hours": state.cpu_s / 3600,
             "hours": state.wall_s / 3600,
         }
         state.curve.append(record)
-        left = f", {(end - state.seen) / rate / 60:.0f} min left" if end else ""
+        left = f", {(end - state.seen) / pace['pictures_per_s'] / 60:.0f} min left" if end else ""
         self.show(
             f"{state.seen:9,} seen at {size} px: loss {record['loss']:.3f}, agreement "
             f"{record['agreement']:.3f}; held out: agreement {scores['agreement']:.3f}, top-1 "
             f"{scores['top1']:.3f}, top-5 {scores['top5']:.3f}, KL {scores['divergence']:.3f}; "
-            f"{rate:.0f}/s, waiting {record['wait_share']:.1%}, core hours "
+            f"{pace['pictures_per_s']:.0f}/s, waiting {record['wait_share']:.1%}, core hours "
             f"{record['core_hours']:.2f}{left}"
         )
 
@@ -201,19 +206,26 @@ class Trainer:
         self.clock, self.cpu_clock = now, cpu_now
 
 
-class _Interval:
-    """What happened since the last judging."""
+class _Pace:
+    """How fast it goes since `seen` pictures were seen, and what was waited for until then."""
 
-    def __init__(self, waited_s: float = 0.0) -> None:
-        self.start = time.monotonic()
-        self.waited_s = waited_s
-        self.losses: list[float] = []
-        self.agreed: list[float] = []
+    def __init__(self, seen: int, waited_s: float = 0.0) -> None:
+        self._start = time.monotonic()
+        self._seen = seen
+        self._waited_s = waited_s
+
+    def measure(self, seen: int, waited_s: float) -> dict[str, float]:
+        spent_s = time.monotonic() - self._start
+        return {
+            "pictures_per_s": (seen - self._seen) / spent_s,
+            "wait_share": (waited_s - self._waited_s) / spent_s,
+        }
 
 
 def divergence(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean Kullback-Leibler divergence from targets (B, C) to softmax(logits), in nats."""
-    log_probs = functional.log_softmax(logits, dim=1)
+    # In bfloat16 the small probabilities would be lost.
+    log_probs = functional.log_softmax(logits.float(), dim=1)
     return functional.kl_div(log_probs, targets, reduction="batchmean")
 
 
@@ -229,7 +241,7 @@ def autocast(device: str) -> torch.autocast:
     return torch.autocast(device, torch.bfloat16, enabled=mixes_bfloat16(device))
 
 
-def cool(run: Path, copy_to: Path, pictures: int, size: int) -> None:
+def cool(run: Path, copy_to: Path, pictures: int, size: int) -> Settings:
     """Begins a run with a copy of another's state, its learning rate falling to 0 from there on.
 
     Args:
@@ -237,9 +249,15 @@ def cool(run: Path, copy_to: Path, pictures: int, size: int) -> None:
         copy_to: folder of the new run; one that has begun is left as it is.
         pictures: over how many the rate falls.
         size: side in pixels meanwhile.
+
+    Returns:
+        The settings of the new run.
+
+    Raises:
+        TrainingError: there is no run to copy.
     """
-    if checkpoints.load(copy_to):
-        return
+    if begun := checkpoints.load(copy_to):
+        return begun.settings
     state = checkpoints.load(run)
     if state is None:
         raise TrainingError(f"a cool-down needs a run that has begun. Received: {run}.")
@@ -247,6 +265,7 @@ def cool(run: Path, copy_to: Path, pictures: int, size: int) -> None:
     schedule = settings.schedule.cooling(state.seen, pictures, size)
     state.settings = Settings(**{**vars(settings), "schedule": schedule})
     checkpoints.save(state, copy_to)
+    return state.settings
 
 
 def parameters(network: nn.Module) -> int:
