@@ -131,14 +131,15 @@ def cool(obj: dict, run: str, copy: str, count: int, size: int, judged_every: in
 @click.pass_obj
 def export(obj: dict, path: Path, run: str) -> None:
     """Writes a run's averaged weights to PATH (.npz), a proof and a record of the run beside it."""
-    from pretraining import checkpoints, export, network, records
+    from pretraining import answers, export, network, pictures, records
 
-    state = checkpoints.load(obj["cache"] / "runs" / run)
-    if state is None:
-        raise click.UsageError(f"there is no run {run!r} in {obj['cache'] / 'runs'}.")
+    state = _state(obj, run)
+    stored = pictures.open_or_build([], obj["cache"] / "pictures")
     digest = export.write(dict(network.to_checkpoint(state.average)), path)
     export.write_proof(path, path.with_suffix(".proof.npz"), state.settings.variant)
-    records.write(path, "run", records.of_run(state, path, digest))
+    views = answers.read_all(obj["cache"] / state.settings.answers, state.settings.parts)
+    record = records.of_run(state, stored, sum(map(len, views)), path, digest)
+    records.write(path, "run", record)
     click.echo(f"{path}: {path.stat().st_size:,} bytes, sha256 {digest}")
 
 
@@ -174,6 +175,67 @@ def probe(obj: dict, path: Path, data: Path) -> None:
         scores[name] = judged(student, data / file)
         click.echo(f"{name}: {scores[name]['top1']:.3f} ± {scores[name]['spread']:.3f}")
         records.write(path, "probes", scores)
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--rounds", default=20, show_default=True, help="How often each picture is seen.")
+@click.pass_obj
+def scratch(obj: dict, path: Path, data: Path, rounds: int) -> None:
+    """Trains the network of PATH on tf_flowers from scratch, to compare."""
+    import torch
+
+    from pretraining import records, scratch
+
+    torch.set_num_threads(obj["threads"])
+    variant = records.read(path)["run"]["variant"]
+    scores = scratch.flowers(variant, data / "flower_photos_160.zip", rounds, click.echo)
+    records.write(path, "scratch", scores)
+    click.echo(f"tf_flowers from scratch: {scores['tf_flowers']:.3f}")
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
+@click.pass_obj
+def compare(obj: dict, path: Path, runs: tuple[str, ...], data: Path) -> None:
+    """Puts the ends of RUNS, short ones by different recipes, into the record of PATH."""
+    import torch
+
+    from pretraining import network, probe, records
+
+    torch.set_num_threads(obj["threads"])
+    rows = []
+    for run in runs:
+        state = _state(obj, run)
+        arrays = dict(network.to_checkpoint(state.average))
+        student = network.restore(arrays, state.settings.variant)
+        score = probe.flowers(student, data / "flower_photos_160.zip")
+        rows.append(records.of_recipe(run.removeprefix("recipe-"), state, score["top1"]))
+        click.echo(f"{run}: tf_flowers {score['top1']:.3f}, {rows[-1]['held_out']}")
+        records.write(path, "recipes", rows)
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("card", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def card(path: Path, card: Path) -> None:
+    """Writes the numbers of the record of PATH into the model card CARD."""
+    from pretraining import card as writer
+    from pretraining import records
+
+    card.write_text(writer.update(card.read_text("utf-8"), records.read(path)), "utf-8")
+
+
+def _state(obj: dict, run: str) -> Any:
+    from pretraining import checkpoints
+
+    state = checkpoints.load(obj["cache"] / "runs" / run)
+    if state is None:
+        raise click.UsageError(f"there is no run {run!r} in {obj['cache'] / 'runs'}.")
+    return state
 
 
 def _train(obj: dict, settings: Any, run: str, judged_every: int, until: int | None) -> None:

@@ -100,6 +100,18 @@ def read(folder: Path, view: int, parts: int | None = None) -> Answers:
     )
 
 
+def read_all(folder: Path, parts: int | None = None) -> list[Answers]:
+    """The answers of all views of which so many parts are there; arguments as of `read`.
+
+    Raises:
+        DataError: view 0 has fewer.
+    """
+    views = 1
+    while count_parts(folder, views) >= (parts or 1):
+        views += 1
+    return [read(folder, view, parts) for view in range(views)]
+
+
 def count_parts(folder: Path, view: int) -> int:
     """How many parts of a view are there without a gap."""
     parts = 0

@@ -44,12 +44,7 @@ class Features:
 def flowers(network: ResNet, source: Path) -> dict[str, float]:
     """tf_flowers at 128 px: 80 % of each class to learn, the rest judged."""
     found = extract(network, source, 128)
-    random = np.random.default_rng(0)
-    tested = np.zeros(len(found.paths), bool)
-    for label in found.labels.unique():
-        rows = random.permutation(np.flatnonzero(found.labels.numpy() == int(label)))
-        tested[rows[: round(TESTED * len(rows))]] = True
-    return _scores([_score(found, np.flatnonzero(~tested), np.flatnonzero(tested))])
+    return _scores([_score(found, *split_flowers(found.labels.numpy()))])
 
 
 def cifar10(network: ResNet, source: Path) -> dict[str, float]:
@@ -95,9 +90,23 @@ def extract(network: ResNet, source: Path, size: int) -> Features:
             flush()
     if images:
         flush()
+    return Features(torch.cat(values), labels_of(paths), tuple(paths))
+
+
+def labels_of(paths: Sequence[str]) -> Tensor:
+    """(N,) int64: the place of each picture's folder among the folders' names in order."""
     classes = [path.split("/")[-2] for path in paths]
-    labels = torch.from_numpy(np.unique(classes, return_inverse=True)[1])
-    return Features(torch.cat(values), labels, tuple(paths))
+    return torch.from_numpy(np.unique(classes, return_inverse=True)[1])
+
+
+def split_flowers(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows to judge, a fifth of each class."""
+    random = np.random.default_rng(0)
+    tested = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = random.permutation(np.flatnonzero(labels == label))
+        tested[rows[: round(TESTED * len(rows))]] = True
+    return np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
 def fit(values: Tensor, labels: Tensor, classes: int, penalty: float) -> tuple[Tensor, Tensor]:

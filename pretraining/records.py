@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
+import platform
 from pathlib import Path
 from typing import Any
 
 from pretraining import checkpoints, files
+from pretraining.pictures import Pictures
 
 
 def path_of(weights: Path) -> Path:
@@ -29,11 +32,15 @@ def write(weights: Path, part: str, value: Any) -> None:
         path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
-def of_run(state: checkpoints.State, weights: Path, digest: str) -> dict[str, Any]:
+def of_run(
+    state: checkpoints.State, stored: Pictures, views: int, weights: Path, digest: str
+) -> dict[str, Any]:
     """What is to be told of the run that made the weights.
 
     Args:
         state: its end.
+        stored: the pictures.
+        views: how many of them, all views together, the teacher has answered.
         weights: the exported file.
         digest: its sha256, hexadecimal.
     """
@@ -43,9 +50,42 @@ def of_run(state: checkpoints.State, weights: Path, digest: str) -> dict[str, An
         "weights": sum(tensor.numel() for tensor in state.average.values()),
         "bytes": weights.stat().st_size,
         "sha256": digest,
+        "sources": stored.sources,
+        "held_out": int(stored.held_out.sum()),
+        "views": views,
+        "hardware": f"{os.cpu_count()} cores, {_processor()}",
         "seen": state.seen,
         "hours": state.wall_s / 3600,
         "core_hours": state.cpu_s / 3600,
         "settings": dataclasses.asdict(state.settings),
         "curve": state.curve,
     }
+
+
+def of_recipe(name: str, state: checkpoints.State, flowers: float) -> dict[str, Any]:
+    """A row of the comparison of recipes.
+
+    Args:
+        name: of its run.
+        state: its end.
+        flowers: top-1 of the linear probe on tf_flowers.
+    """
+    return {
+        "name": name,
+        "variant": state.settings.variant,
+        "labels": state.settings.targets.labels,
+        "batch": state.settings.batch,
+        "rate": state.settings.schedule.rate,
+        "seen": state.seen,
+        "core_hours": state.cpu_s / 3600,
+        "held_out": state.curve[-1]["held_out"],
+        "tf_flowers": flowers,
+    }
+
+
+def _processor() -> str:
+    """As the kernel calls it; the platform's word where there is no Linux."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

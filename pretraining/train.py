@@ -91,9 +91,7 @@ class Trainer:
         return self.state
 
     def _source(self) -> Source:
-        answered: list[answers.Answers] = []
-        while answers.count_parts(self.folder, len(answered)):
-            answered.append(answers.read(self.folder, len(answered), self.settings.parts))
+        answered = answers.read_all(self.folder, self.settings.parts)
         settings = self.settings
         return Source(self.pictures, answered, settings.seed, settings.batch, settings.targets)
 
