@@ -88,7 +88,7 @@ def train(
     **settings: Any,
 ) -> None:
     """Trains the student. All options but --until count when the run begins."""
-    from pretraining import answers, batches, checkpoints, pictures, schedule
+    from pretraining import answers, batches, pictures, schedule, state
 
     stored = pictures.open_or_build([], obj["cache"] / "pictures")
     folder = answers.folder_of(obj["cache"], stored, name, teacher_size, obj["seed"])
@@ -96,7 +96,7 @@ def train(
     pairs = tuple((int(size), int(end)) for size, end in phases)
     _train(
         obj,
-        checkpoints.Settings(
+        state.Settings(
             seed=obj["seed"],
             targets=batches.Targets(labels, mixup),
             schedule=schedule.Schedule(rate, warmup, pairs),
@@ -227,6 +227,37 @@ def card(path: Path, card: Path) -> None:
     from pretraining import records
 
     card.write_text(writer.update(card.read_text("utf-8"), records.read(path)), "utf-8")
+
+
+@main.command("all")
+@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--views", "count", default=4, show_default=True, help="Of each picture.")
+@click.option("--until", default=12_000_000, show_default=True, help="Pictures before cooling.")
+@click.option("--cooldown", default=300_000, show_default=True, help="Pictures.")
+@click.option("--card", "card_path", type=click.Path(exists=True, path_type=Path))
+@click.pass_context
+def everything(
+    context: click.Context,
+    data: Path,
+    count: int,
+    until: int,
+    cooldown: int,
+    card_path: Path | None,
+) -> None:
+    """All steps on the zips in the folder DATA, each going on where it was stopped.
+
+    The weights come to lie in the cache, as bit-mini.npz.
+    """
+    path = context.obj["cache"] / "bit-mini.npz"
+    context.invoke(answers, sources=tuple(sorted(data.glob("*imagenet*.zip"))), count=count)
+    context.invoke(train, until=until)
+    context.invoke(cool, copy="cooled", count=cooldown)
+    context.invoke(export, path=path, run="cooled")
+    context.invoke(check, path=path)
+    context.invoke(probe, path=path, data=data)
+    context.invoke(scratch, path=path, data=data)
+    if card_path is not None:
+        context.invoke(card, path=path, card=card_path)
 
 
 def _state(obj: dict, run: str) -> Any:

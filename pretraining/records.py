@@ -10,8 +10,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from pretraining import checkpoints, files
+from pretraining import files
 from pretraining.pictures import Pictures
+from pretraining.state import State
 
 
 def path_of(weights: Path) -> Path:
@@ -33,7 +34,7 @@ def write(weights: Path, part: str, value: Any) -> None:
 
 
 def of_run(
-    state: checkpoints.State, stored: Pictures, views: int, weights: Path, digest: str
+    state: State, stored: Pictures, views: int, weights: Path, digest: str
 ) -> dict[str, Any]:
     """What is to be told of the run that made the weights.
 
@@ -62,7 +63,7 @@ def of_run(
     }
 
 
-def of_recipe(name: str, state: checkpoints.State, flowers: float) -> dict[str, Any]:
+def of_recipe(name: str, state: State, flowers: float) -> dict[str, Any]:
     """A row of the comparison of recipes.
 
     Args:

@@ -17,10 +17,10 @@ from components.bit import variants
 from components.errors import TrainingError
 from pretraining import answers, checkpoints, judge
 from pretraining.batches import Batch, Source
-from pretraining.checkpoints import Settings, State
 from pretraining.network import ResNet
 from pretraining.pictures import Pictures
 from pretraining.prefetch import Ahead
+from pretraining.state import Settings, State, nothing
 
 MOMENTUM = 0.9
 SAVED_EVERY_S = 180
@@ -176,7 +176,7 @@ class Trainer:
         self._count_time()
         steps = state.since.pop("steps")
         means = {name: total / steps for name, total in state.since.items()}
-        state.since = checkpoints.nothing()
+        state.since = nothing()
         record: dict[str, Any] = {
             "seen": state.seen,
             "size": size,

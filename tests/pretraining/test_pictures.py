@@ -1,5 +1,8 @@
 """The store keeps what the sources show, and the hold-out depends on content alone."""
 
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +11,8 @@ from components.bit import imagenet
 from components.errors import DataError
 from pretraining import duplicates, pictures
 from tests.pretraining.conftest import A_CLASS, CLASSES, picture
+
+SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 
 
 def test_pictures_labels_and_sizes_come_back_as_they_were(stored):
@@ -84,3 +89,18 @@ def test_chains_of_duplicates_are_one_group():
 def test_labels_are_places_in_the_order_of_wordnet_ids():
     wnids = [known.wnid for known in imagenet.classes()]
     assert wnids == sorted(wnids)
+
+
+@pytest.mark.skipif(not list(SHARED.glob("*imagenet*.zip")), reason="no pictures in ../shared/data")
+def test_the_upstream_sets_hold_100_000_pictures_of_293_classes():
+    known = {each.wnid for each in imagenet.classes()}
+    names = [
+        name
+        for source in SHARED.glob("*imagenet*.zip")
+        for name in zipfile.ZipFile(source).namelist()
+        if name.endswith(pictures.ENDINGS)
+    ]
+    wnids = {name.split("/")[-2] for name in names}
+    assert len(names) == 100_000
+    assert len(wnids) == 293
+    assert wnids <= known

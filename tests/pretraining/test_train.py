@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch", reason="PyTorch trains the student; it is i
 
 from pretraining import answers, checkpoints, train  # noqa: E402  PyTorch must be there
 from pretraining.batches import Targets  # noqa: E402
-from pretraining.checkpoints import Settings  # noqa: E402
 from pretraining.schedule import Schedule  # noqa: E402
+from pretraining.state import Settings  # noqa: E402
 from tests.pretraining.conftest import made_up  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
