@@ -22,6 +22,14 @@ def test_the_same_step_gives_the_same_batch_and_others_differ(source):
         assert not np.array_equal(first.images, other.images)
 
 
+def test_a_picture_that_comes_again_is_moved_and_mixed_otherwise(source):
+    batches = source(mixup=1.0)
+    batches._order = lambda _: np.arange(16)
+    first, later = batches.make(0, 16), batches.make(1, 16)
+    assert not np.allclose(first.images, later.images)
+    assert not np.allclose(first.targets, later.targets)
+
+
 def test_images_and_targets_have_their_ranges(source):
     batch = source(labels=0.3, mixup=0.2).make(0, 24)
     assert batch.images.shape == (16, 24, 24, 3)
