@@ -39,6 +39,20 @@ def test_logits_and_gradients_are_those_of_the_plain_network(name, size):
     torch.testing.assert_close(gradient, twin.root.weight.grad)
 
 
+def test_mixed_bfloat16_computes_nearly_the_same():
+    student = filled(SMALL, 10)
+    images = torch.rand(4, 48, 48, 3).permute(0, 3, 1, 2)
+    targets = torch.eye(10)[:4]
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = train.divergence(student(images), targets)
+    loss.backward()
+    exact = train.divergence(student(images), targets)
+    assert loss.item() == pytest.approx(exact.item(), rel=0.1)
+    kernel = student.root_block.standardized_conv2d.kernel
+    assert kernel.dtype == kernel.grad.dtype == torch.float32
+    assert kernel.grad.isfinite().all()
+
+
 def test_every_name_is_one_of_a_released_checkpoint():
     arrays = dict(network.to_checkpoint(network.ResNet(SMALL, 10).state_dict()))
     named = matching.by_name([matching.Array(*item) for item in arrays.items()])
