@@ -17,7 +17,12 @@ def test_a_file_is_there_once_it_is_complete(tmp_path):
 def test_what_was_there_outlives_a_failure(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(RuntimeError), files.replacing(path) as part:
-        part.write_text("half")
-        raise RuntimeError
+
+    def fail():
+        with files.replacing(path) as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old"
