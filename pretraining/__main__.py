@@ -8,8 +8,21 @@ from typing import Any
 
 import click
 
+from components.errors import BitpipeError
 
-@click.group()
+
+class _Steps(click.Group):
+    """Ends with one sentence and its exit code where a user can put things right."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BitpipeError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(error.exit_code)
+
+
+@click.group(cls=_Steps)
 @click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),

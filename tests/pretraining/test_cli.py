@@ -58,6 +58,14 @@ def test_pictures_become_weights_with_a_record(archive, tmp_path, monkeypatch):
     assert (tmp_path / "weights.proof.npz").exists()
 
 
+def test_what_a_user_can_put_right_ends_in_one_sentence(archive, tmp_path):
+    pytest.importorskip("torch", reason="PyTorch trains the student; it is in no lock")
+    arguments = ["--cache", str(tmp_path), "answers", str(archive), "--teacher", "lite9"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: unknown teacher 'lite9'")
+
+
 def test_a_run_that_is_not_there_is_named(archive, tmp_path):
     pytest.importorskip("torch", reason="PyTorch trains the student; it is in no lock")
     arguments = ["--cache", str(tmp_path), "export", str(tmp_path / "w.npz"), "--run", "none"]
