@@ -11,7 +11,7 @@ SPREAD := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator bench-serving check format lock clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator bench-serving pretrain check format lock clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,10 @@ bench-accelerator: setup ## Compare BiT's training on an accelerator with timm's
 bench-serving: setup ## Put the embedded server under load and faults, and judge what it makes of them
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
+# DATA=folder of zips, CACHE=folder outside the repository, PRETRAIN_PYTHON=another interpreter, with `.[pretrain]`.
+pretrain: setup ## Pre-train bit-mini, going on where it was stopped (DATA=dir CACHE=dir)
+	@$(or $(PRETRAIN_PYTHON),$(BIN)/python) -m pretraining --cache "$(CACHE)" all "$(DATA)" $(ARGS)
+
 check: setup ## Check format, lint, types, import contracts, lock files, manifests and hooks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -82,7 +86,7 @@ lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
 
 clean: ## Remove what builds, tests and the demo left
 	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	@find bitpipe pipeline components serving benchmarks tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find bitpipe pipeline components serving benchmarks pretraining tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment and the project's own uv as well
 	@rm -rf .venv .tools

