@@ -21,6 +21,13 @@ _BMP_SIZES = struct.Struct("<18xii")  # file header (14), its length (4), sizes;
 _OS2_SIZES = struct.Struct("<18xHH")  # the same of OS/2, whose header has 12 bytes
 _OS2_HEADER = b"\x0c\0\0\0"
 
+# An icon: how many there are, then for each where it lies. It is a PNG, or a BMP without the file's
+# header and of twice the height, as a mask follows. The sizes beside it are not what decoders obey.
+_ICON_MAGIC = b"\0\0\1\0"
+_ICON_COUNT = struct.Struct("<4xH")
+_ICON_ENTRY = struct.Struct("<12xI")
+_ICON_SIZES = struct.Struct("<4xii")
+
 # GIF89a, 18 and 20: the screen; a picture on it. Three bytes for each colour of a table.
 _GIF_SCREEN = struct.Struct("<6xHHBxx")
 _GIF_PICTURE = struct.Struct("<HHHH")
@@ -52,17 +59,17 @@ class Segment(NamedTuple):
 
 
 def count_pixels(data: bytes) -> int:
-    """Width x height by the header of a PNG, JPEG, GIF or BMP; 0 for anything else."""
+    """Width x height by the header of a PNG, JPEG, GIF, BMP or ICO; 0 for anything else."""
     width, height = size(data)
     return width * height
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """(width, height) in pixels, which TensorFlow will allocate memory for.
+    """(width, height) in pixels, which a decoder will allocate memory for.
 
     Args:
-        data: a whole file. Of a format that `tf.io.decode_image` does not know, or one that ends
-            before its sizes, (0, 0) is returned: it will not be decoded.
+        data: a whole PNG, JPEG, GIF, BMP or ICO file, among which are all that TensorFlow decodes.
+            Of any other, or one that ends before its sizes, (0, 0) is returned.
     """
     try:
         if data.startswith(_JPEG_MAGIC):
@@ -76,6 +83,8 @@ def size(data: bytes) -> tuple[int, int]:
             layout = _OS2_SIZES if data[14:18] == _OS2_HEADER else _BMP_SIZES
             width, height = layout.unpack_from(data)
             return abs(width), abs(height)
+        if data.startswith(_ICON_MAGIC):
+            return _icon_size(data)
     except (struct.error, IndexError):  # it ends too early
         pass
     return 0, 0
@@ -143,3 +152,18 @@ def _gif_size(data: bytes) -> tuple[int, int]:
         left, top, picture_width, picture_height = _GIF_PICTURE.unpack_from(data, position + 1)
         return max(width, left + picture_width), max(height, top + picture_height)
     return width, height
+
+
+def _icon_size(data: bytes) -> tuple[int, int]:
+    """Of its largest picture."""
+    sizes = [(0, 0)]
+    (count,) = _ICON_COUNT.unpack_from(data)
+    for index in range(count):
+        at = _ICON_COUNT.size + index * _ICON_ENTRY.size
+        (start,) = _ICON_ENTRY.unpack_from(data, at)
+        if data.startswith(_PNG_MAGIC, start):
+            sizes.append(_PNG_SIZES.unpack_from(data, start))
+        else:
+            width, height = _ICON_SIZES.unpack_from(data, start)
+            sizes.append((abs(width), abs(height) // 2))
+    return max(sizes, key=lambda one: one[0] * one[1])

@@ -71,13 +71,14 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """
     if not data:
         raise UnreadablePictureError("the file is empty")
+    # Before Pillow opens it: an icon it decodes at once, a GIF it holds against its own limit.
+    _check_size(headers.size(data), max_pixels)
     try:
         with open_picture(data) as image:
-            _check_size(image, max_pixels)
+            _check_size(image.size, max_pixels)
             if image.format == "PNG":
                 _check_png_chunks(data)
             image.load()
-            _check_size(image, max_pixels)  # icons may hold more than they say
             source = "JPEG" if image.format == "MPO" else str(image.format)
             turn = _UPRIGHT.get(_orientation(image))
             if turn is None and _passes(image, source, data):
@@ -94,11 +95,10 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
         raise UnreadablePictureError(_reason(error)) from error
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise UnreadablePictureError(
-            f"it has {image.width}x{image.height} pixels, more than {max_pixels}"
-        )
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise UnreadablePictureError(f"it has {width}x{height} pixels, more than {max_pixels}")
 
 
 def _check_png_chunks(data: bytes) -> None:

@@ -19,7 +19,7 @@ def store_of(path: str) -> Store:
         from bitpipe.stores.remote import RemoteStore
     except ModuleNotFoundError as error:
         raise StoreError(
-            f"Addresses such as {path} are read with Beam, which is not installed here. Install "
-            f"bitpipe[batch], or name a folder of this machine."
+            f"Addresses such as {path} are read with Beam, which is not installed here. Install it "
+            f"with `uv pip install 'bitpipe[batch]'`, or name a folder of this machine."
         ) from error
     return RemoteStore(path)

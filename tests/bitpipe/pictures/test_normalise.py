@@ -238,10 +238,13 @@ def test_pillows_own_limits_of_pixels_do_not_count() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Image was not the expected size")
-def test_an_icon_that_holds_more_pixels_than_it_says_is_refused() -> None:
+def test_an_icon_that_holds_more_pixels_than_it_says_is_refused_before_decoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     png = save(Image.new("RGB", (300, 200)), "PNG")
     directory = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 24, len(png), 22)
     assert normalise(directory + png).width == 300
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     with pytest.raises(UnreadablePictureError, match="it has 300x200 pixels, more than 59999"):
         normalise(directory + png, max_pixels=59_999)
 
@@ -252,7 +255,7 @@ def test_a_format_that_pillow_was_built_without_is_no_damage(
     data = save(scene(), "PPM")
     Image.init()
     monkeypatch.delitem(Image.OPEN, "AVIF")
-    monkeypatch.setitem(Image.OPEN, "WEBP", (Image.OPEN["WEBP"][0], lambda _: "no library"))
+    monkeypatch.setitem(Image.OPEN, "WEBP", (lambda *_: pytest.fail("asked"), lambda _: "missing"))
     assert normalise(data).format == "PNG"
     with pytest.raises(UnreadablePictureError, match="it is none of JPEG, PNG"):
         normalise(b"no picture at all")

@@ -1,6 +1,8 @@
 """What a job needs of a store, the same for disks of this machine and for others."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,12 @@ def test_a_store_that_beam_does_not_know_is_told_with_what_to_install():
         store_of("ftp://host/x")
 
 
+def test_an_address_without_beam_is_told_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitpipe.stores.remote", None)
+    with pytest.raises(StoreError, match=r"gs://bucket/x .*uv pip install 'bitpipe\[batch\]'"):
+        store_of("gs://bucket/x")
+
+
 def test_a_store_that_cannot_be_listed_is_told(bucket, tmp_path, monkeypatch):
     from apache_beam.io.filesystem import BeamIOError
     from apache_beam.io.filesystems import FileSystems
@@ -154,9 +162,6 @@ def test_addresses_with_a_scheme_are_remote(path, remote):
 
 
 def test_local_jobs_do_not_import_beam():
-    import subprocess
-    import sys
-
     code = (
         "import sys; from bitpipe.stores.open import store_of; from serving.batch import job; "
         "store_of('/x'); print(*sys.modules)"
