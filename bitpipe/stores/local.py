@@ -36,6 +36,9 @@ class LocalStore:
                 elif stat.S_ISREG(facts.st_mode):  # Opening a pipe would wait for ever.
                     yield Entry(entry.name, False, facts.st_size, facts.st_mtime_ns)
 
+    def identity(self, folder: str) -> Identity:
+        return _identity(Path(folder).stat())
+
     def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
         """See `Store`. A pattern means what it means in a shell; `**` matches any folders."""
         path = Path(given)
@@ -86,7 +89,7 @@ class LocalStore:
         self, folder: Path, wanted: Callable[[Entry], bool], above: tuple[Identity, ...]
     ) -> Iterator[Found]:
         try:
-            above = (*above, _identity(folder.stat()))
+            above = (*above, self.identity(str(folder)))
             entries = sorted(filter(wanted, self.scan(str(folder))), key=lambda entry: entry.name)
         except OSError as error:
             yield Found(str(folder), f"the folder cannot be read ({error.strerror or error})")

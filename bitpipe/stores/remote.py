@@ -47,6 +47,9 @@ class RemoteStore:
                 folders.add(name)
                 yield Entry(name, is_folder=True)
 
+    def identity(self, folder: str) -> None:  # noqa: ARG002  # there are no links
+        return None
+
     def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
         if glob.has_magic(given):
             paths = match(given)

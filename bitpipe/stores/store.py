@@ -58,6 +58,9 @@ class Store(Protocol):
             OSError, StoreError: it cannot be listed.
         """
 
+    def identity(self, folder: str) -> tuple[int, int] | None:
+        """Tells the folder from all others, as `Entry.identity`; OSError where there is none."""
+
     def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
         """The files that `given` means: itself, all below a folder, or what a pattern matches.
 

@@ -78,6 +78,13 @@ def test_a_folder_is_scanned_without_what_is_below_its_folders(place, tmp_path):
     assert file == Entry("a b.png", False, size=5, mtime_ns=10**18)
 
 
+def test_a_folder_has_the_identity_that_scans_tell_of_it(place, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/x").touch()
+    [entry] = store_of(place).scan(place)
+    assert entry.identity == store_of(place).identity(join(place, "sub"))
+
+
 @pytest.mark.parametrize("name", ["odd[1]", "a*b", "what?"])
 def test_folders_whose_names_look_like_patterns_are_scanned(place, tmp_path, name):
     for folder in (name, "odd1", "aXb", "whatX"):
