@@ -103,7 +103,7 @@ def test_a_folder_means_the_pictures_below_it(released, photos, tmp_path):
     (tmp_path / "below").mkdir()
     (tmp_path / "below/no extension").write_bytes(photos[0].read_bytes())
     (tmp_path / "below/labels.txt").write_text("no picture")
-    [(path, answer)] = classifier.classify_files(released, [tmp_path])
+    [(path, answer)] = classifier.classify_files(released, [tmp_path / "below"])
     assert path == tmp_path / "below/no extension"
     assert answer == next(classifier.classify_files(released, photos))[1]
 
