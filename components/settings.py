@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from bitpipe.pictures.limits import MAX_PIXELS
+
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 PositiveFloat = Annotated[float, Meta(gt=0.0)]
@@ -36,7 +38,7 @@ class DataSettings(_Settings, frozen=True):
     # The run stops when more than this share of the files cannot be read.
     max_rejected_share: Share = 0.1
     # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
-    max_megapixels: PositiveFloat = 100.0
+    max_megapixels: PositiveFloat = MAX_PIXELS / 1e6
 
     @property
     def has_spans(self) -> bool:

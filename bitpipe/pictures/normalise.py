@@ -4,21 +4,17 @@ Ingest and the clients both pass pictures through `normalise`, so that a model s
 it saw at training. TensorFlow ignores the EXIF orientation, and TensorFlow 2.16 reads no WebP.
 """
 
-import re
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
 from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures import headers
+from bitpipe.pictures.decoder import open_picture
+from bitpipe.pictures.limits import MAX_PIXELS
 
-# Where Pillow starts to warn (`PIL.Image.MAX_IMAGE_PIXELS`): a quarter GiB of RGB.
-MAX_PIXELS = 89_478_485
-
-# Only decoders which work in this process: Pillow's EPS plugin, for one, runs Ghostscript.
-_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
 _LOSSY = frozenset({"JPEG", "WEBP", "AVIF"})
 
 _ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4; 1 is upright, what is not listed is not defined
@@ -38,11 +34,6 @@ _GREY = {"1": "L", "L": "L", "LA": "L", "La": "L", "I;16": "I;16", "I;16L": "I;1
 _NO_RANGE = frozenset({"I", "F"})
 
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-# JPEG (ITU T.81, B.1.1): a marker is 0xFF, repeated at will, and a code; between the pixels' bytes
-# 0xFF00 stands for the value 0xFF, and 0xFFD0 to 0xFFD7 only let a decoder start anew.
-_JPEG_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
-_JPEG_MARKER_AFTER_PIXELS = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
-_JPEG_SCAN, _JPEG_END = b"\xda", b"\xd9"
 
 
 @dataclass(frozen=True)
@@ -64,20 +55,6 @@ class Picture:
     changed: bool
 
 
-def read(path: Path) -> bytes:
-    """The bytes of a picture file, as `normalise` makes them.
-
-    Raises:
-        UnreadablePictureError: the file is missing or not a picture; bears its path.
-    """
-    try:
-        return normalise(path.read_bytes()).data
-    except OSError as error:
-        raise UnreadablePictureError(str(error.strerror or error), path) from error
-    except UnreadablePictureError as error:
-        raise UnreadablePictureError(error.reason, path) from error
-
-
 def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Returns the picture as upright JPEG or PNG, byte for byte where it is so already.
 
@@ -87,17 +64,18 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Args:
         data: a whole file.
-        max_pixels: pictures with more pixels are refused before they are decoded. Pillow's own
-            limit, twice `PIL.Image.MAX_IMAGE_PIXELS`, cannot be exceeded.
+        max_pixels: pictures with more pixels are refused before they are decoded.
 
     Raises:
         UnreadablePictureError: empty, truncated, damaged, too large or not a picture.
     """
     if not data:
         raise UnreadablePictureError("the file is empty")
+    # Before Pillow opens it: an icon it decodes at once, a GIF it holds against its own limit.
+    _check_size(headers.size(data), max_pixels)
     try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as image:
-            _check_size(image, max_pixels)
+        with open_picture(data) as image:
+            _check_size(image.size, max_pixels)
             if image.format == "PNG":
                 _check_png_chunks(data)
             image.load()
@@ -109,46 +87,26 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(f"it is none of {', '.join(_FORMATS)}") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadablePictureError(f"it has more than {max_pixels} pixels") from error
+        raise UnreadablePictureError(str(error)) from error
+    except Image.DecompressionBombError as error:  # see `open_picture`
+        raise UnreadablePictureError("it unfolds to more pixels than Pillow reads") from error
     # Pillow's plugins let through whatever broken bytes lead to: struct.error, IndexError, ...
     except Exception as error:
         raise UnreadablePictureError(_reason(error)) from error
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise UnreadablePictureError(
-            f"it has {image.width}x{image.height} pixels, more than {max_pixels}"
-        )
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise UnreadablePictureError(f"it has {width}x{height} pixels, more than {max_pixels}")
 
 
 def _check_png_chunks(data: bytes) -> None:
     """Raises if a checksum is wrong: Pillow skips those of the pixels, TensorFlow does not."""
-    with Image.open(BytesIO(data), formats=("PNG",)) as image:
+    with open_picture(data, ("PNG",)) as image:
         image.verify()
     if _PNG_END not in data:
         raise UnreadablePictureError("the file is truncated")
-
-
-def _is_regular_jpeg(data: bytes) -> bool:
-    """Whether markers and segments follow one another as they must, up to the end marker.
-
-    Pillow forgives what makes TensorFlow refuse the file, such as a missing end.
-    """
-    position = 2  # the start marker, of which Pillow has made sure
-    while (marker := _JPEG_MARKER.match(data, position)) is not None:
-        if marker[1] == _JPEG_END:
-            return True
-        length = data[marker.end() : marker.end() + 2]
-        position = marker.end() + max(2, int.from_bytes(length, "big"))
-        if marker[1] == _JPEG_SCAN:
-            next_marker = _JPEG_MARKER_AFTER_PIXELS.search(data, position)
-            if next_marker is None:
-                return False
-            position = next_marker.start()
-    return False
 
 
 def _orientation(image: Image.Image) -> Any:
@@ -161,7 +119,7 @@ def _orientation(image: Image.Image) -> Any:
 
 def _passes(image: Image.Image, source: str, data: bytes) -> bool:
     if source == "JPEG":
-        return image.mode in ("L", "RGB") and _is_regular_jpeg(data)
+        return image.mode in ("L", "RGB") and headers.is_regular_jpeg(data)
     return source == "PNG" and not getattr(image, "is_animated", False)
 
 

@@ -16,7 +16,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
 from bitpipe.model.versions import find_versions
-from bitpipe.pictures.normalise import read
+from bitpipe.stores import files
 from components import features
 from components.bit import imagenet, resnet_v2, saved_model, sources, weights
 
@@ -67,21 +67,24 @@ def open_classifier(
 
 
 def classify_files(
-    classifier: Classifier, paths: Iterable[Path]
+    classifier: Classifier, inputs: Iterable[str | Path]
 ) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
-    """Each path with (name, score) of every class, highest score first.
+    """Each picture's path with (name, score) of every class, highest score first.
+
+    Args:
+        inputs: files, folders and patterns, as for `files.find`.
 
     Raises:
         UnreadablePictureError: a file is missing or not a picture; those before it have been
             answered.
     """
-    for path in paths:
+    for found in files.find(inputs):
         try:
-            names, scores = classifier.answer(read(path))
+            names, scores = classifier.answer(files.read(found))
         except tf.errors.InvalidArgumentError as error:
-            raise UnreadablePictureError("TensorFlow cannot decode it", path) from error
+            raise UnreadablePictureError("TensorFlow cannot decode it", found.path) from error
         order = np.argsort(-scores, kind="stable")
-        yield path, [(names[index], float(scores[index])) for index in order]
+        yield Path(found.path), [(names[index], float(scores[index])) for index in order]
 
 
 class ReleasedClassifier:

@@ -72,7 +72,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="PEM file: only clients with a certificate of this authority may call.",
 )
 @click.option("--max-message-mb", type=click.IntRange(1, 2047), help="Of a request.  [default: 64]")
-@click.option("--max-pixels", type=click.IntRange(1), help="Of a picture.  [default: 89478485]")
+@click.option("--max-pixels", type=click.IntRange(1), help="Of a picture.  [default: 100000000]")
 def serve(
     models: Path | None,
     name: str | None,

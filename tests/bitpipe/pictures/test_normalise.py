@@ -1,5 +1,6 @@
 """What a model is fed: passed through where it can be, else made upright JPEG or PNG."""
 
+import struct
 import warnings
 import zlib
 from io import BytesIO
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import Picture, normalise
 
 ORIENTATIONS = (2, 3, 4, 5, 6, 7, 8)
@@ -207,19 +209,56 @@ def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyP
         normalise(data, max_pixels=40 * 24 - 1)
 
 
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that says to have this size, and holds one pixel."""
+    data = bytearray(save(Image.new("L", (1, 1)), "PNG"))
+    data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
 @pytest.mark.parametrize("action", ["error", "ignore"])
 def test_decompression_bomb_is_refused_whatever_the_warning_filter(action: Any) -> None:
-    def chunk_of(width: int, height: int) -> bytes:
-        data = bytearray(save(Image.new("L", (1, 1)), "PNG"))
-        data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-        return bytes(data)
-
     with warnings.catch_warnings():
         warnings.simplefilter(action)
-        for width, height in ((10_000, 9_000), (60_000, 60_000)):
-            with pytest.raises(UnreadablePictureError, match=r"it has .* pixels"):
-                normalise(chunk_of(width, height))
+        for width, height in ((10_001, 10_000), (60_000, 60_000)):
+            reason = f"it has {width}x{height} pixels, more than {MAX_PIXELS}"
+            with pytest.raises(UnreadablePictureError, match=reason):
+                normalise(png_of(width, height))
+
+
+@pytest.mark.filterwarnings("error")
+def test_pillows_own_limits_of_pixels_do_not_count() -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    for side, max_pixels in ((9_600, MAX_PIXELS), (13_400, 200_000_000)):
+        assert (before or 0) < side**2
+        with pytest.raises(UnreadablePictureError, match="the file is truncated"):
+            normalise(png_of(side, side), max_pixels=max_pixels)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.filterwarnings("ignore:Image was not the expected size")
+def test_an_icon_that_holds_more_pixels_than_it_says_is_refused_before_decoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    png = save(Image.new("RGB", (300, 200)), "PNG")
+    directory = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 24, len(png), 22)
+    assert normalise(directory + png).width == 300
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(UnreadablePictureError, match="it has 300x200 pixels, more than 59999"):
+        normalise(directory + png, max_pixels=59_999)
+
+
+def test_a_format_that_pillow_was_built_without_is_no_damage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = save(scene(), "PPM")
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    monkeypatch.setitem(Image.OPEN, "WEBP", (lambda *_: pytest.fail("asked"), lambda _: "missing"))
+    assert normalise(data).format == "PNG"
+    with pytest.raises(UnreadablePictureError, match="it is none of JPEG, PNG"):
+        normalise(b"no picture at all")
 
 
 @settings(max_examples=60)

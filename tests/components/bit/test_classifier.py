@@ -99,6 +99,15 @@ def test_a_turned_photo_is_seen_upright(npz, released, photos, tmp_path):
     assert answers[0] == answers[1]
 
 
+def test_a_folder_means_the_pictures_below_it(released, photos, tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/no extension").write_bytes(photos[0].read_bytes())
+    (tmp_path / "below/labels.txt").write_text("no picture")
+    [(path, answer)] = classifier.classify_files(released, [tmp_path / "below"])
+    assert path == tmp_path / "below/no extension"
+    assert answer == next(classifier.classify_files(released, photos))[1]
+
+
 def test_answers_do_not_depend_on_the_pictures_before(released, photos):
     together = dict(classifier.classify_files(released, photos))
     alone = dict(next(classifier.classify_files(released, [path])) for path in reversed(photos))

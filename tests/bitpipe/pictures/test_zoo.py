@@ -1,0 +1,148 @@
+"""All that reads pictures takes the same files for pictures, and gives the same reasons."""
+
+import json
+import re
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.headers import size
+from bitpipe.pictures.limits import MAX_PIXELS
+from bitpipe.pictures.normalise import Picture, normalise
+from bitpipe.stores import files
+from bitpipe.stores.store import Found
+from tests.bitpipe.pictures.zoo import ZOO, Specimen, write
+
+WEB = Path(__file__).parents[3] / "serving/server/web"
+
+each_specimen = pytest.mark.parametrize("specimen", ZOO, ids=lambda specimen: specimen.name)
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of one class."""
+    return write(tmp_path_factory.mktemp("data") / "class")
+
+
+@pytest.fixture(scope="module")
+def accepted(zoo: Path) -> dict[str, Picture]:
+    """What the accepted ones become."""
+    names = [specimen.name for specimen in ZOO if not specimen.reason]
+    return {name: normalise((zoo / name).read_bytes()) for name in names}
+
+
+def client(path: Path) -> bytes:
+    """How `predict` and `batch` read."""
+    return files.read(Found(str(path)))
+
+
+def classify(path: Path) -> bytes:
+    from components.bit import classifier
+
+    fed: list[bytes] = []
+
+    class Recorder:
+        def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+            fed.append(picture)
+            return ["a"], np.ones(1, np.float32)
+
+    assert [found for found, _ in classifier.classify_files(Recorder(), [path])] == [path]
+    return fed[0]
+
+
+def ingest(path: Path) -> bytes:
+    from components.image_example_gen import images
+
+    data = next(folder for folder in path.parents if folder.name == "class").parent
+    try:
+        return images.read_image(str(data), str(path.relative_to(data)), MAX_PIXELS).image
+    except images.RejectedImageError as error:
+        raise UnreadablePictureError(str(error), path) from error
+
+
+@each_specimen
+@pytest.mark.parametrize("read", [client, classify, ingest])
+def test_every_reader_gives_the_same_verdict(
+    zoo: Path,
+    accepted: dict[str, Picture],
+    read: Callable[[Path], bytes],
+    specimen: Specimen,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module="PIL")
+        if not specimen.reason:
+            assert read(zoo / specimen.name) == accepted[specimen.name].data
+            return
+        with pytest.raises(UnreadablePictureError) as caught:
+            read(zoo / specimen.name)
+        assert caught.value.reason.startswith(specimen.reason)
+        assert specimen.name in str(caught.value)
+
+
+def test_the_server_refuses_nothing_that_is_accepted_and_knows_its_size(
+    accepted: dict[str, Picture],
+) -> None:
+    from serving.server import limits
+
+    for name, picture in accepted.items():
+        assert size(picture.data) == (picture.width, picture.height), name
+        pixels = limits.check((np.array([picture.data], object),), limits.Limits())
+        assert pixels == [picture.width * picture.height]
+
+
+def test_the_server_refuses_what_is_too_large(zoo: Path) -> None:
+    from serving.server import limits
+
+    data = (zoo / "too large.png").read_bytes()
+    with pytest.raises(Exception, match=f"may have {MAX_PIXELS} pixels. Received: 100010000"):
+        limits.check((np.array([data], object),), limits.Limits())
+
+
+def test_a_folder_means_the_same_files_wherever_it_is_named(
+    zoo: Path, bucket: Callable[[Path], str]
+) -> None:
+    listed = sorted(str(zoo / specimen.name) for specimen in ZOO if specimen.listed)
+    assert [found.path for found in files.find([zoo])] == listed
+    addresses = [found.path for found in files.find([bucket(zoo)])]
+    assert addresses == [bucket(Path(path)) for path in listed]
+
+
+def test_the_largest_picture_has_one_default() -> None:
+    from components.image_example_gen.options import IngestOptions
+    from components.settings import DataSettings
+    from serving.server.options import Limits
+
+    assert DataSettings().max_megapixels * 1e6 == MAX_PIXELS
+    assert IngestOptions.max_pixels == Limits().max_pixels == MAX_PIXELS
+
+
+def test_the_web_page_offers_all_that_a_browser_takes_for_a_picture() -> None:
+    # A list of extensions would hide what others accept; dropped and pasted files are all tried.
+    [accept] = re.findall(r'accept="([^"]*)"', (WEB / "index.html").read_text())
+    assert accept == "image/*"
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="the page's scripts need node")
+def test_the_web_page_sends_upright_jpeg_and_png_as_they_are_whatever_their_names(
+    zoo: Path,
+) -> None:
+    names = [specimen.name for specimen in ZOO if not specimen.reason]
+    script = """
+        import { readFileSync } from "node:fs";
+        const { formatOf, orientation } = await import(process.argv[1]);
+        const passes = (bytes) => formatOf(bytes) !== null && orientation(bytes) === 1;
+        const paths = process.argv.slice(2);
+        console.log(JSON.stringify(paths.map((path) => passes(readFileSync(path)))));
+    """
+    command = ["node", "--input-type=module", "-e", script, f"file://{WEB}/exif.js"]
+    run = subprocess.run(
+        [*command, *(str(zoo / name) for name in names)], capture_output=True, text=True, check=True
+    )
+    passed = dict(zip(names, json.loads(run.stdout), strict=True))
+    assert passed == {s.name: s.as_it_is for s in ZOO if not s.reason}
