@@ -7,7 +7,7 @@ from components.bit import matching, variants
 
 torch = pytest.importorskip("torch", reason="PyTorch trains the student; it is in no lock")
 
-from benchmarks.contenders import pytorch_resnet  # noqa: E402  PyTorch must be there
+from benchmarks.bit.contenders import pytorch_resnet  # noqa: E402  PyTorch must be there
 from pretraining import network, train  # noqa: E402
 
 SMALL = variants.get("R14x0.5")
