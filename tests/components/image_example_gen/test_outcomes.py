@@ -4,7 +4,7 @@ import pytest
 
 from bitpipe.errors import DataError
 from components.image_example_gen import outcomes as module
-from components.image_example_gen.folder import ImageFolder
+from components.image_example_gen.listing import Listing
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
 
 SPLITS = {"train": 4, "eval": 1}
@@ -24,7 +24,7 @@ GOOD = [
 
 
 def summarise(outcomes, classes=("a", "b")):
-    return module.summarise(ImageFolder("DIR", (), classes, 3), outcomes, SPLITS)
+    return module.summarise(Listing("DIR", (), classes, 3), outcomes, SPLITS)
 
 
 def check(outcomes, max_rejected_share=0.5, **kwargs):
