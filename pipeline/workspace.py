@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitpipe.errors import ConfigError
-from components.image_example_gen.sources.tree import is_remote
+from bitpipe.stores.paths import is_remote
 
 # Raised when a layout or artifact changes so that an older folder cannot be continued.
 FORMAT_VERSION = 1

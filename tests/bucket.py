@@ -24,7 +24,8 @@ class BucketFileSystem(LocalFileSystem):
         for path in (local if local.is_dir() else local.parent).rglob("*"):
             address = f"bucket://{path}"
             if path.is_file() and address.startswith(dir_or_prefix):
-                yield FileMetadata(address, path.stat().st_size)
+                facts = path.stat()
+                yield FileMetadata(address, facts.st_size, facts.st_mtime)
 
     def exists(self, path):
         return Path(_local(path)).is_file()

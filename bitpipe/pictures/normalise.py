@@ -13,12 +13,9 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.formats import FORMATS
+from bitpipe.pictures.limits import MAX_PIXELS
 
-# Where Pillow starts to warn (`PIL.Image.MAX_IMAGE_PIXELS`): a quarter GiB of RGB.
-MAX_PIXELS = 89_478_485
-
-# Only decoders which work in this process: Pillow's EPS plugin, for one, runs Ghostscript.
-_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
 _LOSSY = frozenset({"JPEG", "WEBP", "AVIF"})
 
 _ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4; 1 is upright, what is not listed is not defined
@@ -96,7 +93,7 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     if not data:
         raise UnreadablePictureError("the file is empty")
     try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(image, max_pixels)
             if image.format == "PNG":
                 _check_png_chunks(data)
@@ -109,7 +106,7 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(f"it is none of {', '.join(_FORMATS)}") from error
+        raise UnreadablePictureError(f"it is none of {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadablePictureError(f"it has more than {max_pixels} pixels") from error
     # Pillow's plugins let through whatever broken bytes lead to: struct.error, IndexError, ...

@@ -2,111 +2,64 @@
 
 import glob
 import os
-import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from bitpipe.errors import UnreadablePictureError
-from bitpipe.pictures import normalise as pictures
-
-# Of the formats which `bitpipe.pictures.normalise` reads. A file that the user names may be
-# called anything.
-SUFFIXES = frozenset(
-    {
-        *(".avif", ".bmp", ".gif", ".ico", ".j2k", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx"),
-        *(".mpo", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
-    }
-)
-# A file is read whole, and none within `bitpipe.pictures.normalise.MAX_PIXELS` needs more.
-MAX_FILE_BYTES = 2**30
+from bitpipe.pictures import formats
+from bitpipe.pictures.normalise import normalise
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import is_remote
+from bitpipe.stores.store import UNREADABLE, Entry, Found
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file to be read, or what could not be searched for files.
-
-    Attributes:
-        path: as the user named it, or below the folder that the user named.
-        problem: why nothing is there to be read; empty for a file.
-    """
-
-    path: Path
-    problem: str = ""
-
-
-def find(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+def find(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[Found]:
     """The files that `inputs` mean, in their order.
 
-    A folder means the pictures below it, sorted by name, without hidden ones and without following
-    links to folders. A name with `*`, `?` or `[...]` that is no file means what matches, sorted,
-    as in a shell; `**` matches any folders. Of a folder, only the names in the folders on the way
-    are held in memory.
+    A folder means what may be a picture below it (`formats.is_candidate`), sorted by name, links
+    followed. A name with `*`, `?` or `[...]` that is no file means what matches, sorted, as in a
+    shell; `**` matches any folders. Of a local folder, only the names in the folders on the way are
+    held in memory.
+
+    Raises:
+        StoreError: an address whose store is unknown here, or cannot be listed.
     """
     for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            yield from _or_problem(path, _below(path), "the folder holds no pictures")
-        elif glob.has_magic(str(path)) and not os.path.lexists(path):
-            yield from _or_problem(path, _matching(str(path)), "no file matches")
-        else:
-            yield Source(path)
+        place = os.fspath(given)
+        nothing = True
+        for found in store_of(place).find(place, _is_wanted):
+            nothing = False
+            yield found
+        if nothing:
+            yield Found(place, _nothing_at(place))
 
 
-def read(source: Source) -> bytes:
+def read(found: Found) -> bytes:
     """The picture, as upright JPEG or PNG.
 
     Raises:
         UnreadablePictureError: missing, no file, too large, or not a picture; bears its path.
+        OSError: a store which does not answer.
     """
-    if source.problem:
-        raise UnreadablePictureError(source.problem, source.path)
+    path, problem = found
+    if problem:
+        raise UnreadablePictureError(problem, path)
     try:
-        facts = source.path.stat()
+        return normalise(store_of(path).read(path)).data
+    except UnreadablePictureError as error:
+        raise UnreadablePictureError(error.reason, path) from error
     except OSError as error:
-        raise UnreadablePictureError(str(error.strerror or error), source.path) from error
-    # Reading a pipe or a device may never end.
-    if not stat.S_ISREG(facts.st_mode):
-        raise UnreadablePictureError("it is not a file", source.path)
-    if facts.st_size > MAX_FILE_BYTES:
-        raise UnreadablePictureError(
-            f"it has {facts.st_size} bytes, more than {MAX_FILE_BYTES}", source.path
-        )
-    return pictures.read(source.path)
+        if is_remote(path) and not isinstance(error, UNREADABLE):
+            raise
+        raise UnreadablePictureError(str(error.strerror or error), path) from error
 
 
-def _or_problem(path: Path, sources: Iterator[Source], problem: str) -> Iterator[Source]:
-    first = next(sources, None)
-    if first is None:
-        yield Source(path, problem)
-        return
-    yield first
-    yield from sources
+def _is_wanted(entry: Entry) -> bool:
+    if entry.is_folder:
+        return not formats.is_litter(entry.name)
+    return formats.is_candidate(entry.name)
 
 
-def _below(folder: Path) -> Iterator[Source]:
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(
-                (entry.name, entry.is_dir(follow_symlinks=False))
-                for entry in entries
-                if not entry.name.startswith(".")
-            )
-    except OSError as error:
-        yield Source(folder, f"the folder cannot be read ({error.strerror or error})")
-        return
-    for name, is_folder in found:
-        path = folder / name
-        if is_folder:
-            yield from _below(path)
-        elif path.suffix.lower() in SUFFIXES:
-            yield Source(path)
-
-
-def _matching(pattern: str) -> Iterator[Source]:
-    for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207  # may be absolute
-        path = Path(name)
-        if not path.is_dir():
-            yield Source(path)
-        elif "**" not in pattern:  # which matches what is in the folder by itself
-            yield from _below(path)
+def _nothing_at(place: str) -> str:
+    if glob.has_magic(place):
+        return "no file matches"
+    return "no picture is there" if is_remote(place) else "the folder holds no pictures"

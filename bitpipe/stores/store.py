@@ -1,38 +1,85 @@
-"""Where pictures and answers lie: on a disk of this machine, or in a store such as gs:// or s3://."""
+"""What is asked of the place where files lie: a disk of this machine, or a store such as gs://."""
 
-import uuid
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from bitpipe.stores import files
+from bitpipe.pictures.limits import MAX_FILE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in a folder.
+
+    Attributes:
+        name: without the folder's.
+        is_folder: whether it is a folder, or a link to one.
+        size: bytes; 0 for folders, and for links that lead nowhere.
+        mtime_ns: when it was changed last, nanoseconds since 1970; 0 where nobody knows.
+        identity: tells a folder from all others, whatever links lead to it; None where the system
+            cannot, or has no links.
+    """
+
+    name: str
+    is_folder: bool
+    size: int = 0
+    mtime_ns: int = 0
+    identity: tuple[int, int] | None = None
 
 
 class Found(NamedTuple):
-    """A picture's path, or what could not be searched for pictures and why."""
+    """A file's path, or a place that could not be searched for files and why."""
 
     path: str
     problem: str = ""
 
 
+class UnfitFileError(OSError):
+    """Something is there, but no file that can be read whole: a folder, a pipe, or too large."""
+
+
+# What the file itself is to blame for. Anything else that `read` raises, such as a store that does
+# not answer, may be gone at the next try.
+UNREADABLE = (FileNotFoundError, NotADirectoryError, PermissionError, UnfitFileError)
+
+
 class Store(Protocol):
     """Files by their paths. What fails for another reason than a missing file raises OSError."""
 
-    def find(self, given: str) -> Iterator[Found]:
-        """The pictures that `given` means, as `bitpipe.stores.files.find`; or a problem.
+    def scan(self, folder: str) -> Iterator[Entry]:
+        """What is in the folder, in no particular order; not what is below its folders.
+
+        Pipes, sockets and devices are left out.
+
+        Raises:
+            FileNotFoundError: there is no such folder. Stores which know folders only by what is in
+                them raise it for an empty one.
+            NotADirectoryError: it is a file.
+            OSError, StoreError: it cannot be listed.
+        """
+
+    def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
+        """The files that `given` means: itself, all below a folder, or what a pattern matches.
+
+        Below a folder, only files and folders which are `wanted` count, sorted by name; links are
+        followed unless they lead to a folder above. A file that is named is there, wanted or not,
+        and so is one that a pattern matches. None where a folder holds none or nothing matches.
 
         Raises:
             StoreError: the store cannot be listed.
         """
 
-    def load(self, path: str) -> bytes:
-        """The picture as upright JPEG or PNG; UnreadablePictureError where it is none."""
-
     def names(self, folder: str) -> list[str]:
-        """Names of what is in the folder; none where there is no such folder."""
+        """Names of the files in the folder; none where there is no such folder."""
 
-    def read(self, path: str) -> bytes:
-        """A whole file; FileNotFoundError where there is none."""
+    def read(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """A whole file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            UnfitFileError: it is no file, or has more than `max_bytes`.
+            OSError: anything else; see `UNREADABLE`.
+        """
 
     def write(self, path: str, parts: Iterable[bytes]) -> None:
         """Makes the file, with its folder, once all parts are there; replaces one of that name.
@@ -42,58 +89,3 @@ class Store(Protocol):
 
     def delete(self, path: str) -> None:
         """Removes the file, if it is there."""
-
-
-def of(path: str) -> Store:
-    """The store of a path; Beam, which takes seconds to import, only for what needs it.
-
-    Raises:
-        StoreError: an address of a kind that Beam, as it is installed, does not know.
-    """
-    if is_remote(path):
-        from bitpipe.stores.remote import RemoteStore
-
-        return RemoteStore(path)
-    return LocalStore()
-
-
-def is_remote(path: str) -> bool:
-    return "://" in path
-
-
-def join(folder: str, *names: str) -> str:
-    return "/".join([folder.rstrip("/"), *names])
-
-
-class LocalStore:
-    """The disks of this machine."""
-
-    def find(self, given: str) -> Iterator[Found]:
-        for source in files.find([given]):
-            yield Found(str(source.path), source.problem)
-
-    def load(self, path: str) -> bytes:
-        return files.read(files.Source(Path(path)))
-
-    def names(self, folder: str) -> list[str]:
-        try:
-            return [path.name for path in Path(folder).iterdir()]
-        except FileNotFoundError:
-            return []
-
-    def read(self, path: str) -> bytes:
-        return Path(path).read_bytes()
-
-    def write(self, path: str, parts: Iterable[bytes]) -> None:
-        place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
-        try:
-            with unfinished.open("wb") as file:
-                file.writelines(parts)
-            unfinished.replace(place)
-        finally:
-            unfinished.unlink(missing_ok=True)
-
-    def delete(self, path: str) -> None:
-        Path(path).unlink(missing_ok=True)

@@ -92,7 +92,7 @@ def batch(
     Exit codes: 0 all answered; 2 a picture failed, or usage error; 130 interrupted; 1 anything
     else.
     """
-    from bitpipe.stores import store
+    from bitpipe.stores.paths import is_remote
     from pipeline.settings.config import Config
     from serving.batch import job as jobs
     from serving.batch import model_folder
@@ -113,7 +113,7 @@ def batch(
             job = jobs.begin(out, jobs.Request(data, path, number, **given))
         else:
             jobs.check_same(job, data=data, model=path, version=number, **given)
-            if not store.is_remote(out):  # else others may be writing
+            if not is_remote(out):  # else others may be writing
                 job.clean()
         _run(job, batch_size, options or Config().beam)
 
@@ -190,12 +190,13 @@ def _check_there(data: Sequence[str]) -> None:
     """Raises for what was misspelt, before anything is imported or written."""
     import glob
 
-    from bitpipe.stores import store
+    from bitpipe.stores.open import store_of
+    from bitpipe.stores.paths import is_remote
 
     for given in data:
-        if store.is_remote(given):
-            store.of(given)  # tells of an unknown one
-        if not (store.is_remote(given) or glob.has_magic(given) or os.path.lexists(given)):
+        if is_remote(given):
+            store_of(given)  # tells of an unknown one
+        if not (is_remote(given) or glob.has_magic(given) or os.path.lexists(given)):
             raise click.UsageError(f"{given} does not exist. Correct --data.")
 
 
@@ -203,10 +204,10 @@ def _check_there(data: Sequence[str]) -> None:
 def _locked(out: str) -> Iterator[None]:
     """Keeps a second run on this machine out of the folder, which is made where it is missing."""
     from bitpipe.errors import AnswerFileError
-    from bitpipe.stores import store
+    from bitpipe.stores.paths import is_remote
     from serving.batch import job as jobs
 
-    if store.is_remote(out):
+    if is_remote(out):
         yield
         return
     folder = Path(out)
@@ -237,10 +238,10 @@ def _progress(job: Job, before: Progress) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    from bitpipe.stores import store
+    from bitpipe.stores.paths import is_remote
     from pipeline import answer_bar
 
-    interval_s = _LOOK_REMOTE_S if store.is_remote(job.out) else _LOOK_S
+    interval_s = _LOOK_REMOTE_S if is_remote(job.out) else _LOOK_S
     stopped = threading.Event()
     with answer_bar.shown(job.pictures, before.answered, before.failed) as advance:
 

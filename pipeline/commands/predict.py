@@ -170,7 +170,7 @@ def _remaining(images: tuple[str, ...], file: AnswerFile | None) -> Iterator[str
 
     seen = set(file.done) if file else set()
     for source in files.find(images):
-        path = str(source.path)
+        path = source.path
         if path in seen:
             continue
         if file:

@@ -7,8 +7,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from bitpipe.errors import UnreadablePictureError
-from bitpipe.stores import store
+from bitpipe.stores import files
+from bitpipe.stores.open import store_of
 from bitpipe.stores.store import Found
 from serving.batch.job import Job
 from serving.batch.model import InProcessModel
@@ -66,7 +66,7 @@ class _AnswerShard(beam.DoFn):
         )
         path, form = self._job.answers_path(element), self._job.format
         records = (form.encode(tally.counted(answer)) for answer in answers)
-        store.of(path).write(path, _headed(form.header, records))
+        store_of(path).write(path, _headed(form.header, records))
         self._job.finish(element, tally.answered, tally.failed)
         yield from ()
 
@@ -82,13 +82,7 @@ class _Tally:
 
 
 def _item(found: Found) -> Item:
-    return Item(found.path, partial(_load, found))
-
-
-def _load(found: Found) -> bytes:
-    if found.problem:
-        raise UnreadablePictureError(found.problem, found.path)
-    return store.of(found.path).load(found.path)
+    return Item(found.path, partial(files.read, found))
 
 
 def _headed(header: bytes, records: Iterator[bytes]) -> Iterator[bytes]:

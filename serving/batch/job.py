@@ -13,11 +13,13 @@ import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bitpipe.errors import AnswerFileError
-from bitpipe.stores import store
+from bitpipe.stores import files
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import join
 from bitpipe.stores.store import Found
 from serving.client import answer_formats
 from serving.client.answer_formats import AnswerFormat
@@ -80,29 +82,29 @@ class Job:
 
     def answers_path(self, shard: int) -> str:
         name = f"answers-{shard:05d}-of-{self.shards:05d}.{self.request.form}"
-        return store.join(self.out, name)
+        return join(self.out, name)
 
     def sources(self, shard: int) -> list[Found]:
         """The pictures of a shard; FileNotFoundError where it has answers already."""
-        content = store.of(self.out).read(_todo_path(self.out, shard))
+        content = store_of(self.out).read(_todo_path(self.out, shard))
         return [Found(*pair) for pair in json.loads(content)]
 
     def finish(self, shard: int, answered: int, failed: int) -> None:
         """Notes that the answers of a shard are there."""
-        place = store.of(self.out)
-        done = store.join(self.out, _SHARDS, f"{shard:05d}-done-{answered}-{failed}")
+        place = store_of(self.out)
+        done = join(self.out, _SHARDS, f"{shard:05d}-done-{answered}-{failed}")
         place.write(done, ())
         place.delete(_todo_path(self.out, shard))
 
     def clean(self) -> None:
         """Removes what a killed run has left half-written; nobody else may write meanwhile."""
-        place = store.of(self.out)
+        place = store_of(self.out)
         for name in place.names(self.out):
             if name.startswith(_HALF_WRITTEN):
-                place.delete(store.join(self.out, name))
+                place.delete(join(self.out, name))
 
     def progress(self) -> Progress:
-        names = store.of(self.out).names(store.join(self.out, _SHARDS))
+        names = store_of(self.out).names(join(self.out, _SHARDS))
         todo = {int(match[1]) for name in names if (match := _TODO.fullmatch(name))}
         counts = {
             int(match[1]): (int(match[2]), int(match[3]))
@@ -124,13 +126,13 @@ def begin(out: str, request: Request) -> Job:
     Raises:
         AnswerFileError: there are no pictures, `out` holds something else, or cannot be written.
     """
-    place = store.of(out)
+    place = store_of(out)
     try:
         _check_empty(out)
         shards = pictures = readable = 0
         # A half-written list of an interrupted start, longer than this one, would be taken for it.
         _delete_shards(out)
-        for group in _groups(_find(request.data), request.shard_size):
+        for group in _groups(files.find(request.data), request.shard_size):
             place.write(_todo_path(out, shards), [json.dumps(group).encode()])
             shards += 1
             pictures += len(group)
@@ -141,7 +143,7 @@ def begin(out: str, request: Request) -> Job:
                 f"There is no picture in {', '.join(request.data)}. Correct --data."
             )
         job = Job(out, request, shards, pictures)
-        place.write(store.join(out, _JOB), [json.dumps(dataclasses.asdict(job)).encode()])
+        place.write(join(out, _JOB), [json.dumps(dataclasses.asdict(job)).encode()])
     except OSError as error:
         raise unwritable(out, error) from error
     return job
@@ -154,7 +156,7 @@ def find(out: str) -> Job | None:
         AnswerFileError: its description cannot be read.
     """
     try:
-        content = store.of(out).read(store.join(out, _JOB))
+        content = store_of(out).read(join(out, _JOB))
         fields: dict[str, Any] = json.loads(content)
         request = Request(**{**fields["request"], "data": tuple(fields["request"]["data"])})
         return Job(out, request, int(fields["shards"]), int(fields["pictures"]))
@@ -162,7 +164,7 @@ def find(out: str) -> Job | None:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise AnswerFileError(
-            f"{store.join(out, _JOB)} cannot be read ({error}). Name another folder with --out."
+            f"{join(out, _JOB)} cannot be read ({error}). Name another folder with --out."
         ) from error
 
 
@@ -180,7 +182,7 @@ def check_same(job: Job, **wanted: Any) -> None:
 
 def _check_empty(out: str) -> None:
     try:
-        foreign = [name for name in store.of(out).names(out) if name != _SHARDS]
+        foreign = [name for name in store_of(out).names(out) if name != _SHARDS]
     except NotADirectoryError as error:
         raise AnswerFileError(f"{out} is not a folder. Name another one with --out.") from error
     if foreign:
@@ -189,24 +191,19 @@ def _check_empty(out: str) -> None:
         )
 
 
-def _find(data: Iterable[str]) -> Iterator[Found]:
-    for given in data:
-        yield from store.of(given).find(given)
-
-
 def _groups(found: Iterator[Found], size: int) -> Iterator[Sequence[Found]]:
     while group := list(itertools.islice(found, size)):
         yield group
 
 
 def _todo_path(out: str, shard: int) -> str:
-    return store.join(out, _SHARDS, f"{shard:05d}-todo.json")
+    return join(out, _SHARDS, f"{shard:05d}-todo.json")
 
 
 def _delete_shards(out: str) -> None:
-    place, folder = store.of(out), store.join(out, _SHARDS)
+    place, folder = store_of(out), join(out, _SHARDS)
     for name in place.names(folder):
-        place.delete(store.join(folder, name))
+        place.delete(join(folder, name))
 
 
 def unwritable(out: str, error: OSError) -> AnswerFileError:

@@ -9,7 +9,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from bitpipe.errors import InvalidInputError, ModelLoadError
 from bitpipe.model.versions import SAVED_MODEL
-from bitpipe.stores import store
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import join
 from serving.client import codec
 from serving.server.servable import SavedModelServable
 
@@ -50,7 +51,7 @@ class InProcessModel:
 def check_signature(path: str) -> None:
     """Raises ModelLoadError unless the SavedModel has this project's signature; loads nothing."""
     try:
-        content = store.of(path).read(store.join(path, SAVED_MODEL))
+        content = store_of(path).read(join(path, SAVED_MODEL))
         graphs = saved_model_pb2.SavedModel.FromString(content).meta_graphs
     except (OSError, DecodeError) as error:
         raise ModelLoadError(f"{path} is no SavedModel ({error}). Push the model again.") from error

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from bitpipe.errors import ModelFolderError
 from bitpipe.model.versions import SAVED_MODEL, as_version, find_model_folder, find_versions
-from bitpipe.stores import store
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import is_remote, join
 
 
 def locate(models: str, name: str, version: int | None = None) -> tuple[str, int]:
@@ -17,7 +18,7 @@ def locate(models: str, name: str, version: int | None = None) -> tuple[str, int
         ModelFolderError: it holds no version, or not this one.
         StoreError: its store is unknown here, or cannot be listed.
     """
-    found = _remote(models, name) if store.is_remote(models) else _local(models, name)
+    found = _remote(models, name) if is_remote(models) else _local(models, name)
     if version is None:
         version = max(found)
     if version not in found:
@@ -36,9 +37,9 @@ def _local(models: str, name: str) -> dict[int, str]:
 def _remote(models: str, name: str) -> dict[int, str]:
     from bitpipe.stores.remote import match
 
-    store.of(models)  # tells of an unknown one
-    for folder in (store.join(models, name), models):
-        paths = [path.rpartition("/")[0] for path in match(store.join(folder, "*", SAVED_MODEL))]
+    store_of(models)  # tells of an unknown one
+    for folder in (join(models, name), models):
+        paths = [path.rpartition("/")[0] for path in match(join(folder, "*", SAVED_MODEL))]
         versions = {as_version(path.rpartition("/")[2]): path for path in paths}
         found = {version: path for version, path in versions.items() if version is not None}
         if found:

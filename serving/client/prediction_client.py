@@ -192,7 +192,7 @@ def _items(inputs: Iterable[Picture]) -> Iterator[stream.Item]:
             yield stream.Item(f"picture {index}", partial(_normalised, given))
         else:
             for source in files.find([given]):
-                yield stream.Item(str(source.path), partial(files.read, source))
+                yield stream.Item(source.path, partial(files.read, source))
 
 
 def _normalised(data: bytes) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitpipe.errors import ServerOptionsError
-from bitpipe.pictures.normalise import MAX_PIXELS
+from bitpipe.pictures.limits import MAX_PIXELS
 from serving.limits import MAX_MESSAGE_BYTES
 
 

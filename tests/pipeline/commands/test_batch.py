@@ -116,16 +116,16 @@ def test_a_job_goes_on_with_its_own_version_when_a_newer_one_is_there(
 def test_an_error_of_the_work_is_one_sentence_and_what_is_there_stays(
     batch, photos, tmp_path, monkeypatch
 ):
-    from bitpipe.stores import store
+    from bitpipe.stores import files
 
-    load = store.LocalStore.load
+    read = files.read
 
-    def failing(self, path):
-        if path.endswith("9.png"):
+    def failing(found):
+        if found.path.endswith("9.png"):
             raise OSError("the disk is gone")
-        return load(self, path)
+        return read(found)
 
-    monkeypatch.setattr(store.LocalStore, "load", failing)
+    monkeypatch.setattr(files, "read", failing)
     result = batch("--shard-size", 5)
     assert result.exit_code == 1
     assert "the disk is gone" in result.stderr.splitlines()[-1]

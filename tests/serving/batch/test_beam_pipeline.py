@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bitpipe.stores import store
+from bitpipe.stores import files
 from pipeline.settings.config import Config
 from serving.batch import beam_pipeline, job
 from serving.batch.job import Progress, Request
@@ -64,15 +64,15 @@ def test_a_shard_that_fails_leaves_the_others_answers_and_can_be_repeated(
     begin, tmp_path, monkeypatch
 ):
     begun = begin()
-    load = store.LocalStore.load
+    read = files.read
 
-    def failing(self, path):
-        if path.endswith("9.png"):
+    def failing(found):
+        if found.path.endswith("9.png"):
             raise OSError("the disk is gone")
-        return load(self, path)
+        return read(found)
 
     with monkeypatch.context() as broken:
-        broken.setattr(store.LocalStore, "load", failing)
+        broken.setattr(files, "read", failing)
         with pytest.raises(Exception, match="the disk is gone"):
             run(begun)
     left = begun.progress()

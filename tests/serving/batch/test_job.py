@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from bitpipe.errors import AnswerFileError
-from bitpipe.stores import store
+from bitpipe.stores import files
+from bitpipe.stores.local import LocalStore
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import join
+from bitpipe.stores.store import Found
 from serving.batch import job as jobs
 from serving.batch.job import Progress, Request
 
@@ -62,7 +66,7 @@ def test_a_shard_interrupted_while_it_was_noted_is_to_do_and_not_counted_twice(
 ):
     job = jobs.begin(str(tmp_path / "out"), request_for())
     with monkeypatch.context() as broken:
-        broken.setattr(store.LocalStore, "delete", lambda *_: 1 / 0)
+        broken.setattr(LocalStore, "delete", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             job.finish(0, 4, 1)
     assert job.progress() == Progress((0, 1, 2), 0, 0)
@@ -89,18 +93,18 @@ def test_no_picture_at_all_is_an_error_and_leaves_no_job(tmp_path, request_for):
     with pytest.raises(AnswerFileError, match=r"no picture in .*empty.*Correct --data"):
         jobs.begin(out, request_for(tmp_path / "empty"))
     assert jobs.find(out) is None
-    assert store.of(out).names(store.join(out, "shards")) == []
+    assert store_of(out).names(join(out, "shards")) == []
 
 
 def test_an_interrupted_start_is_begun_anew(tmp_path, photos, request_for, monkeypatch):
     out = str(tmp_path / "out")
 
     def interrupted(_):
-        yield from [store.Found("x.png")] * 30
+        yield from [Found("x.png")] * 30
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(jobs, "_find", interrupted)
+        broken.setattr(files, "find", interrupted)
         with pytest.raises(KeyboardInterrupt):
             jobs.begin(out, request_for())
     assert jobs.find(out) is None

@@ -1,0 +1,25 @@
+"""From a path or an address to the store where it lies."""
+
+from bitpipe.errors import StoreError
+from bitpipe.stores.local import LocalStore
+from bitpipe.stores.paths import is_remote
+from bitpipe.stores.store import Store
+
+
+def store_of(path: str) -> Store:
+    """The store of a path; Beam, which takes seconds to import, only for what needs it.
+
+    Raises:
+        StoreError: an address of a kind that Beam, as it is installed, does not know; or there is
+            no Beam.
+    """
+    if not is_remote(path):
+        return LocalStore()
+    try:
+        from bitpipe.stores.remote import RemoteStore
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"Addresses such as {path} are read with Beam, which is not installed here. Install "
+            f"bitpipe[batch], or name a folder of this machine."
+        ) from error
+    return RemoteStore(path)
