@@ -7,8 +7,8 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from bitpipe.errors import DataError
+from bitpipe.stores.paths import join
 from components.image_example_gen.sources import registry, spans
-from components.image_example_gen.sources.tree import join
 
 
 class Driver(driver.FileBasedDriver):

@@ -8,13 +8,10 @@ import tensorflow as tf
 
 from bitpipe.errors import UnreadablePictureError
 from bitpipe.pictures.normalise import normalise
+from bitpipe.stores.store import UNREADABLE
 from components import features
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.sources import registry
-
-# What a file itself is to blame for. Anything else (a store that is down, a full disk) is raised:
-# better a retry, or a failed run, than a data set that silently lost pictures.
-_UNREADABLE_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 class RejectedImageError(Exception):
@@ -49,7 +46,9 @@ def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
         raise RejectedImageError("its name is not valid UTF-8") from None
     try:
         data = registry.by_name(picture.source).read(path, picture)
-    except _UNREADABLE_FILE as error:
+    # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
+    # than a data set that silently lost pictures.
+    except UNREADABLE as error:
         raise RejectedImageError(f"cannot be opened: {error.strerror or error}") from None
     try:
         upright = normalise(data, max_pixels=max_pixels)

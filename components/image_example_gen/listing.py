@@ -39,12 +39,14 @@ class Listing:
         pictures: sorted by path.
         classes: sorted; those of the pictures and those that are announced without any.
         loose_files: files that have no class, left out.
+        skipped_files: others that by their names are certainly no pictures, left out.
     """
 
     path: str
     pictures: tuple[ListedPicture, ...] = ()
     classes: tuple[str, ...] = ()
     loose_files: int = 0
+    skipped_files: int = 0
 
     def __post_init__(self) -> None:
         pictures = sorted(self.pictures, key=lambda one: (one.path, one.label, one.split or ""))

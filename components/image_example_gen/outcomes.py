@@ -41,6 +41,8 @@ class IngestReport:
         conflicts: sorted names of each group of equal pictures with more than one label.
         changed: examples whose bytes were encoded anew, upright, as JPEG or PNG.
         loose_files: files directly in the data folder, which have no class.
+        skipped: files below class folders that by their names are no pictures. With the examples
+            and the rejected ones, these are all files that were found there.
     """
 
     path: str
@@ -50,6 +52,7 @@ class IngestReport:
     conflicts: tuple[tuple[str, ...], ...]
     changed: int
     loose_files: int
+    skipped: int
 
     @property
     def num_examples(self) -> int:
@@ -70,6 +73,7 @@ class IngestReport:
             "conflicts": self.conflicts[:_MAX_LISTED_CONFLICTS],
             "changed": self.changed,
             "loose_files": self.loose_files,
+            "skipped": self.skipped,
         }
         return json.dumps(facts, indent=2) + "\n"
 
@@ -107,6 +111,7 @@ def summarise(
         conflicts=tuple(conflicts),
         changed=changed,
         loose_files=listing.loose_files,
+        skipped=listing.skipped_files,
     )
 
 

@@ -1,6 +1,7 @@
 """`DIR/<class>/**/<file>`: the first folder on a picture's way is its class."""
 
 from bitpipe.errors import DataError
+from bitpipe.stores.paths import is_remote
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import tree
 
@@ -17,21 +18,25 @@ def list_pictures(path: str, pattern: str = PATTERN) -> Listing:
 def list_folder(path: str, source: str) -> Listing:
     """Lists the class folders below `path` for the source of that name, which reads them, too."""
     found = tree.walk(path)
+    loose = [
+        name for name in (*(f.path for f in found.files), *found.skipped) if not tree.top(name)
+    ]
     return Listing(
         path,
         tuple(
-            ListedPicture(file.path, top, None, file.size, file.mtime_ns, source)
+            ListedPicture(file.path, label, None, file.size, file.mtime_ns, source)
             for file in found.files
-            if (top := tree.top(file.path))
+            if (label := tree.top(file.path))
         ),
-        tuple(folder for folder in found.folders if not tree.top(folder)),
-        sum(not tree.top(file.path) for file in found.files),
+        classes=tuple(folder for folder in found.folders if not tree.top(folder)),
+        loose_files=len(loose),
+        skipped_files=sum(bool(tree.top(name)) for name in found.skipped),
     )
 
 
 def check(path: str, pattern: str = PATTERN, min_images_per_class: int = 2) -> Listing | None:
     """See `Source.check`."""
-    if tree.is_remote(path):
+    if is_remote(path):
         return None
     listing = list_pictures(path, pattern)
     check_listing(listing, min_images_per_class)

@@ -22,6 +22,7 @@ class Source(Protocol):
 
         Raises:
             DataError: it cannot be listed, or what is there breaks a rule of this source.
+            StoreError: the store of an address is unknown, or does not answer.
         """
 
     def check(self, path: str, pattern: str, min_images_per_class: int) -> Listing | None:
@@ -38,7 +39,6 @@ class Source(Protocol):
         """The bytes of a picture that this source listed in the data folder `path`.
 
         Raises:
-            FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError: the file
-                itself is to blame, and the picture is rejected.
+            bitpipe.stores.store.UNREADABLE: the file itself is to blame, and will be rejected.
             Exception: anything else, a store that is down for instance, ends the run.
         """

@@ -6,8 +6,9 @@ One or several of these, the spans, are taken together.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from bitpipe.stores.paths import is_remote, join
 from components.image_example_gen.listing import ListedPicture, Listing
-from components.image_example_gen.sources import class_folders, tree
+from components.image_example_gen.sources import class_folders
 
 NAME = "spans"
 
@@ -30,9 +31,7 @@ def list_pictures(path: str, pattern: str) -> Listing:
 
     One span alone is the data folder itself, so its pictures have the same paths as without spans.
     """
-    listed = {
-        span: class_folders.list_folder(tree.join(path, span), NAME) for span in folders(pattern)
-    }
+    listed = {span: class_folders.list_folder(join(path, span), NAME) for span in folders(pattern)}
     if len(listed) == 1:
         return next(iter(listed.values()))
     return Listing(
@@ -42,14 +41,15 @@ def list_pictures(path: str, pattern: str) -> Listing:
             for span, listing in listed.items()
             for picture in listing.pictures
         ),
-        tuple(label for listing in listed.values() for label in listing.classes),
-        sum(listing.loose_files for listing in listed.values()),
+        classes=tuple(label for listing in listed.values() for label in listing.classes),
+        loose_files=sum(listing.loose_files for listing in listed.values()),
+        skipped_files=sum(listing.skipped_files for listing in listed.values()),
     )
 
 
 def check(path: str, pattern: str, min_images_per_class: int) -> Listing | None:
     """See `Source.check`; which spans are taken, the ingest finds out."""
-    if "{" in pattern or tree.is_remote(path):
+    if "{" in pattern or is_remote(path):
         return None
     listing = list_pictures(path, pattern)
     class_folders.check_listing(listing, min_images_per_class)

@@ -1,25 +1,12 @@
-"""A folder with all that lies below it, and its files' bytes, on a disk or in a store."""
+"""A data folder with all that lies below it, on a disk or in a store; standard library only."""
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from bitpipe.errors import DataError
-
-# Left behind by file managers and archivers; compared in lower case.
-_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One name in a folder. `identity` tells a folder from all others where the system can."""
-
-    name: str
-    is_folder: bool
-    size: int = 0
-    mtime_ns: int = 0
-    identity: tuple[int, int] | None = None
+from bitpipe.pictures.formats import is_candidate, is_litter
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import join
+from bitpipe.stores.store import Entry, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +20,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All files and folders below a data folder, in no order; folders as paths, like files."""
+    """What lies below a data folder, in no order.
+
+    Attributes:
+        files: which may be pictures.
+        skipped: paths of files that by their names are certainly none.
+        folders: paths of all folders, empty ones as well where the store knows them.
+    """
 
     files: tuple[File, ...]
+    skipped: tuple[str, ...]
     folders: tuple[str, ...]
 
 
@@ -43,24 +37,33 @@ def walk(path: str) -> Tree:
     """Lists what lies below `path`, at any depth.
 
     Hidden names and what file managers leave behind are passed over, and so is a folder that links
-    to one above it. Raises DataError when a folder cannot be listed.
+    to one above it.
+
+    Raises:
+        DataError: a folder is missing or cannot be listed.
+        StoreError: the store of an address is unknown, or does not answer.
     """
+    store = store_of(path)
     files: list[File] = []
+    skipped: list[str] = []
     folders: list[str] = []
     # Folders still to list, as a prefix and the folders above: a link to one of those is a cycle.
     pending: list[tuple[str, tuple[tuple[int, int] | None, ...]]] = [("", ())]
     while pending:
         prefix, above = pending.pop()
-        for entry in _scan(path, prefix):
-            if entry.name.startswith(".") or entry.name.lower() in _LITTER:
-                continue
+        for entry in _scan(store, join(path, prefix) if prefix else path):
             name = prefix + entry.name
-            if not entry.is_folder:
+            if is_litter(entry.name):
+                continue
+            if entry.is_folder:
+                if entry.identity is None or entry.identity not in above:
+                    folders.append(name)
+                    pending.append((f"{name}/", (*above, entry.identity)))
+            elif is_candidate(entry.name):
                 files.append(File(name, entry.size, entry.mtime_ns))
-            elif entry.identity is None or entry.identity not in above:
-                folders.append(name)
-                pending.append((f"{name}/", (*above, entry.identity)))
-    return Tree(tuple(files), tuple(folders))
+            else:
+                skipped.append(name)
+    return Tree(tuple(files), tuple(skipped), tuple(folders))
 
 
 def top(path: str) -> str:
@@ -71,33 +74,12 @@ def top(path: str) -> str:
 
 def read(path: str, name: str) -> bytes:
     """The bytes of the file `name` below the data folder `path`; fails as `Source.read`."""
-    place = join(path, name)
-    if is_remote(path):
-        from components.image_example_gen import remote
-
-        return remote.read(place)
-    return Path(place).read_bytes()
+    return store_of(path).read(join(path, name))
 
 
-def is_remote(path: str) -> bool:
-    """Whether `path` is an address such as `gs://bucket/photos`."""
-    return "://" in path
-
-
-def join(path: str, name: str) -> str:
-    """Where `name`, as listed, lies below the data folder `path`."""
-    return f"{path.rstrip('/')}/{name}" if is_remote(path) else str(Path(path, name))
-
-
-def _scan(path: str, prefix: str) -> list[Entry]:
-    place = f"{path.rstrip('/')}/{prefix}" if prefix else path
-    scan = _scan_local
-    if is_remote(path):
-        from components.image_example_gen import remote
-
-        scan = remote.scan
+def _scan(store: Store, place: str) -> list[Entry]:
     try:
-        return list(scan(place))
+        return list(store.scan(place))
     except FileNotFoundError:
         problem = "does not exist"
     except NotADirectoryError:
@@ -108,18 +90,3 @@ def _scan(path: str, prefix: str) -> list[Entry]:
         "The data folder must be a readable folder with one folder of pictures per class. "
         f"Received: {place}, which {problem}; check the path."
     )
-
-
-def _scan_local(path: str) -> Iterable[Entry]:
-    """Lists one local folder; a dangling link is a file that will turn out unreadable."""
-    with os.scandir(path) as entries:
-        for entry in entries:
-            try:
-                stat = entry.stat()
-            except FileNotFoundError:
-                yield Entry(entry.name, is_folder=False)
-                continue
-            if entry.is_dir():
-                yield Entry(entry.name, is_folder=True, identity=(stat.st_dev, stat.st_ino))
-            elif entry.is_file():  # Opening a pipe or a socket would wait for ever.
-                yield Entry(entry.name, False, stat.st_size, stat.st_mtime_ns)

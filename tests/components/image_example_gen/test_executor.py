@@ -180,6 +180,7 @@ def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
     (photos / "ants/cut.jpg").write_bytes(whole[: len(whole) // 2])
     (photos / "bees/Ü text.jpg").write_text("not a picture")
     (photos / "bees/gone.jpg").symlink_to(photos / "nowhere.jpg")
+    (photos / "bees/labels.csv").write_text("1.png,bee")
     out = ingest(photos, max_rejected_share=0.2)
     reasons = rejected(out / "rejected.jsonl")
 
@@ -189,7 +190,11 @@ def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
     assert "No such file" in reasons["bees/gone.jpg"]
     assert len(reasons) == 4
     assert len(filenames(out, "train") + filenames(out, "eval")) == 24
-    assert json.loads((out / "ingest.json").read_text())["rejected"] == 4
+    facts = json.loads((out / "ingest.json").read_text())
+    assert facts["rejected"] == 4
+    assert facts["skipped"] == 1
+    found = sum(name.is_file() or name.is_symlink() for name in photos.glob("*/*"))
+    assert found == facts["num_examples"] + facts["rejected"] + facts["skipped"]
 
 
 def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest, tmp_path):

@@ -1,3 +1,4 @@
+import errno
 import os
 from io import BytesIO
 
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from bitpipe.errors import DataError
+from bitpipe.errors import StoreError
 from components.image_example_gen import images
 from components.image_example_gen.images import RejectedImageError
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.sources import class_folders
 from components.image_example_gen.sources.class_folders import list_pictures
 
 MAX_PIXELS = 10_000
@@ -152,8 +154,27 @@ def test_too_many_pixels_are_rejected(tmp_path, encode):
 def test_a_missing_file_is_rejected_and_a_failing_store_is_not(tmp_path):
     with pytest.raises(RejectedImageError, match="No such file"):
         read(tmp_path, "a/gone.jpg")
-    with pytest.raises(tf.errors.UnimplementedError):
+    with pytest.raises(StoreError, match="nostore://bucket"):
         read("nostore://bucket", "a/1.jpg")
+
+
+def test_a_folder_and_a_pipe_in_the_place_of_a_picture_are_rejected(tmp_path):
+    (tmp_path / "a/folder.jpg").mkdir(parents=True)
+    os.mkfifo(tmp_path / "a/pipe.jpg")  # Opening it would wait for ever.
+    for name in ("a/folder.jpg", "a/pipe.jpg", "a/folder.jpg/1.jpg"):
+        with pytest.raises(RejectedImageError, match="cannot be opened: "):
+            read(tmp_path, name)
+
+
+def test_a_disk_that_fails_is_not_the_pictures_fault(tmp_path, encode, monkeypatch):
+    digest_of(tmp_path, encode())
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(class_folders, "read", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        read(tmp_path, "a/1")
 
 
 def test_a_file_name_that_is_not_utf8_is_rejected(tmp_path, encode):
@@ -165,26 +186,20 @@ def test_a_file_name_that_is_not_utf8_is_rejected(tmp_path, encode):
         images.read_image(str(tmp_path), picture, MAX_PIXELS)
 
 
-def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode):
-    remote = "ram://photos"  # TensorFlow's file system in memory
+def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode, bucket):
     (photos / "bees/deep").mkdir()
     (photos / "bees/deep/x y.png").write_bytes(encode(seed=99))
-    local = list_pictures(str(photos))
-    for picture in local.pictures:
-        place = f"{remote}/{picture.path}"
-        tf.io.gfile.makedirs(os.path.dirname(place))  # noqa: PTH120
-        with tf.io.gfile.GFile(place, "wb") as copy:
-            copy.write((photos / picture.path).read_bytes())
-    found = list_pictures(remote)
+    (photos / "bees/labels.csv").touch()
+    (photos / "README.md").touch()
+    remote = bucket(photos)
+    local, found = list_pictures(str(photos)), list_pictures(remote)
 
     assert [(p.path, p.label, p.size) for p in found.pictures] == [
         (p.path, p.label, p.size) for p in local.pictures
     ]
     assert found.classes == local.classes
+    assert (found.loose_files, found.skipped_files) == (1, 1)
     name = "bees/deep/x y.png"
     assert read(remote, name) == read(photos, name)
-
-
-def test_a_missing_remote_folder_is_a_data_error():
-    with pytest.raises(DataError, match="ram://nowhere, which does not exist"):
-        list_pictures("ram://nowhere")
+    with pytest.raises(RejectedImageError, match="cannot be opened: No such file"):
+        read(remote, "bees/gone.png")

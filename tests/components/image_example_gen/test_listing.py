@@ -53,6 +53,7 @@ def test_the_fingerprint_is_equal_exactly_when_all_records_are(some, others):
         {"path": "a/2.jpg"},
         {"label": "b"},
         {"split": "train"},
+        {"split": "None"},
         {"size": 2},
         {"mtime_ns": 2},
         {"source": "other"},

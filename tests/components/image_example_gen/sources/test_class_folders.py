@@ -48,6 +48,25 @@ def test_loose_files_are_counted_and_have_no_class(flowers):
     assert "README.txt" not in names(folder)
 
 
+def test_what_is_no_picture_by_its_name_is_skipped_and_counted(flowers):
+    for name in ["roses/labels.csv", "roses/deep/notes.TXT", "tulips/film.mp4", "licence.txt"]:
+        touch(flowers / name)
+    for name in ["roses/without-extension", "roses/odd.jpg.part", "tulips/new.heic"]:
+        touch(flowers / name)
+    folder = list_pictures(str(flowers))
+
+    assert folder.skipped_files == 3
+    assert folder.loose_files == 1
+    assert len(folder.pictures) == 4 + 3
+
+
+def test_skipped_files_count_for_no_class(flowers):
+    for path in flowers.glob("tulips/*.jpg"):
+        path.rename(path.with_suffix(".txt"))
+    with pytest.raises(DataError, match="'tulips' has 0"):
+        check(str(flowers))
+
+
 def test_unicode_spaces_and_odd_class_names_are_kept(tmp_path):
     odd = ["a b/Größe 1.jpg", "c,d;'\"/[x]*?.jpg", "{SPAN}/{}.jpg", "猫/写真.jpg"]
     for name in odd:
@@ -168,6 +187,11 @@ def test_an_empty_class_folder_is_refused(flowers):
     (flowers / "violets").mkdir()
     with pytest.raises(DataError, match="'violets' has 0"):
         check(str(flowers), min_images_per_class=2)
+
+
+def test_a_missing_remote_folder_is_a_data_error(bucket, tmp_path):
+    with pytest.raises(DataError, match="nowhere, which does not exist"):
+        list_pictures(bucket(tmp_path / "nowhere"))
 
 
 def test_a_class_name_that_is_not_utf8_is_refused(tmp_path):
