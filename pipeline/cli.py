@@ -80,7 +80,7 @@ def run(
     Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed and nothing
     was pushed; 2 usage, configuration or data error; 1 anything else.
     """
-    from components.image_example_gen.folder import check_folder
+    from components.image_example_gen.sources.registry import check_folder
     from components.settings import SCRATCH
     from pipeline.settings import config as configuration
 

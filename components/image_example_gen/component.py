@@ -42,7 +42,8 @@ class ImageExampleGen(FileBasedExampleGen):
         """Wires the node.
 
         Args:
-            input_base: the data folder, or what holds the spans; whatever `tf.io.gfile` can open.
+            input_base: the data folder, or what holds the spans; a path, or an address of a store
+                that Beam knows.
             pattern: `*/*`, or with the span in front, as in `span-{SPAN}/*/*`. Whatever stands
                 before the last two parts leads to the data folder, which is then listed
                 recursively.

@@ -7,7 +7,8 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from bitpipe.errors import DataError
-from components.image_example_gen import folder, images
+from bitpipe.stores.paths import join
+from components.image_example_gen.sources import registry, spans
 
 
 class Driver(driver.FileBasedDriver):
@@ -62,25 +63,17 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
             for number in range(max(0, span - self._window + 1), span)
         )
         there = [one for one in older if self._is_there(one)]
-        return _SEPARATOR.join([*there, newest])
+        return spans.together([*there, newest])
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         fingerprints = []
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
-            listing = images.list_spans(self._input_base_uri, span_folders(pattern))
+            source = registry.for_pattern(pattern)
+            listing = source.list_pictures(self._input_base_uri, pattern)
             fingerprints.append(f"split:{split.name},{listing.fingerprint()}")
         return "\n".join(fingerprints)
 
     def _is_there(self, pattern: str) -> bool:
-        (span,) = span_folders(pattern)
-        return fileio.isdir(folder.join(self._input_base_uri, span))
-
-
-# Between the patterns of several spans; no pattern holds it.
-_SEPARATOR = "|"
-
-
-def span_folders(pattern: str) -> tuple[str, ...]:
-    """The folders of class folders: what stands before the last two parts of each pattern."""
-    return tuple("/".join(one.split("/")[:-2]) for one in pattern.split(_SEPARATOR))
+        (span,) = spans.folders(pattern)
+        return fileio.isdir(join(self._input_base_uri, span))

@@ -1,7 +1,7 @@
 """Runs the ingest on Beam and publishes its report beside the examples."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -17,9 +17,10 @@ from tfx.utils import proto_utils
 
 from bitpipe.errors import DataError
 from components import progress
-from components.image_example_gen import images, outcomes, shard
-from components.image_example_gen.driver import span_folders
+from components.image_example_gen import outcomes, shard
+from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.options import IngestOptions
+from components.image_example_gen.sources import registry
 
 STAGE = "ImageExampleGen"
 
@@ -65,15 +66,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for place in (*split_folders.values(), outcome_folder):
             tf.io.gfile.makedirs(place)
 
-        listing = images.list_spans(input_base, span_folders(pattern))
+        listing = registry.for_pattern(pattern).list_pictures(input_base, pattern)
+        _check_own_splits(listing, splits)
         if listing.loose_files:
             logging.warning(
                 "%d files lie directly in %s and have no class: ignored.",
                 listing.loose_files,
                 listing.path,
             )
-        progress.report(STAGE, 0, len(listing.files))
-        shards = shard.plan(listing.files)
+        progress.report(STAGE, 0, len(listing.pictures))
+        shards = shard.plan(listing.pictures)
         if shards:
             with self._make_beam_pipeline() as pipeline:
                 _ = (
@@ -88,7 +90,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                             split_config=split_config,
                             split_folders=split_folders,
                             outcome_folder=outcome_folder,
-                            num_files=len(listing.files),
+                            num_files=len(listing.pictures),
                         )
                     )
                 )
@@ -114,8 +116,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
 
 
-def choose_split(example: tf.train.Example, config: example_gen_pb2.SplitConfig) -> str:
-    """The split whose hash buckets the example's digest falls into."""
+def choose_split(
+    picture: ListedPicture, example: tf.train.Example, config: example_gen_pb2.SplitConfig
+) -> str:
+    """The split that the picture was given, or else whose hash buckets its digest falls into."""
+    if picture.split is not None:
+        return picture.split
     ends = list(itertools.accumulate(split.hash_buckets for split in config.splits))
     # TFX's own rule, private as it is, so that the split configuration means what it says.
     index = base_example_gen_executor._PartitionFn(example, len(ends), ends, config)
@@ -147,11 +153,23 @@ class _WriteShard(beam.DoFn):
             path=self._path,
             max_pixels=self._max_pixels,
             split_folders=self._split_folders,
-            choose_split=lambda example: choose_split(example, self._split_config),
+            choose_split=lambda picture, example: choose_split(
+                picture, example, self._split_config
+            ),
             outcome_folder=self._outcome_folder,
             on_file=lambda: progress.advance(STAGE, 1, self._num_files),
         )
         yield from ()
+
+
+def _check_own_splits(listing: Listing, splits: Collection[str]) -> None:
+    for picture in listing.pictures:
+        if picture.split is not None and picture.split not in splits:
+            raise DataError(
+                f"A picture's own split must be one of {', '.join(splits)}. "
+                f"Received: {picture.split!r} for {picture.path!a} in {listing.path}; "
+                "rename it, or give none to have it chosen by the picture's content."
+            )
 
 
 def _input_pattern(exec_properties: dict[str, Any]) -> str:

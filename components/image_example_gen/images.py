@@ -1,8 +1,6 @@
 """From a picture file to a `tf.train.Example`; TensorFlow and Pillow, no TFX and no Beam."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +8,10 @@ import tensorflow as tf
 
 from bitpipe.errors import UnreadablePictureError
 from bitpipe.pictures.normalise import normalise
+from bitpipe.stores.store import UNREADABLE
 from components import features
-from components.image_example_gen import folder
-
-# A remote listing waits for the network once per name, not for the processor.
-_REMOTE_LISTING_THREADS = 32
-
-# What a file itself is to blame for. Anything else (a store that is down, a full disk) is raised:
-# better a retry, or a failed run, than a data set that silently lost pictures.
-_UNREADABLE_FILE = (
-    tf.errors.NotFoundError,
-    tf.errors.PermissionDeniedError,
-    tf.errors.FailedPreconditionError,
-)
+from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.sources import registry
 
 
 class RejectedImageError(Exception):
@@ -42,49 +31,8 @@ class Image:
     changed: bool  # whether `image` differs from the file's own bytes
 
 
-def list_images(path: str) -> folder.ImageFolder:
-    """Lists `path` as `folder.list_folder` does, also where only `tf.io.gfile` can (`gs://...`)."""
-    if folder.is_remote(path):
-        return folder.list_folder(path, scan_remote)
-    return folder.list_folder(path)
-
-
-def list_spans(input_base: str, spans: Sequence[str]) -> folder.ImageFolder:
-    """Lists the data folders `spans`, relative to `input_base` ("" is the folder itself).
-
-    One alone is listed as if there were no others, so its files have the same names as without
-    spans.
-    """
-    if len(spans) == 1:
-        (span,) = spans
-        return list_images(folder.join(input_base, span) if span else input_base)
-    listed = {span: list_images(folder.join(input_base, span)) for span in spans}
-    return folder.merge(input_base, listed)
-
-
-def scan_remote(path: str) -> Iterator[folder.Entry]:
-    """Lists one folder through `tf.io.gfile`; raises FileNotFoundError when there is none."""
-
-    def entry(name: str) -> folder.Entry:
-        if name.endswith("/"):  # Object stores mark folders so, and have no times for them.
-            return folder.Entry(name.rstrip("/"), is_folder=True)
-        stat = tf.io.gfile.stat(folder.join(path, name))
-        return folder.Entry(name, stat.is_directory, stat.length, stat.mtime_nsec)
-
-    try:
-        names = tf.io.gfile.listdir(path)
-        with ThreadPoolExecutor(_REMOTE_LISTING_THREADS) as pool:
-            yield from pool.map(entry, names)
-    except tf.errors.NotFoundError as error:
-        raise FileNotFoundError(path) from error
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error
-
-
-def read_image(path: str, filename: str, max_pixels: int, depth: int = 0) -> Image:
-    """Reads `filename` below the data folder `path` and proves that TensorFlow can decode it.
-
-    `depth` folders of the name stand in front of its class.
+def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
+    """Reads a picture of the data folder `path` and proves that TensorFlow can decode it.
 
     Pillow's verdict is not enough: one picture that `tf.io.decode_image` refuses would end a whole
     Transform or training run, so each is decoded once here, by the decoder of training and serving.
@@ -93,32 +41,33 @@ def read_image(path: str, filename: str, max_pixels: int, depth: int = 0) -> Ima
         RejectedImageError: with the reason, when the file cannot become an example.
     """
     try:
-        filename.encode()
+        picture.path.encode()
     except UnicodeEncodeError:
         raise RejectedImageError("its name is not valid UTF-8") from None
     try:
-        with tf.io.gfile.GFile(folder.join(path, filename), "rb") as file:
-            data = file.read()
-    except _UNREADABLE_FILE as error:
-        raise RejectedImageError(f"cannot be opened: {error.message.split('; ')[-1]}") from None
+        data = registry.by_name(picture.source).read(path, picture)
+    # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
+    # than a data set that silently lost pictures.
+    except UNREADABLE as error:
+        raise RejectedImageError(f"cannot be opened: {error.strerror or error}") from None
     try:
-        picture = normalise(data, max_pixels=max_pixels)
+        upright = normalise(data, max_pixels=max_pixels)
     except UnreadablePictureError as error:
         raise RejectedImageError(error.reason) from None
-    pixels = decode(picture.data)
-    if pixels.shape != (picture.height, picture.width, 3):
+    pixels = decode(upright.data)
+    if pixels.shape != (upright.height, upright.width, 3):
         raise RejectedImageError(
             f"TensorFlow decodes it to the shape {pixels.shape}, "
-            f"Pillow to {picture.height} x {picture.width} pixels"
+            f"Pillow to {upright.height} x {upright.width} pixels"
         )
     return Image(
-        filename=filename,
-        label=folder.label_of(filename, depth),
-        image=picture.data,
-        height=picture.height,
-        width=picture.width,
+        filename=picture.path,
+        label=picture.label,
+        image=upright.data,
+        height=upright.height,
+        width=upright.width,
         sha256=pixel_digest(pixels),
-        changed=picture.changed,
+        changed=upright.changed,
     )
 
 

@@ -6,6 +6,7 @@ from google.protobuf import json_format, struct_pb2
 from tfx.proto import example_gen_pb2
 
 from bitpipe.errors import ConfigError
+from bitpipe.pictures.limits import MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class IngestOptions:
     """
 
     # Above it a picture is rejected before it is decoded. Pixels, not bytes.
-    max_pixels: int = 100_000_000
+    max_pixels: int = MAX_PIXELS
     # Of all listed files; above it the run stops instead of training on what is left.
     max_rejected_share: float = 0.1
     # Stands for the code in the cache key, which TFX cannot see.

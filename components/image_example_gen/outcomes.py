@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bitpipe.errors import DataError
-from components.image_example_gen.folder import ImageFolder
+from components.image_example_gen.listing import Listing
 
 REPORT_FILE = "ingest.json"
 REJECTED_FILE = "rejected.jsonl"
@@ -41,6 +41,8 @@ class IngestReport:
         conflicts: sorted names of each group of equal pictures with more than one label.
         changed: examples whose bytes were encoded anew, upright, as JPEG or PNG.
         loose_files: files directly in the data folder, which have no class.
+        skipped: files below class folders that by their names are no pictures. With the examples
+            and the rejected ones, these are all files that were found there.
     """
 
     path: str
@@ -50,6 +52,7 @@ class IngestReport:
     conflicts: tuple[tuple[str, ...], ...]
     changed: int
     loose_files: int
+    skipped: int
 
     @property
     def num_examples(self) -> int:
@@ -70,6 +73,7 @@ class IngestReport:
             "conflicts": self.conflicts[:_MAX_LISTED_CONFLICTS],
             "changed": self.changed,
             "loose_files": self.loose_files,
+            "skipped": self.skipped,
         }
         return json.dumps(facts, indent=2) + "\n"
 
@@ -79,11 +83,11 @@ class IngestReport:
 
 
 def summarise(
-    images: ImageFolder, outcomes: Iterable[AcceptedFile | RejectedFile], splits: Iterable[str]
+    listing: Listing, outcomes: Iterable[AcceptedFile | RejectedFile], splits: Iterable[str]
 ) -> IngestReport:
     """Counts the outcomes, which may come in any order; the report does not depend on it."""
     splits = tuple(splits)
-    counts = {label: dict.fromkeys(splits, 0) for label in images.classes}
+    counts = {label: dict.fromkeys(splits, 0) for label in listing.classes}
     rejected: list[RejectedFile] = []
     by_digest: dict[str, list[AcceptedFile]] = {}
     changed = 0
@@ -100,13 +104,14 @@ def summarise(
         if len({file.label for file in files}) > 1
     )
     return IngestReport(
-        path=images.path,
+        path=listing.path,
         counts=counts,
         rejected=tuple(sorted(rejected, key=lambda file: file.filename)),
         duplicates=sum(len(files) - 1 for files in by_digest.values()),
         conflicts=tuple(conflicts),
         changed=changed,
-        loose_files=images.loose_files,
+        loose_files=listing.loose_files,
+        skipped=listing.skipped_files,
     )
 
 

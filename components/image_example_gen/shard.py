@@ -18,7 +18,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from components.image_example_gen import images
-from components.image_example_gen.folder import ListedFile
+from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
 
 # About 50 MB of photographs: small enough to spread over workers and to repeat after a failure,
@@ -41,26 +41,24 @@ R = TypeVar("R")
 class Shard:
     index: int
     count: int
-    filenames: tuple[str, ...]
-    depth: int = 0  # folders in front of the class, as in `ListedFile`
+    pictures: tuple[ListedPicture, ...]
 
 
-def plan(files: Iterable[ListedFile]) -> list[Shard]:
-    """Deals the files into shards in the order of their names' hashes.
+def plan(pictures: Iterable[ListedPicture]) -> list[Shard]:
+    """Deals the pictures into shards in the order of their paths' hashes.
 
-    That order is as good as shuffled, so that classes mix, and a file added later changes nobody
+    That order is as good as shuffled, so that classes mix, and a picture added later changes nobody
     else's place in it.
     """
-    groups: list[list[str]] = []
-    room = depth = 0
-    for file in sorted(files, key=lambda file: _order(file.filename)):
-        depth = file.depth  # the same for all: that of the pattern
-        if room < max(file.size, 1) or len(groups[-1]) == MAX_FILES:
+    groups: list[list[ListedPicture]] = []
+    room = 0
+    for picture in sorted(pictures, key=_order):
+        if room < max(picture.size, 1) or len(groups[-1]) == MAX_FILES:
             groups.append([])
             room = MAX_BYTES
-        groups[-1].append(file.filename)
-        room -= file.size
-    return [Shard(i, len(groups), tuple(names), depth) for i, names in enumerate(groups)]
+        groups[-1].append(picture)
+        room -= picture.size
+    return [Shard(i, len(groups), tuple(group)) for i, group in enumerate(groups)]
 
 
 def write(
@@ -69,11 +67,11 @@ def write(
     path: str,
     max_pixels: int,
     split_folders: dict[str, str],
-    choose_split: Callable[[tf.train.Example], str],
+    choose_split: Callable[[ListedPicture, tf.train.Example], str],
     outcome_folder: str,
     on_file: Callable[[], None],
 ) -> None:
-    """Converts a shard's files and writes the examples, and their outcomes as JSON Lines.
+    """Converts a shard's pictures and writes the examples, and their outcomes as JSON Lines.
 
     Safe to repeat, and to run twice at once as some runners do: files are written under a name of
     their own and put in place by a rename, and every run writes the same bytes.
@@ -83,28 +81,29 @@ def write(
         path: the data folder.
         max_pixels: larger pictures are rejected.
         split_folders: where the records of each split go.
-        choose_split: names the split of an example.
+        choose_split: names the split of an example, given the picture it was made of.
         outcome_folder: where the outcomes go, and what is not finished yet.
-        on_file: called once per file, for progress.
+        on_file: called once per picture, for progress.
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
     outcomes: list[str] = []
     writers: dict[str, tf.io.TFRecordWriter] = {}
 
-    def convert(filename: str) -> images.Image | RejectedFile:
+    def convert(picture: ListedPicture) -> images.Image | RejectedFile:
         try:
-            return images.read_image(path, filename, max_pixels, shard.depth)
+            return images.read_image(path, picture, max_pixels)
         except images.RejectedImageError as error:
-            return RejectedFile(filename, str(error))
+            return RejectedFile(picture.path, str(error))
 
     try:
-        for result in map_in_order(convert, shard.filenames):
+        results = map_in_order(convert, shard.pictures)
+        for picture, result in zip(shard.pictures, results, strict=True):
             outcome: AcceptedFile | RejectedFile
             if isinstance(result, RejectedFile):
                 outcome = result
             else:
                 example = images.to_example(result)
-                split = choose_split(example)
+                split = choose_split(picture, example)
                 if split not in writers:
                     writers[split] = tf.io.TFRecordWriter(f"{unfinished}-{split}", _RECORD_OPTIONS)
                 writers[split].write(example.SerializeToString(deterministic=True))
@@ -135,8 +134,9 @@ def read_outcomes(outcome_folder: str) -> Iterator[AcceptedFile | RejectedFile]:
                 yield RejectedFile(**values) if "reason" in values else AcceptedFile(**values)
 
 
-def _order(filename: str) -> bytes:
-    return hashlib.sha256(filename.encode("utf-8", "surrogateescape")).digest()
+def _order(picture: ListedPicture) -> tuple[bytes, str, str]:
+    digest = hashlib.sha256(picture.path.encode("utf-8", "surrogateescape")).digest()
+    return digest, picture.label, picture.split or ""
 
 
 def map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

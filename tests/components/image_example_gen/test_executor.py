@@ -3,7 +3,9 @@ import json
 import shutil
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,8 @@ from components import progress
 from components.image_example_gen import images, shard
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor, choose_split
+from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.sources import class_folders, registry
 
 pytestmark = pytest.mark.tfx
 
@@ -62,6 +66,10 @@ def records(folder: Path, split: str) -> list[dict[str, bytes]]:
 
 def filenames(folder: Path, split: str) -> list[str]:
     return [record["filename"].decode() for record in records(folder, split)]
+
+
+def record(path, label, split=None):
+    return ListedPicture(path, label, split, 1, 1, "class_folders")
 
 
 def rejected(path: Path) -> dict[str, str]:
@@ -137,7 +145,20 @@ def test_the_split_depends_on_the_pixels_alone(pixels, buckets):
         for name, label, data in [("a/1.png", "a", b"1"), ("b/2.jpg", "b", b"2")]
     ]
 
-    assert len({choose_split(example, config) for example in examples}) == 1
+    pictures = [record("a/1.png", "a"), record("b/2.jpg", "b")]
+    assert len({choose_split(*both, config) for both in zip(pictures, examples, strict=True)}) == 1
+
+
+@given(
+    st.text("0123456789abcdef", min_size=64, max_size=64), st.sampled_from(["train", "eval", "x"])
+)
+def test_a_split_of_its_own_is_kept_whatever_the_pixels(digest, split):
+    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
+    for name in ("train", "eval", "x"):
+        config.splits.add(name=name, hash_buckets=1)
+    example = images.to_example(images.Image("a/1.png", "a", b"1", 2, 2, digest, False))
+
+    assert choose_split(record("a/1.png", "a", split), example, config) == split
 
 
 def test_split_sizes_follow_the_buckets():
@@ -148,7 +169,7 @@ def test_split_sizes_follow_the_buckets():
     for n in range(2000):
         pixels = np.frombuffer(n.to_bytes(3, "big"), np.uint8).reshape(1, 1, 3)
         image = images.Image("a/1", "a", b"", 1, 1, images.pixel_digest(pixels), False)
-        counts[choose_split(images.to_example(image), config)] += 1
+        counts[choose_split(record("a/1", "a"), images.to_example(image), config)] += 1
 
     assert 0.17 < counts["eval"] / 2000 < 0.23  # 0.2 with a standard deviation of 0.009
 
@@ -159,6 +180,7 @@ def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
     (photos / "ants/cut.jpg").write_bytes(whole[: len(whole) // 2])
     (photos / "bees/Ü text.jpg").write_text("not a picture")
     (photos / "bees/gone.jpg").symlink_to(photos / "nowhere.jpg")
+    (photos / "bees/labels.csv").write_text("1.png,bee")
     out = ingest(photos, max_rejected_share=0.2)
     reasons = rejected(out / "rejected.jsonl")
 
@@ -168,7 +190,11 @@ def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
     assert "No such file" in reasons["bees/gone.jpg"]
     assert len(reasons) == 4
     assert len(filenames(out, "train") + filenames(out, "eval")) == 24
-    assert json.loads((out / "ingest.json").read_text())["rejected"] == 4
+    facts = json.loads((out / "ingest.json").read_text())
+    assert facts["rejected"] == 4
+    assert facts["skipped"] == 1
+    found = sum(name.is_file() or name.is_symlink() for name in photos.glob("*/*"))
+    assert found == facts["num_examples"] + facts["rejected"] + facts["skipped"]
 
 
 def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest, tmp_path):
@@ -209,6 +235,53 @@ def test_odd_names_and_a_third_split_come_through(tmp_path, ingest, encode):
     assert {record["label"].decode() for record in found} == {"a b,c;'{}", "猫"}
     assert len(found) == 60
     assert records(out, "test")
+
+
+def given_splits(split):
+    """A source of class folders that gives every other picture this split."""
+
+    def list_pictures(path, _pattern):
+        listing = class_folders.list_folder(path, "given_splits")
+        given = [replace(picture, split=split) for picture in listing.pictures[::2]]
+        return replace(listing, pictures=(*given, *listing.pictures[1::2]))
+
+    return SimpleNamespace(
+        NAME="given_splits", list_pictures=list_pictures, read=class_folders.read
+    )
+
+
+@pytest.fixture
+def use_source(monkeypatch):
+    """Adds a source and lets every pattern choose it."""
+
+    def use(source):
+        monkeypatch.setattr(registry, "_SOURCES", {**registry._SOURCES, source.NAME: source})
+        monkeypatch.setattr(registry, "for_pattern", lambda _: source)
+        return source
+
+    return use
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, use_source, encode, split):
+    for seed in range(100, 130):  # in both splits, so that each class has one in either
+        (photos / f"{('ants', 'bees')[seed % 2]}/{seed}.png").write_bytes(encode(seed=seed))
+    by_content = ingest(photos, "1")
+    listing = use_source(given_splits(split)).list_pictures(str(photos), "*/*")
+    given = {picture.path for picture in listing.pictures if picture.split}
+    left = {picture.path for picture in listing.pictures} - given
+    out = ingest(photos, "2")
+
+    assert given
+    assert given <= set(filenames(out, split))
+    for name in ("train", "eval"):
+        assert left & set(filenames(out, name)) == left & set(filenames(by_content, name))
+
+
+def test_a_split_that_the_data_do_not_have_is_a_data_error(photos, ingest, use_source):
+    use_source(given_splits("val"))
+    with pytest.raises(DataError, match=r"one of train, eval\. Received: 'val' for 'ants/0\.png'"):
+        ingest(photos)
 
 
 def test_progress_is_reported_in_this_process(photos, ingest):

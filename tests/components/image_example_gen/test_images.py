@@ -1,3 +1,4 @@
+import errno
 import os
 from io import BytesIO
 
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from bitpipe.errors import DataError
+from bitpipe.errors import StoreError
 from components.image_example_gen import images
 from components.image_example_gen.images import RejectedImageError
+from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.sources import class_folders
+from components.image_example_gen.sources.class_folders import list_pictures
 
 MAX_PIXELS = 10_000
 
@@ -28,11 +32,16 @@ def encoded(pixels, file_format, **options):
     return buffer.getvalue()
 
 
+def read(path, name, label="a"):
+    picture = ListedPicture(name, label, None, 0, 0, "class_folders")
+    return images.read_image(str(path), picture, MAX_PIXELS)
+
+
 def digest_of(tmp_path, data):
     path = tmp_path / "a" / "1"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    return images.read_image(str(tmp_path), "a/1", MAX_PIXELS).sha256
+    return read(tmp_path, "a/1").sha256
 
 
 @settings(max_examples=25)
@@ -77,7 +86,7 @@ def test_the_example_has_the_features_of_the_contract(tmp_path, encode):
     (tmp_path / "my class/deep").mkdir(parents=True)
     data = encode(size=(8, 6))
     (tmp_path / "my class/deep/Größe 1.png").write_bytes(data)
-    image = images.read_image(str(tmp_path), "my class/deep/Größe 1.png", MAX_PIXELS)
+    image = read(tmp_path, "my class/deep/Größe 1.png", "my class")
     found = tf.io.parse_single_example(
         images.to_example(image).SerializeToString(),
         {
@@ -107,7 +116,7 @@ def test_a_turned_photo_becomes_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned clockwise: the left side comes up
     digest_of(tmp_path, encoded(pixels, "PNG", exif=exif))
-    image = images.read_image(str(tmp_path), "a/1", MAX_PIXELS)
+    image = read(tmp_path, "a/1")
     upright = images.decode(image.image)
 
     assert (image.height, image.width, image.changed) == (8, 4, True)
@@ -144,42 +153,53 @@ def test_too_many_pixels_are_rejected(tmp_path, encode):
 
 def test_a_missing_file_is_rejected_and_a_failing_store_is_not(tmp_path):
     with pytest.raises(RejectedImageError, match="No such file"):
-        images.read_image(str(tmp_path), "a/gone.jpg", MAX_PIXELS)
-    with pytest.raises(tf.errors.UnimplementedError):
-        images.read_image("nostore://bucket", "a/1.jpg", MAX_PIXELS)
+        read(tmp_path, "a/gone.jpg")
+    with pytest.raises(StoreError, match="nostore://bucket"):
+        read("nostore://bucket", "a/1.jpg")
+
+
+def test_a_folder_and_a_pipe_in_the_place_of_a_picture_are_rejected(tmp_path):
+    (tmp_path / "a/folder.jpg").mkdir(parents=True)
+    os.mkfifo(tmp_path / "a/pipe.jpg")  # Opening it would wait for ever.
+    for name in ("a/folder.jpg", "a/pipe.jpg", "a/folder.jpg/1.jpg"):
+        with pytest.raises(RejectedImageError, match="cannot be opened: "):
+            read(tmp_path, name)
+
+
+def test_a_disk_that_fails_is_not_the_pictures_fault(tmp_path, encode, monkeypatch):
+    digest_of(tmp_path, encode())
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(class_folders, "read", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        read(tmp_path, "a/1")
 
 
 def test_a_file_name_that_is_not_utf8_is_rejected(tmp_path, encode):
     name = os.fsdecode(b"caf\xe9.png")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / name).write_bytes(encode())
-    (file,) = images.list_images(str(tmp_path)).files
+    (picture,) = list_pictures(str(tmp_path)).pictures
     with pytest.raises(RejectedImageError, match="not valid UTF-8"):
-        images.read_image(str(tmp_path), file.filename, MAX_PIXELS)
+        images.read_image(str(tmp_path), picture, MAX_PIXELS)
 
 
-def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode):
-    remote = "ram://photos"  # TensorFlow's file system in memory
+def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode, bucket):
     (photos / "bees/deep").mkdir()
     (photos / "bees/deep/x y.png").write_bytes(encode(seed=99))
-    local = images.list_images(str(photos))
-    for file in local.files:
-        place = f"{remote}/{file.filename}"
-        tf.io.gfile.makedirs(os.path.dirname(place))  # noqa: PTH120
-        with tf.io.gfile.GFile(place, "wb") as copy:
-            copy.write((photos / file.filename).read_bytes())
-    found = images.list_images(remote)
+    (photos / "bees/labels.csv").touch()
+    (photos / "README.md").touch()
+    remote = bucket(photos)
+    local, found = list_pictures(str(photos)), list_pictures(remote)
 
-    assert [(f.filename, f.size) for f in found.files] == [
-        (f.filename, f.size) for f in local.files
+    assert [(p.path, p.label, p.size) for p in found.pictures] == [
+        (p.path, p.label, p.size) for p in local.pictures
     ]
     assert found.classes == local.classes
+    assert (found.loose_files, found.skipped_files) == (1, 1)
     name = "bees/deep/x y.png"
-    assert images.read_image(remote, name, MAX_PIXELS) == images.read_image(
-        str(photos), name, MAX_PIXELS
-    )
-
-
-def test_a_missing_remote_folder_is_a_data_error():
-    with pytest.raises(DataError, match="ram://nowhere, which does not exist"):
-        images.list_images("ram://nowhere")
+    assert read(remote, name) == read(photos, name)
+    with pytest.raises(RejectedImageError, match="cannot be opened: No such file"):
+        read(remote, "bees/gone.png")

@@ -4,7 +4,7 @@ import pytest
 
 from bitpipe.errors import DataError
 from components.image_example_gen import outcomes as module
-from components.image_example_gen.folder import ImageFolder
+from components.image_example_gen.listing import Listing
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
 
 SPLITS = {"train": 4, "eval": 1}
@@ -24,7 +24,9 @@ GOOD = [
 
 
 def summarise(outcomes, classes=("a", "b")):
-    return module.summarise(ImageFolder("DIR", (), classes, 3), outcomes, SPLITS)
+    return module.summarise(
+        Listing("DIR", (), classes, loose_files=3, skipped_files=2), outcomes, SPLITS
+    )
 
 
 def check(outcomes, max_rejected_share=0.5, **kwargs):
@@ -46,6 +48,7 @@ def test_counts_per_class_and_split():
     assert facts["rejected"] == 1
     assert facts["changed"] == 1
     assert facts["loose_files"] == 3
+    assert facts["skipped"] == 2
 
 
 def test_duplicates_are_counted_and_conflicting_labels_are_named():

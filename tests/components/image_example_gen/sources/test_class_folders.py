@@ -1,43 +1,28 @@
 import os
-import subprocess
-import sys
 
 import pytest
 
 from bitpipe.errors import DataError
-from components.image_example_gen.folder import check_folder, label_of, list_folder, merge
-
-
-def touch(path, text="x"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-@pytest.fixture
-def flowers(tmp_path):
-    for name, text in [("roses/1", "x"), ("roses/2", "x"), ("tulips/1", "yy"), ("tulips/2", "yy")]:
-        # Equal times, so that only what a test changes can tell.
-        os.utime(touch(tmp_path / f"{name}.jpg", text), ns=(10**18, 10**18))
-    return tmp_path
+from components.image_example_gen.sources.class_folders import check, list_pictures
+from tests.components.image_example_gen.folders import touch
 
 
 def names(folder):
-    return [file.filename for file in folder.files]
+    return [picture.path for picture in folder.pictures]
 
 
 def test_listing_is_recursive_and_sorted_and_the_class_is_the_first_folder(tmp_path):
     for name in ["b/x.jpg", "a/deep/er/y.jpg", "a/z.jpg"]:
         touch(tmp_path / name)
-    folder = list_folder(str(tmp_path))
+    folder = list_pictures(str(tmp_path))
 
     assert names(folder) == ["a/deep/er/y.jpg", "a/z.jpg", "b/x.jpg"]
-    assert [file.label for file in folder.files] == ["a", "a", "b"]
+    assert [picture.label for picture in folder.pictures] == ["a", "a", "b"]
     assert folder.classes == ("a", "b")
 
 
 def test_hidden_files_and_file_manager_litter_are_passed_over(flowers):
-    before = names(list_folder(str(flowers)))
+    before = names(list_pictures(str(flowers)))
     for name in [
         ".DS_Store",
         "roses/.DS_Store",
@@ -48,7 +33,7 @@ def test_hidden_files_and_file_manager_litter_are_passed_over(flowers):
         "__MACOSX/roses/1.jpg",
     ]:
         touch(flowers / name)
-    folder = list_folder(str(flowers))
+    folder = list_pictures(str(flowers))
 
     assert names(folder) == before
     assert folder.classes == ("roses", "tulips")
@@ -57,10 +42,29 @@ def test_hidden_files_and_file_manager_litter_are_passed_over(flowers):
 
 def test_loose_files_are_counted_and_have_no_class(flowers):
     touch(flowers / "README.txt")
-    folder = list_folder(str(flowers))
+    folder = list_pictures(str(flowers))
 
     assert folder.loose_files == 1
     assert "README.txt" not in names(folder)
+
+
+def test_what_is_no_picture_by_its_name_is_skipped_and_counted(flowers):
+    for name in ["roses/labels.csv", "roses/deep/notes.TXT", "tulips/film.mp4", "licence.txt"]:
+        touch(flowers / name)
+    for name in ["roses/without-extension", "roses/odd.jpg.part", "tulips/new.heic"]:
+        touch(flowers / name)
+    folder = list_pictures(str(flowers))
+
+    assert folder.skipped_files == 3
+    assert folder.loose_files == 1
+    assert len(folder.pictures) == 4 + 3
+
+
+def test_skipped_files_count_for_no_class(flowers):
+    for path in flowers.glob("tulips/*.jpg"):
+        path.rename(path.with_suffix(".txt"))
+    with pytest.raises(DataError, match="'tulips' has 0"):
+        check(str(flowers))
 
 
 def test_unicode_spaces_and_odd_class_names_are_kept(tmp_path):
@@ -68,13 +72,13 @@ def test_unicode_spaces_and_odd_class_names_are_kept(tmp_path):
     for name in odd:
         touch(tmp_path / name)
 
-    assert names(list_folder(str(tmp_path))) == odd
+    assert names(list_pictures(str(tmp_path))) == odd
 
 
 def test_a_folder_that_links_to_a_parent_is_listed_once(flowers):
     (flowers / "roses" / "again").symlink_to(flowers / "roses", target_is_directory=True)
 
-    assert names(list_folder(str(flowers))) == [
+    assert names(list_pictures(str(flowers))) == [
         "roses/1.jpg",
         "roses/2.jpg",
         "tulips/1.jpg",
@@ -85,14 +89,14 @@ def test_a_folder_that_links_to_a_parent_is_listed_once(flowers):
 def test_dangling_links_are_listed_and_pipes_are_not(flowers):
     (flowers / "roses" / "gone.jpg").symlink_to(flowers / "nowhere.jpg")
     os.mkfifo(flowers / "roses" / "pipe.jpg")
-    listed = names(list_folder(str(flowers)))
+    listed = names(list_pictures(str(flowers)))
 
     assert "roses/gone.jpg" in listed
     assert "roses/pipe.jpg" not in listed
 
 
 def test_fingerprint_of_an_untouched_folder_does_not_change(flowers):
-    assert list_folder(str(flowers)).fingerprint() == list_folder(str(flowers)).fingerprint()
+    assert list_pictures(str(flowers)).fingerprint() == list_pictures(str(flowers)).fingerprint()
 
 
 def move_to_another_class(root):
@@ -132,25 +136,25 @@ def grow_file_and_keep_its_time(root):
     ],
 )
 def test_fingerprint_sees(flowers, change):
-    before = list_folder(str(flowers)).fingerprint()
+    before = list_pictures(str(flowers)).fingerprint()
     change(flowers)
 
-    assert list_folder(str(flowers)).fingerprint() != before
+    assert list_pictures(str(flowers)).fingerprint() != before
 
 
 def test_fingerprint_ignores_litter(flowers):
-    before = list_folder(str(flowers)).fingerprint()
+    before = list_pictures(str(flowers)).fingerprint()
     touch(flowers / "roses/.DS_Store")
 
-    assert list_folder(str(flowers)).fingerprint() == before
+    assert list_pictures(str(flowers)).fingerprint() == before
 
 
 def test_check_accepts_a_good_folder_and_returns_its_listing(flowers):
-    assert check_folder(str(flowers), min_images_per_class=2).classes == ("roses", "tulips")
+    assert check(str(flowers), min_images_per_class=2).classes == ("roses", "tulips")
 
 
 def test_check_leaves_a_remote_address_to_the_ingest():
-    assert check_folder("gs://bucket/photos") is None
+    assert check("gs://bucket/photos") is None
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_check_refuses_in_one_line(tmp_path, files, path, expected):
     for name in files:
         touch(tmp_path / name)
     with pytest.raises(DataError) as error:
-        check_folder(str(tmp_path / path), min_images_per_class=2)
+        check(str(tmp_path / path), min_images_per_class=2)
 
     message = str(error.value)
     assert expected in message
@@ -182,36 +186,15 @@ def test_check_refuses_in_one_line(tmp_path, files, path, expected):
 def test_an_empty_class_folder_is_refused(flowers):
     (flowers / "violets").mkdir()
     with pytest.raises(DataError, match="'violets' has 0"):
-        check_folder(str(flowers), min_images_per_class=2)
+        check(str(flowers), min_images_per_class=2)
+
+
+def test_a_missing_remote_folder_is_a_data_error(bucket, tmp_path):
+    with pytest.raises(DataError, match="nowhere, which does not exist"):
+        list_pictures(bucket(tmp_path / "nowhere"))
 
 
 def test_a_class_name_that_is_not_utf8_is_refused(tmp_path):
     os.makedirs(os.path.join(os.fsencode(tmp_path), b"caf\xe9"))  # noqa: PTH103, PTH118
     with pytest.raises(DataError, match="must be valid UTF-8"):
-        list_folder(str(tmp_path))
-
-
-def test_the_check_imports_no_framework():
-    heavy = "{'tensorflow', 'tfx', 'apache_beam', 'numpy', 'PIL'}"
-    code = f"import sys, components.image_example_gen.folder; print({heavy} & set(sys.modules))"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-
-    assert result.stdout.strip() == "set()"
-
-
-def test_spans_become_one_folder_whose_files_keep_their_class(flowers, tmp_path):
-    listed = list_folder(str(flowers))
-    both = merge(str(tmp_path), {"all/1": listed, "all/2": listed})
-    assert both.classes == listed.classes
-    assert len(both.files) == 2 * len(listed.files)
-    assert [file.filename for file in both.files] == sorted(file.filename for file in both.files)
-    assert {file.label for file in both.files} == {file.label for file in listed.files}
-    assert both.loose_files == 2 * listed.loose_files
-    assert both.fingerprint() != merge(str(tmp_path), {"all/1": listed}).fingerprint()
-
-
-def test_the_class_is_the_first_folder_behind_those_of_the_span():
-    assert label_of("roses/deep/1.jpg") == "roses"
-    assert label_of("all/1/roses/deep/1.jpg", depth=2) == "roses"
+        list_pictures(str(tmp_path))
