@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 
 from benchmarks.serving import damage, payloads, pictures
+from bitpipe.model import signature
 
 GRPC, REST = "grpc", "rest"
 
@@ -88,7 +89,7 @@ def _proto_bytes(rng: random.Random, model: str) -> Junk:
 def _proto_fields(rng: random.Random, model: str) -> Junk:
     good = pictures.encode(rng.randrange(4), (32, 24))
     message = payloads.predict_message(model, [good] * rng.randint(1, 3))
-    tensor = message.inputs[payloads.INPUT]
+    tensor = message.inputs[signature.IMAGE]
     for _ in range(rng.randint(1, 3)):
         match rng.randrange(12):
             case 0:
@@ -100,7 +101,9 @@ def _proto_fields(rng: random.Random, model: str) -> Junk:
             case 3:
                 message.model_spec.signature_name = rng.choice(["", "predict", "\0", "y" * 5_000])
             case 4:
-                message.output_filter.append(rng.choice(["", "scores", "label", "\r\n", "z" * 999]))
+                message.output_filter.append(
+                    rng.choice(["", signature.SCORES, signature.LABEL, "\r\n", "z" * 999])
+                )
             case 5:
                 tensor.dtype = rng.choice([0, 1, 3, 7, 8, 14, 19, 20, 21, 101, 107, 999])
             case 6:
@@ -119,7 +122,7 @@ def _proto_fields(rng: random.Random, model: str) -> Junk:
                 del tensor.string_val[rng.randrange(2) :]
     match rng.randrange(8):
         case 0:
-            del message.inputs[payloads.INPUT]
+            del message.inputs[signature.IMAGE]
         case 1:
             message.inputs[rng.choice(["", "images", "\0"])].CopyFrom(tensor)
         case 2:
@@ -196,13 +199,13 @@ def _json(rng: random.Random, model: str) -> Junk:
         case 7:
             body = b'{"%b": ["\xff\xfe\x80"]}' % form.encode()
         case 8:
-            names: list[object] = [1, None, [], {}, "x", "\0", "serving_default "]
+            names: list[object] = [1, None, [], {}, "x", "\0", f"{signature.SERVING} "]
             body = json.dumps({"signature_name": rng.choice(names), form: ["x"]}).encode()
         case 9:  # rows of different shapes
-            mixed = [[], "x", ["x"], {"image": "x"}][:: rng.choice([1, -1])]
+            mixed = [[], "x", ["x"], {signature.IMAGE: "x"}][:: rng.choice([1, -1])]
             body = json.dumps({form: mixed}).encode()
         case 10:
-            key = rng.choice(["image", "images", "", "b64"])
+            key = rng.choice([signature.IMAGE, "images", "", "b64"])
             body = json.dumps({form: [{key: _value(rng, 2)}] * rng.randint(1, 3)}).encode()
         case _:
             whole = payloads.predict_json([pictures.encode(0, (32, 24))])
@@ -288,7 +291,9 @@ def _value(rng: random.Random, depth: int) -> object:
         case 5:
             return {"b64": rng.choice(["", "eA==", "?", 1, None])}
         case 6:
-            return {rng.choice(["image", "b64", ""]): _value(rng, depth - 1) for _ in range(2)}
+            return {
+                rng.choice([signature.IMAGE, "b64", ""]): _value(rng, depth - 1) for _ in range(2)
+            }
         case _:
             return [_value(rng, depth - 1) for _ in range(rng.randint(0, 4))]
 

@@ -150,9 +150,9 @@ def _run(job: Job, batch_size: int, options: Sequence[str]) -> None:
 
 def _check_model(path: str) -> None:
     logs.silence_frameworks()
-    from serving.batch import model
+    from serving.model import saved_model
 
-    model.check_signature(path)
+    saved_model.check_signature(path)
 
 
 def _answer(job: Job, batch_size: int, options: Sequence[str]) -> None:

@@ -4,16 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
-from bitpipe.errors import InvalidInputError, ModelLoadError
-from bitpipe.model.versions import SAVED_MODEL
-from bitpipe.stores import store
+from bitpipe.errors import InvalidInputError
+from bitpipe.model.signature import LABELS, SCORES, SERVING
 from serving.client import codec
 from serving.server.servable import SavedModelServable
-
-_SCORES, _LABELS = codec.OUTPUTS
 
 
 class InProcessModel:
@@ -38,27 +33,10 @@ class InProcessModel:
             InvalidInputError: the model cannot decode one of them.
         """
         try:
-            outputs = self._servable.run(codec.SIGNATURE, [np.array(pictures, object)])
+            outputs = self._servable.run(SERVING, [np.array(pictures, object)])
         except tf.errors.InvalidArgumentError as error:
             raise InvalidInputError(f"The model refuses it: {error}", error.message) from error
         return [
             codec.ranked([label.decode() for label in labels], scores.tolist(), self._version)
-            for labels, scores in zip(outputs[_LABELS], outputs[_SCORES], strict=True)
+            for labels, scores in zip(outputs[LABELS], outputs[SCORES], strict=True)
         ]
-
-
-def check_signature(path: str) -> None:
-    """Raises ModelLoadError unless the SavedModel has this project's signature; loads nothing."""
-    try:
-        content = store.of(path).read(store.join(path, SAVED_MODEL))
-        graphs = saved_model_pb2.SavedModel.FromString(content).meta_graphs
-    except (OSError, DecodeError) as error:
-        raise ModelLoadError(f"{path} is no SavedModel ({error}). Push the model again.") from error
-    for graph in graphs:
-        signature = graph.signature_def[codec.SIGNATURE]
-        if list(signature.inputs) == [codec.INPUT] and set(codec.OUTPUTS) <= set(signature.outputs):
-            return
-    raise ModelLoadError(
-        f"The model's signature {codec.SIGNATURE} must take {codec.INPUT} and return {_SCORES} and "
-        f"{_LABELS}. That of {path} does not: name a model which `bitpipe run` pushed."
-    )

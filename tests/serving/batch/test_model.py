@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from bitpipe.errors import InvalidInputError, ModelLoadError
+from bitpipe.errors import InvalidInputError
 from serving.batch import model
 from serving.client import PredictionClient
 
@@ -38,29 +38,3 @@ def test_other_errors_are_not_blamed_on_a_picture(in_process, encode, monkeypatc
     monkeypatch.setattr(in_process._servable, "run", broken)
     with pytest.raises(tf.errors.ResourceExhaustedError):
         in_process.predict([encode("red")])
-
-
-def test_the_projects_signature_is_recognised_without_loading(saved_model, bucket):
-    model.check_signature(str(saved_model))
-    model.check_signature(bucket(saved_model))
-
-
-def test_another_signature_is_refused(tmp_path):
-    class Doubling(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
-        def serve(self, x):
-            return {"scores": 2 * x}
-
-    doubling = Doubling()
-    signatures = {"serving_default": doubling.serve}
-    tf.saved_model.save(doubling, str(tmp_path / "1"), signatures=signatures)
-    with pytest.raises(ModelLoadError, match="must take image and return scores and labels"):
-        model.check_signature(str(tmp_path / "1"))
-
-
-@pytest.mark.parametrize("content", [None, b"no protocol buffer"])
-def test_what_is_no_saved_model_is_told(tmp_path, content):
-    if content is not None:
-        (tmp_path / "saved_model.pb").write_bytes(content)
-    with pytest.raises(ModelLoadError, match="is no SavedModel"):
-        model.check_signature(str(tmp_path))
