@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from serving.server.status import invalid, unimplemented
+from serving.status import InvalidArgumentError, UnimplementedError
 
 ROW, COLUMNAR = "instances", "inputs"
 _BASE64 = "b64"
@@ -59,41 +59,49 @@ def parse(body: bytes) -> dict[str, Any]:
     """The object that a request's body holds.
 
     Raises:
-        tf.errors.InvalidArgumentError: no JSON, or no object.
+        InvalidArgumentError: no JSON, or no object.
     """
     if not body:
-        raise invalid("JSON Parse error: The document is empty")
+        raise InvalidArgumentError("JSON Parse error: The document is empty")
     try:
         text = body.decode()
         start = len(text) - len(text.lstrip())
         if start == len(text):
-            raise invalid(f"JSON Parse error: The document is empty. at offset: {start}")
+            raise InvalidArgumentError(
+                f"JSON Parse error: The document is empty. at offset: {start}"
+            )
         # Whatever follows the document is ignored, as by TensorFlow Serving.
         document, _ = _DECODER.raw_decode(text, start)
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode()
     except _NumberTooBigError as error:
-        raise invalid("JSON Parse error: Number too big to be stored in double.") from error
+        raise InvalidArgumentError(
+            "JSON Parse error: Number too big to be stored in double."
+        ) from error
     except json.JSONDecodeError as error:
         # RapidJSON has a dozen reasons more, and this one for most mistakes.
-        raise invalid(f"JSON Parse error: Invalid value. at offset: {error.pos}") from error
+        raise InvalidArgumentError(
+            f"JSON Parse error: Invalid value. at offset: {error.pos}"
+        ) from error
     except UnicodeDecodeError as error:
-        raise invalid(
+        raise InvalidArgumentError(
             f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
         ) from error
     except UnicodeEncodeError as error:
-        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
+        raise InvalidArgumentError(
+            "JSON Parse error: The surrogate pair in string is invalid."
+        ) from error
     except RecursionError as error:
-        raise invalid("JSON Parse error: The document is nested too deeply") from error
+        raise InvalidArgumentError("JSON Parse error: The document is nested too deeply") from error
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+        raise InvalidArgumentError(f"JSON Value: {_shown(document)} Is not object")
     return document
 
 
 def signature_name(document: dict[str, Any]) -> str:
     name = document.get("signature_name", "")
     if not isinstance(name, str):
-        raise invalid(
+        raise InvalidArgumentError(
             f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be "
             f"a string value."
         )
@@ -110,21 +118,23 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
         ROW or COLUMNAR, the format of the body and so of the reply.
 
     Raises:
-        tf.errors.OpError: with TensorFlow Serving's text.
+        StatusError: with TensorFlow Serving's text.
     """
     if ROW in document and COLUMNAR in document:
-        raise invalid(
+        raise InvalidArgumentError(
             f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of "
             f"'inputs' or 'instances' keys to exist "
         )
     if ROW in document:
         instances = document[ROW]
         if not isinstance(instances, list):
-            raise invalid(
+            raise InvalidArgumentError(
                 f"JSON Value: {_shown(document)} Expecting 'instances' to be an list/array"
             )
         if not instances:
-            raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
+            raise InvalidArgumentError(
+                f"JSON Value: {_shown(document)} No values in 'instances' array"
+            )
         for name, tensor in _joined(instances, infos).items():
             _fill(request, name, tensor, infos)
         return ROW
@@ -132,14 +142,14 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
         for name, value in _named(document[COLUMNAR], infos).items():
             _fill(request, name, _tensor(value, infos[name]), infos)
         return COLUMNAR
-    raise invalid("Missing 'inputs' or 'instances' key")
+    raise InvalidArgumentError("Missing 'inputs' or 'instances' key")
 
 
 def reply(outputs: Mapping[str, Any], form: str) -> bytes:
     """The body that says the TensorProtos of a PredictResponse in the format of the request.
 
     Raises:
-        tf.errors.InvalidArgumentError: outputs without rows, or with different numbers of them,
+        InvalidArgumentError: outputs without rows, or with different numbers of them,
             where the reply must have rows.
     """
     values = {name: _plain(name, proto) for name, proto in outputs.items()}
@@ -149,9 +159,9 @@ def reply(outputs: Mapping[str, Any], form: str) -> bytes:
     rows = -1
     for name, value in values.items():
         if not isinstance(value, list):
-            raise invalid(f"Tensor name: {name} has no shape information ")
+            raise InvalidArgumentError(f"Tensor name: {name} has no shape information ")
         if rows not in (-1, len(value)):
-            raise invalid(
+            raise InvalidArgumentError(
                 f"Tensor name: {name} has inconsistent batch size: {len(value)} expecting: {rows}"
             )
         rows = len(value)
@@ -169,7 +179,7 @@ def reply(outputs: Mapping[str, Any], form: str) -> bytes:
 def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor]:
     """name -> the values of all instances, which must have the same shape."""
     if not isinstance(instances[0], dict) and len(infos) > 1:
-        raise invalid(
+        raise InvalidArgumentError(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
@@ -177,21 +187,25 @@ def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor
     joined: dict[str, _Tensor] = {}
     for index, item in enumerate(instances):
         if named and not _is_named(item):
-            raise invalid(f"Expecting object but got list at item {index} of input list")
+            raise InvalidArgumentError(
+                f"Expecting object but got list at item {index} of input list"
+            )
         if not named and _is_named(item):
-            raise invalid(f"Expecting value/list but got object at item {index} of input list")
+            raise InvalidArgumentError(
+                f"Expecting value/list but got object at item {index} of input list"
+            )
         values = item if named else {next(iter(infos)): item}
         for name, value in values.items():
             try:
                 _append(joined, name, value, infos)
-            except tf.errors.InvalidArgumentError as error:
+            except InvalidArgumentError as error:
                 where = f"{index} key: {name}" if named else f"{index}"
-                raise invalid(
+                raise InvalidArgumentError(
                     f"Failed to process element: {where} of 'instances' list. Error: "
-                    f"INVALID_ARGUMENT: {error.message}"
+                    f"INVALID_ARGUMENT: {error}"
                 ) from error
         if set(values) != set(infos):
-            raise invalid(
+            raise InvalidArgumentError(
                 f"Failed to process element: {index} of 'instances' list. JSON object: "
                 f"{_shown(item)} keys must be equal to: {','.join(sorted(infos))}"
             )
@@ -200,13 +214,17 @@ def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor
 
 def _append(joined: dict[str, _Tensor], name: str, value: Any, infos: Mapping[str, Any]) -> None:
     if name not in infos:
-        raise invalid(f"JSON object: does not have named input: {name}")
+        raise InvalidArgumentError(f"JSON object: does not have named input: {name}")
     shape, flat = _tensor(value, infos[name])
     expected, values = joined.setdefault(name, (shape, []))
     if len(flat) != math.prod(expected):
-        raise invalid(f"Expecting tensor size: {math.prod(expected)} but got: {len(flat)}")
+        raise InvalidArgumentError(
+            f"Expecting tensor size: {math.prod(expected)} but got: {len(flat)}"
+        )
     if shape != expected:
-        raise invalid(f"Expecting shape {_bracketed(expected)} but got: {_bracketed(shape)}")
+        raise InvalidArgumentError(
+            f"Expecting shape {_bracketed(expected)} but got: {_bracketed(shape)}"
+        )
     values.extend(flat)
 
 
@@ -218,14 +236,14 @@ def _named(value: Any, infos: Mapping[str, Any]) -> dict[str, Any]:
     """name -> value of the columnar format."""
     if not _is_named(value):
         if len(infos) > 1:
-            raise invalid(
+            raise InvalidArgumentError(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors "
                 "required as per tensorinfo_map"
             )
         return {next(iter(infos)): value}
     for name in infos:
         if name not in value:
-            raise invalid(f"Missing named input: {name} in 'inputs' object.")
+            raise InvalidArgumentError(f"Missing named input: {name} in 'inputs' object.")
     return {name: value[name] for name in infos}
 
 
@@ -263,16 +281,18 @@ def _fill(request: Any, name: str, tensor: _Tensor, infos: Mapping[str, Any]) ->
 def _flatten(value: Any, level: int, shape: list[int], dtype: tf.DType, flat: list[Any]) -> None:
     if not isinstance(value, list):
         if level != len(shape):
-            raise invalid(
+            raise InvalidArgumentError(
                 f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON "
                 f"DOM. Expected at level: {len(shape)}"
             )
         flat.append(_value(value, dtype))
         return
     if level >= len(shape):
-        raise invalid(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+        raise InvalidArgumentError(
+            f"Encountered list at unexpected level: {level} expected < {len(shape)}"
+        )
     if len(value) != shape[level]:
-        raise invalid(
+        raise InvalidArgumentError(
             f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: "
             f"{shape[level]}"
         )
@@ -298,8 +318,8 @@ def _value(value: Any, dtype: tf.DType) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value < high:
             return value
     else:
-        raise unimplemented(f"Conversion of JSON Value: {_shown(value)} to type: {dtype.name}")
-    raise invalid(
+        raise UnimplementedError(f"Conversion of JSON Value: {_shown(value)} to type: {dtype.name}")
+    raise InvalidArgumentError(
         f"JSON Value: {_shown(value)} Type: {_kind(value)} is not of expected type: "
         f"{'float' if dtype == tf.float32 else dtype.name}"
     )
@@ -307,13 +327,15 @@ def _value(value: Any, dtype: tf.DType) -> Any:
 
 def _decoded(value: dict[str, Any]) -> bytes:
     if _is_named(value):
-        raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
+        raise InvalidArgumentError(
+            f"JSON Value: {_shown(value)} not formatted correctly for base64 data"
+        )
     text = "".join(value[_BASE64].split())
     try:
         text = text.rstrip("=")  # the padding may be missing
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise invalid("Unable to base64 decode") from error
+        raise InvalidArgumentError("Unable to base64 decode") from error
 
 
 def _plain(name: str, proto: Any) -> Any:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from bitpipe.errors import InvalidInputError
 from bitpipe.model.signature import LABELS, SCORES, SERVING
 from serving.client import codec
-from serving.server.servable import SavedModelServable
+from serving.model.servable import SavedModelServable
+from serving.status import InvalidArgumentError
 
 
 class InProcessModel:
@@ -19,7 +19,7 @@ class InProcessModel:
         version: told in the predictions.
 
     Raises:
-        tf.errors.OpError, ValueError, OSError: it cannot be loaded.
+        StatusError, ValueError, OSError: it cannot be loaded.
     """
 
     def __init__(self, path: str, version: int) -> None:
@@ -34,8 +34,8 @@ class InProcessModel:
         """
         try:
             outputs = self._servable.run(SERVING, [np.array(pictures, object)])
-        except tf.errors.InvalidArgumentError as error:
-            raise InvalidInputError(f"The model refuses it: {error}", error.message) from error
+        except InvalidArgumentError as error:
+            raise InvalidInputError(f"The model refuses it: {error}", str(error)) from error
         return [
             codec.ranked([label.decode() for label in labels], scores.tolist(), self._version)
             for labels, scores in zip(outputs[LABELS], outputs[SCORES], strict=True)

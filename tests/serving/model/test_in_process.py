@@ -1,16 +1,16 @@
 """A model in the process, against what the embedded server answers."""
 
 import pytest
-import tensorflow as tf
 
 from bitpipe.errors import InvalidInputError
-from serving.batch import model
 from serving.client import PredictionClient
+from serving.model.in_process import InProcessModel
+from serving.status import ResourceExhaustedError
 
 
 @pytest.fixture(scope="module")
 def in_process(saved_model):
-    return model.InProcessModel(str(saved_model), 20)
+    return InProcessModel(str(saved_model), 20)
 
 
 def test_answers_are_the_servers(in_process, server, encode):
@@ -33,8 +33,8 @@ def test_a_picture_that_the_model_cannot_decode_is_refused(in_process, encode):
 
 def test_other_errors_are_not_blamed_on_a_picture(in_process, encode, monkeypatch):
     def broken(*_):
-        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+        raise ResourceExhaustedError("out of memory")
 
     monkeypatch.setattr(in_process._servable, "run", broken)
-    with pytest.raises(tf.errors.ResourceExhaustedError):
+    with pytest.raises(ResourceExhaustedError):
         in_process.predict([encode("red")])
