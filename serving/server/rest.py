@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 from bitpipe.model.signature import SERVING
-from serving.server import json_tensors, methods, metrics, page
+from serving.server import json_body, json_inputs, json_outputs, methods, metrics, page
 from serving.server.catalog import Catalog
 from serving.server.options import Options
 from serving.status import Code, InvalidArgumentError, UnimplementedError, code_of, text_of
@@ -154,8 +154,8 @@ class _Api:
             )
         message = predict_pb2.PredictRequest()
         _fill_spec(message.model_spec, match, name)
-        document = json_tensors.parse(await self._body(request))
-        message.model_spec.signature_name = json_tensors.signature_name(document)
+        document = json_body.parse(await self._body(request))
+        message.model_spec.signature_name = json_body.signature_name(document)
         signature = message.model_spec.signature_name or SERVING
         with self._catalog.acquire(message.model_spec) as (_, model):
             if signature not in model.signature_def:
@@ -163,10 +163,10 @@ class _Api:
                     f'Serving signature name: "{signature}" not found in signature def'
                 )
             infos = model.signature_def[signature].inputs
-        form = json_tensors.fill_request(document, infos, message)
+        form = json_inputs.fill_request(document, infos, message)
         response = await _unless_gone(request, methods.predict(self._catalog, message))
         return Response(
-            json_tensors.reply(response.outputs, form),
+            json_outputs.reply(response.outputs, form),
             media_type="application/json",
             headers={"X-Model-Version": str(response.model_spec.version.value)},
         )

@@ -1,29 +1,21 @@
-"""The JSON of TensorFlow Serving's REST API: its tensors, and its texts for what is no tensor.
+"""From JSON to the inputs of a PredictRequest, as TensorFlow Serving's REST API has it.
 
 Texts and rules are those of util/json_tensor.cc.
 """
 
 import base64
 import binascii
-import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from serving.server.json_body import BASE64, COLUMNAR, ROW, shown
 from serving.status import InvalidArgumentError, UnimplementedError
 
-ROW, COLUMNAR = "instances", "inputs"
-_BASE64 = "b64"
 _Tensor = tuple[list[int], list[Any]]  # shape, values
-
-_MAX_SHOWN = 256  # characters of a value in an error
-# Where there is none, no string can hold half a pair: the body's own UTF-8 cannot.
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_MAX_DIGITS = 309  # of an integer that fits a double
 _INTEGERS = {
     tf.int8: (-(2**31), 2**31),  # as TensorFlow Serving: whatever fits a C int
     tf.int16: (-(2**31), 2**31),
@@ -33,79 +25,6 @@ _INTEGERS = {
     tf.uint32: (0, 2**32),
     tf.uint64: (0, 2**64),
 }
-
-
-class _NumberTooBigError(ValueError):
-    pass
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:  # Python would take a while, and then refuse
-        raise _NumberTooBigError
-    return int(digits)
-
-
-def _float(digits: str) -> float:
-    value = float(digits)
-    if math.isinf(value):
-        raise _NumberTooBigError
-    return value
-
-
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float)
-
-
-def parse(body: bytes) -> dict[str, Any]:
-    """The object that a request's body holds.
-
-    Raises:
-        InvalidArgumentError: no JSON, or no object.
-    """
-    if not body:
-        raise InvalidArgumentError("JSON Parse error: The document is empty")
-    try:
-        text = body.decode()
-        start = len(text) - len(text.lstrip())
-        if start == len(text):
-            raise InvalidArgumentError(
-                f"JSON Parse error: The document is empty. at offset: {start}"
-            )
-        # Whatever follows the document is ignored, as by TensorFlow Serving.
-        document, _ = _DECODER.raw_decode(text, start)
-        if _SURROGATE.search(text):
-            json.dumps(document, ensure_ascii=False).encode()
-    except _NumberTooBigError as error:
-        raise InvalidArgumentError(
-            "JSON Parse error: Number too big to be stored in double."
-        ) from error
-    except json.JSONDecodeError as error:
-        # RapidJSON has a dozen reasons more, and this one for most mistakes.
-        raise InvalidArgumentError(
-            f"JSON Parse error: Invalid value. at offset: {error.pos}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InvalidArgumentError(
-            f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
-        ) from error
-    except UnicodeEncodeError as error:
-        raise InvalidArgumentError(
-            "JSON Parse error: The surrogate pair in string is invalid."
-        ) from error
-    except RecursionError as error:
-        raise InvalidArgumentError("JSON Parse error: The document is nested too deeply") from error
-    if not isinstance(document, dict):
-        raise InvalidArgumentError(f"JSON Value: {_shown(document)} Is not object")
-    return document
-
-
-def signature_name(document: dict[str, Any]) -> str:
-    name = document.get("signature_name", "")
-    if not isinstance(name, str):
-        raise InvalidArgumentError(
-            f"JSON Value: {_shown(document)} not formatted correctly. 'signature_name' key must be "
-            f"a string value."
-        )
-    return name
 
 
 def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: Any) -> str:
@@ -122,18 +41,18 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
     """
     if ROW in document and COLUMNAR in document:
         raise InvalidArgumentError(
-            f"JSON Value: {_shown(document)} Not formatted correctly expecting only one of "
+            f"JSON Value: {shown(document)} Not formatted correctly expecting only one of "
             f"'inputs' or 'instances' keys to exist "
         )
     if ROW in document:
         instances = document[ROW]
         if not isinstance(instances, list):
             raise InvalidArgumentError(
-                f"JSON Value: {_shown(document)} Expecting 'instances' to be an list/array"
+                f"JSON Value: {shown(document)} Expecting 'instances' to be an list/array"
             )
         if not instances:
             raise InvalidArgumentError(
-                f"JSON Value: {_shown(document)} No values in 'instances' array"
+                f"JSON Value: {shown(document)} No values in 'instances' array"
             )
         for name, tensor in _joined(instances, infos).items():
             _fill(request, name, tensor, infos)
@@ -143,37 +62,6 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
             _fill(request, name, _tensor(value, infos[name]), infos)
         return COLUMNAR
     raise InvalidArgumentError("Missing 'inputs' or 'instances' key")
-
-
-def reply(outputs: Mapping[str, Any], form: str) -> bytes:
-    """The body that says the TensorProtos of a PredictResponse in the format of the request.
-
-    Raises:
-        InvalidArgumentError: outputs without rows, or with different numbers of them,
-            where the reply must have rows.
-    """
-    values = {name: _plain(name, proto) for name, proto in outputs.items()}
-    if form == COLUMNAR:
-        only = next(iter(values.values())) if len(values) == 1 else values
-        return _dumps({"outputs": only})
-    rows = -1
-    for name, value in values.items():
-        if not isinstance(value, list):
-            raise InvalidArgumentError(f"Tensor name: {name} has no shape information ")
-        if rows not in (-1, len(value)):
-            raise InvalidArgumentError(
-                f"Tensor name: {name} has inconsistent batch size: {len(value)} expecting: {rows}"
-            )
-        rows = len(value)
-    if len(values) == 1:
-        return _dumps({"predictions": next(iter(values.values()))})
-    return _dumps(
-        {
-            "predictions": [
-                {name: value[row] for name, value in values.items()} for row in range(rows)
-            ]
-        }
-    )
 
 
 def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor]:
@@ -207,7 +95,7 @@ def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor
         if set(values) != set(infos):
             raise InvalidArgumentError(
                 f"Failed to process element: {index} of 'instances' list. JSON object: "
-                f"{_shown(item)} keys must be equal to: {','.join(sorted(infos))}"
+                f"{shown(item)} keys must be equal to: {','.join(sorted(infos))}"
             )
     return {name: ([len(instances), *shape], flat) for name, (shape, flat) in joined.items()}
 
@@ -249,7 +137,7 @@ def _named(value: Any, infos: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_named(value: Any) -> bool:
     """Whether it maps names to tensors, rather than being a string in base64."""
-    return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get(_BASE64), str))
+    return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get(BASE64), str))
 
 
 def _tensor(value: Any, info: Any) -> _Tensor:
@@ -282,7 +170,7 @@ def _flatten(value: Any, level: int, shape: list[int], dtype: tf.DType, flat: li
     if not isinstance(value, list):
         if level != len(shape):
             raise InvalidArgumentError(
-                f"JSON Value: {_shown(value)} found at incorrect level: {level + 1} in the JSON "
+                f"JSON Value: {shown(value)} found at incorrect level: {level + 1} in the JSON "
                 f"DOM. Expected at level: {len(shape)}"
             )
         flat.append(_value(value, dtype))
@@ -318,9 +206,9 @@ def _value(value: Any, dtype: tf.DType) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value < high:
             return value
     else:
-        raise UnimplementedError(f"Conversion of JSON Value: {_shown(value)} to type: {dtype.name}")
+        raise UnimplementedError(f"Conversion of JSON Value: {shown(value)} to type: {dtype.name}")
     raise InvalidArgumentError(
-        f"JSON Value: {_shown(value)} Type: {_kind(value)} is not of expected type: "
+        f"JSON Value: {shown(value)} Type: {_kind(value)} is not of expected type: "
         f"{'float' if dtype == tf.float32 else dtype.name}"
     )
 
@@ -328,50 +216,14 @@ def _value(value: Any, dtype: tf.DType) -> Any:
 def _decoded(value: dict[str, Any]) -> bytes:
     if _is_named(value):
         raise InvalidArgumentError(
-            f"JSON Value: {_shown(value)} not formatted correctly for base64 data"
+            f"JSON Value: {shown(value)} not formatted correctly for base64 data"
         )
-    text = "".join(value[_BASE64].split())
+    text = "".join(value[BASE64].split())
     try:
         text = text.rstrip("=")  # the padding may be missing
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidArgumentError("Unable to base64 decode") from error
-
-
-def _plain(name: str, proto: Any) -> Any:
-    """A tensor as nested lists of what JSON knows."""
-    array = tf.make_ndarray(proto)
-    if array.dtype == object:
-        encoded = name.endswith("_bytes")
-        values = [
-            {_BASE64: base64.b64encode(value).decode()}
-            if encoded
-            else value.decode("utf-8", "replace")
-            for value in array.flat
-        ]
-    elif array.dtype == np.float32:
-        # The shortest digits that give the same float32: 0.2, not 0.20000000298.
-        values = [float(str(value)) for value in array.ravel()]
-    else:
-        values = array.ravel().tolist()
-    for size in reversed(array.shape[1:]):
-        # Without a value the inner sizes still say how many empty lists there are.
-        values = (
-            [values[i : i + size] for i in range(0, len(values), size)]
-            if size
-            else [[] for _ in range(math.prod(array.shape[:1]))]
-        )
-    return values if array.ndim else values[0]
-
-
-def _dumps(value: Any) -> bytes:
-    return json.dumps(value, indent=None, separators=(", ", ": "), ensure_ascii=False).encode(
-        "utf-8", "replace"
-    )
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)[:_MAX_SHOWN]
 
 
 def _kind(value: Any) -> str:
