@@ -5,6 +5,7 @@ Code and text are TensorFlow Serving's; how a transport says them is the transpo
 
 import enum
 
+from bitpipe import exits
 from bitpipe.errors import ServingError
 
 
@@ -68,6 +69,7 @@ class FailedPreconditionError(StatusError):
     """The request is sound, but not with what is in service."""
 
     code = Code.FAILED_PRECONDITION
+    exit_code = exits.USER  # a label for no version, in the file with which a server starts
 
 
 class UnimplementedError(StatusError):

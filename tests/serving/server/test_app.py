@@ -16,9 +16,10 @@ import pytest
 import requests
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from bitpipe.errors import AddressError, ModelFolderError
+from bitpipe.errors import AddressError, BitpipeError, ModelFolderError
 from serving.client import PredictionClient
 from serving.server import ModelServer, serve
+from serving.server.model_config import ModelConfig
 from serving.server.options import Options, Tls
 from tests.serving.server.grpc_calls import refusal, request_for
 
@@ -49,6 +50,17 @@ def test_empty_model_folder_is_told(tmp_path: Path) -> None:
         ModelServer(tmp_path, "colours", port=0),
     ):
         pass
+
+
+def test_a_label_for_a_version_that_is_not_there_is_told(push: Push, tmp_path: Path) -> None:
+    push(tmp_path, 1)
+    config = ModelConfig("colours", tmp_path, labels={"stable": 7})
+    with (
+        pytest.raises(BitpipeError, match="label to version 7 of model colours") as caught,
+        ModelServer([config], port=0),
+    ):
+        pass
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
