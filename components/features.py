@@ -4,8 +4,11 @@ Plain identifiers: the argument of a serving signature bears a feature's name, s
 it the raw feature, and an argument's name cannot hold a slash.
 """
 
-# bytes: a JPEG or PNG file that every decoder of TensorFlow reads upright.
-IMAGE = "image"
+from bitpipe.model import signature
+
+# bytes: a JPEG or PNG file that every decoder of TensorFlow reads upright. The served model's input
+# bears its name, or TFMA could not feed it.
+IMAGE = signature.IMAGE
 # int64: pixels, of the decoded picture.
 HEIGHT = "height"
 WIDTH = "width"

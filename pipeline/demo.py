@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from bitpipe.errors import BitpipeError
+from bitpipe.model import signature
 from pipeline import digits, launch
 from pipeline.settings import config
 from pipeline.terminal import print_summary
@@ -85,12 +86,14 @@ def _ask(address: str, pictures: list[Path]) -> None:
 
     request = predict_pb2.PredictRequest()
     request.model_spec.name = NAME
-    request.inputs["image"].CopyFrom(tf.make_tensor_proto([path.read_bytes() for path in pictures]))
+    request.inputs[signature.IMAGE].CopyFrom(
+        tf.make_tensor_proto([path.read_bytes() for path in pictures])
+    )
     with grpc.insecure_channel(address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         response = stub.Predict(request, timeout=60)
-    answers = tf.make_ndarray(response.outputs["label"])
-    scores = tf.make_ndarray(response.outputs["scores"]).max(axis=1)
+    answers = tf.make_ndarray(response.outputs[signature.LABEL])
+    scores = tf.make_ndarray(response.outputs[signature.SCORES]).max(axis=1)
     right = 0
     for path, answer, score in zip(pictures, answers, scores, strict=True):
         truth = path.parent.name

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.serving import pictures
+from bitpipe.model import signature
 
-SIGNATURE = "serving_default"
 FUNCTION, SESSION = "tf.saved_model.load", "session"
 WAYS = (FUNCTION, SESSION)
 COUNT = 32  # different pictures, so that none is in the processor's caches by chance
@@ -30,16 +30,16 @@ def ways(saved_model: Path) -> dict[str, Call]:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(saved_model))
-    function = loaded.signatures[SIGNATURE]
+    function = loaded.signatures[signature.SERVING]
     session = tf.compat.v1.Session(graph=tf.Graph())
     graph = tf.compat.v1.saved_model.load(session, ["serve"], str(saved_model))
-    signature = graph.signature_def[SIGNATURE]
-    fetches = {name: info.name for name, info in signature.outputs.items()}
-    (fed,) = (info.name for info in signature.inputs.values())
+    served = graph.signature_def[signature.SERVING]
+    fetches = {name: info.name for name, info in served.outputs.items()}
+    (fed,) = (info.name for info in served.inputs.values())
     run = session.make_callable(fetches, [fed])
 
     def call_function(batch: list[bytes]) -> dict[str, Any]:
-        answer = function(image=tf.constant(batch))
+        answer = function(**{signature.IMAGE: tf.constant(batch)})
         return {name: value.numpy() for name, value in answer.items()}
 
     call_function.loaded = loaded  # type: ignore[attr-defined]  # a signature does not keep its model

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import random
 from collections.abc import Callable
 
-from benchmarks.serving import damage, payloads, pictures
+from benchmarks.serving import damage, junk_json, payloads, pictures
+from bitpipe.model import signature
 
 GRPC, REST = "grpc", "rest"
 
@@ -88,7 +88,7 @@ def _proto_bytes(rng: random.Random, model: str) -> Junk:
 def _proto_fields(rng: random.Random, model: str) -> Junk:
     good = pictures.encode(rng.randrange(4), (32, 24))
     message = payloads.predict_message(model, [good] * rng.randint(1, 3))
-    tensor = message.inputs[payloads.INPUT]
+    tensor = message.inputs[signature.IMAGE]
     for _ in range(rng.randint(1, 3)):
         match rng.randrange(12):
             case 0:
@@ -100,7 +100,9 @@ def _proto_fields(rng: random.Random, model: str) -> Junk:
             case 3:
                 message.model_spec.signature_name = rng.choice(["", "predict", "\0", "y" * 5_000])
             case 4:
-                message.output_filter.append(rng.choice(["", "scores", "label", "\r\n", "z" * 999]))
+                message.output_filter.append(
+                    rng.choice(["", signature.SCORES, signature.LABEL, "\r\n", "z" * 999])
+                )
             case 5:
                 tensor.dtype = rng.choice([0, 1, 3, 7, 8, 14, 19, 20, 21, 101, 107, 999])
             case 6:
@@ -119,7 +121,7 @@ def _proto_fields(rng: random.Random, model: str) -> Junk:
                 del tensor.string_val[rng.randrange(2) :]
     match rng.randrange(8):
         case 0:
-            del message.inputs[payloads.INPUT]
+            del message.inputs[signature.IMAGE]
         case 1:
             message.inputs[rng.choice(["", "images", "\0"])].CopyFrom(tensor)
         case 2:
@@ -164,50 +166,7 @@ def _json_picture(rng: random.Random, model: str) -> Junk:
 
 
 def _json(rng: random.Random, model: str) -> Junk:
-    form = rng.choice(["instances", "inputs"])
-    match rng.randrange(12):
-        case 0:
-            body = json.dumps({form: _value(rng, 4)}).encode()
-        case 1:
-            body = json.dumps(_value(rng, 3)).encode()
-        case 2:  # nested: as deep as parsers go, and deeper
-            depth = rng.choice([10, 100, 300, 450, 600, 900, 990, 5_000, 100_000])
-            opened, closed = rng.choice([(b"[", b"]"), (b'{"b64":', b"}")])
-            body = b'{"%b": %b1%b}' % (form.encode(), opened * depth, closed * depth)
-        case 3:  # numbers no machine has
-            digits = rng.choice([b"1e999", b"-1e999", b"9" * 30, b"9" * 5_000, b"NaN", b"1e-999"])
-            body = b'{"%b": [%b]}' % (form.encode(), digits)
-        case 4:  # not base64
-            text = rng.choice(["!", "a", "====", "é", "\\u0000", "Zm9v\\n!", "-_-_"])
-            body = ('{"%s": [{"b64": "%s"}]}' % (form, text)).encode()  # noqa: UP031
-        case 5:  # half of a surrogate pair: a string in JSON, but not in UTF-8
-            text = rng.choice(
-                [
-                    '{"signature_name": "\\ud800", "instances": ["x"]}',
-                    '{"instances": "\\ud800"}',
-                    '{"inputs": {"\\udfff": 1}}',
-                    '{"instances": ["\\ud800"]}',
-                    '{"instances": [{"\\ud800": "x"}]}',
-                ]
-            )
-            body = text.encode()
-        case 6:
-            body = rng.randbytes(rng.randint(0, 300))
-        case 7:
-            body = b'{"%b": ["\xff\xfe\x80"]}' % form.encode()
-        case 8:
-            names: list[object] = [1, None, [], {}, "x", "\0", "serving_default "]
-            body = json.dumps({"signature_name": rng.choice(names), form: ["x"]}).encode()
-        case 9:  # rows of different shapes
-            mixed = [[], "x", ["x"], {"image": "x"}][:: rng.choice([1, -1])]
-            body = json.dumps({form: mixed}).encode()
-        case 10:
-            key = rng.choice(["image", "images", "", "b64"])
-            body = json.dumps({form: [{key: _value(rng, 2)}] * rng.randint(1, 3)}).encode()
-        case _:
-            whole = payloads.predict_json([pictures.encode(0, (32, 24))])
-            body = damage.mutate(whole[:40], rng) + whole[40:]
-    return _http(payloads.predict_path(model), body)
+    return _http(payloads.predict_path(model), junk_json.body(rng))
 
 
 def _path(rng: random.Random, model: str) -> Junk:
@@ -270,27 +229,6 @@ def _tcp_junk(rng: random.Random, _: str) -> Junk:
         case _:
             data = preface + damage.mutate(settings * 3, rng)
     return Junk(0, "", GRPC, data, incomplete=True)
-
-
-def _value(rng: random.Random, depth: int) -> object:
-    """Any JSON, in `depth` levels at most."""
-    match rng.randrange(9 if depth else 6):
-        case 0:
-            return None
-        case 1:
-            return rng.random() < 0.5
-        case 2:
-            return rng.choice([0, -1, 2**31, 2**63, -(2**70), 10**30])
-        case 3:
-            return rng.choice([0.5, -1e308, 1e-320])
-        case 4:
-            return rng.choice(["", "x", "\0", "é", "\U0001f355", "x" * 1_000])
-        case 5:
-            return {"b64": rng.choice(["", "eA==", "?", 1, None])}
-        case 6:
-            return {rng.choice(["image", "b64", ""]): _value(rng, depth - 1) for _ in range(2)}
-        case _:
-            return [_value(rng, depth - 1) for _ in range(rng.randint(0, 4))]
 
 
 # kind -> how often, and how it is made

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bitpipe.model import signature
+
 BIT, TINY, SMALL_BIT = "r50x1", "tiny", "r14x05"
 TITLES = {BIT: "R50x1 at 128 px", TINY: "a tiny model", SMALL_BIT: "R14x0.5 at 32 px"}
 CLASSES = tuple(f"class {number}" for number in range(10))
@@ -26,19 +28,19 @@ def write_tiny(folder: Path) -> None:
         pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
         return tf.reduce_mean(tf.cast(pixels, tf.float32) / 255.0, axis=[0, 1])
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=signature.IMAGE)])
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = tf.map_fn(mean, image, fn_output_signature=tf.TensorSpec([3]))
         labels = tf.constant(["red", "green", "blue"])
         return {
-            "scores": scores,
-            "labels": tf.tile(labels[None], [tf.shape(image)[0], 1]),
-            "label": tf.gather(labels, tf.argmax(scores, axis=1)),
+            signature.SCORES: scores,
+            signature.LABELS: tf.tile(labels[None], [tf.shape(image)[0], 1]),
+            signature.LABEL: tf.gather(labels, tf.argmax(scores, axis=1)),
         }
 
     module = tf.Module()
     module.serve = serve
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
+    tf.saved_model.save(module, str(folder), signatures={signature.SERVING: serve})
 
 
 def write_bit(folder: Path, *, variant: str, size: int) -> None:

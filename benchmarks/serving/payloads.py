@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Sequence
 
+from bitpipe.model import signature
 from serving.client import messages
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
@@ -20,8 +21,6 @@ RELOAD = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 HEALTH = "/grpc.health.v1.Health/Check"
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
-INPUT = "image"
-OUTPUTS = ("scores", "labels")
 STRING = messages.ENUMS["DataType"]["DT_STRING"]
 
 PredictRequest = messages.PredictRequest
@@ -29,10 +28,10 @@ PredictRequest = messages.PredictRequest
 
 def predict_message(model: str, pictures: Sequence[bytes]) -> messages.PredictRequest:
     """A PredictRequest for one batch of pictures, as the client of this project sends it."""
-    request = messages.PredictRequest(output_filter=OUTPUTS)
+    request = messages.PredictRequest(output_filter=signature.OUTPUTS)
     request.model_spec.name = model
-    request.model_spec.signature_name = "serving_default"
-    tensor = request.inputs[INPUT]
+    request.model_spec.signature_name = signature.SERVING
+    tensor = request.inputs[signature.IMAGE]
     tensor.dtype = STRING
     tensor.tensor_shape.dim.add(size=len(pictures))
     tensor.string_val.extend(pictures)

@@ -1,27 +1,15 @@
 """Which versions of a model a folder holds, by TensorFlow Serving's layout: NAME/VERSION/."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bitpipe.errors import ModelFolderError
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import is_remote, join
 
+# Pusher writes this file last: without it a version is not complete yet.
 SAVED_MODEL = "saved_model.pb"
 _MAX_VERSION = 2**63 - 1  # int64 in ModelSpec
-
-
-def find_versions(folder: Path) -> dict[int, Path]:
-    """Versions in `folder`: sub-folders named by a positive integer that hold saved_model.pb.
-
-    Pusher writes that file last, so a folder still being copied is not taken for a version; nor is
-    one with a temporary name. A missing folder holds none.
-    """
-    if not folder.is_dir():
-        return {}
-    versions = {}
-    for path in folder.iterdir():
-        version = as_version(path.name)
-        if version is not None and (path / SAVED_MODEL).is_file():
-            versions[version] = path
-    return versions
 
 
 def as_version(name: str) -> int | None:
@@ -30,6 +18,30 @@ def as_version(name: str) -> int | None:
         return None
     version = int(name)
     return version if 0 < version <= _MAX_VERSION else None
+
+
+def complete_versions(names: Iterable[str], has_model: Callable[[str], bool]) -> dict[int, str]:
+    """Version -> name of its folder; of several for a version, 007 and 7, the last by its name.
+
+    Args:
+        names: of folders that lie beside each other.
+        has_model: whether the folder of a name holds SAVED_MODEL; asked for versions alone.
+    """
+    found = {}
+    for name in sorted(names):
+        version = as_version(name)
+        if version is not None and has_model(name):
+            found[version] = name
+    return found
+
+
+def find_versions(folder: Path) -> dict[int, Path]:
+    """The complete versions in a folder of this machine; a missing folder holds none."""
+    if not folder.is_dir():
+        return {}
+    names = (path.name for path in folder.iterdir())
+    found = complete_versions(names, lambda name: (folder / name / SAVED_MODEL).is_file())
+    return {version: folder / name for version, name in found.items()}
 
 
 def find_model_folder(models: Path, name: str) -> Path:
@@ -46,4 +58,46 @@ def find_model_folder(models: Path, name: str) -> Path:
         f"A model folder must hold {name}/VERSION/{SAVED_MODEL} or VERSION/{SAVED_MODEL}, VERSION "
         f"being a positive integer. {models} {problem}: name the folder which `bitpipe run` pushed "
         f"to, or run that first."
+    )
+
+
+def locate(models: str, name: str, version: int | None = None) -> tuple[str, int]:
+    """(path, number) of a version, or of the newest one, on a disk or in a store.
+
+    Args:
+        models: holds NAME/VERSION/, or the numbered versions themselves.
+
+    Raises:
+        ModelFolderError: it holds no version, or not this one.
+        StoreError: its store is unknown here, or cannot be listed.
+    """
+    found = _find_remote(models, name) if is_remote(models) else _find_local(models, name)
+    if version is None:
+        version = max(found)
+    if version not in found:
+        raise ModelFolderError(
+            f"{models} holds the versions {', '.join(map(str, sorted(found)))} of {name}. "
+            f"Received: {version}."
+        )
+    return found[version], version
+
+
+def _find_local(models: str, name: str) -> dict[int, str]:
+    folder = find_model_folder(Path(models), name)
+    return {version: str(path) for version, path in find_versions(folder).items()}
+
+
+def _find_remote(models: str, name: str) -> dict[int, str]:
+    store_of(models)  # tells of an unknown one
+    from bitpipe.stores.remote import match
+
+    for folder in (join(models, name), models):
+        # One listing: a store has no folders of its own, only files with long names.
+        paths = match(join(folder, "*", SAVED_MODEL))
+        folders = {path.split("/")[-2]: path.rpartition("/")[0] for path in paths}
+        if found := complete_versions(folders, folders.__contains__):
+            return {version: folders[name] for version, name in found.items()}
+    raise ModelFolderError(
+        f"A model folder must hold {name}/VERSION/{SAVED_MODEL} or VERSION/{SAVED_MODEL}. "
+        f"{models} does not: name the one that the Pusher writes to."
     )

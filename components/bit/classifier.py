@@ -11,18 +11,20 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
-from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
+from bitpipe.errors import (
+    ConfigError,
+    ModelLoadError,
+    UnreadablePictureError,
+    WeightsError,
+)
+from bitpipe.model import signature
 from bitpipe.model.versions import find_versions
 from bitpipe.stores import files
-from components import features
-from components.bit import imagenet, resnet_v2, saved_model, sources, weights
+from components.bit import imagenet, resnet_v2, sources, weights
+from serving.model import saved_model
 
 DEFAULT_VARIANT = "R50x1"
-# Outputs of an export's signature.
-SCORES, LABELS = "scores", "labels"
 
 
 class Classifier(Protocol):
@@ -133,26 +135,19 @@ class ExportedClassifier:
             ) from error
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
-        classify = self._module.signatures[saved_model.SERVING]
-        outputs = classify(**{features.IMAGE: tf.constant([picture])})
-        names = [name.decode() for name in outputs[LABELS].numpy()[0]]
-        return names, outputs[SCORES].numpy()[0]
+        classify = self._module.signatures[signature.SERVING]
+        outputs = classify(**{signature.IMAGE: tf.constant([picture])})
+        names = [name.decode() for name in outputs[signature.LABELS].numpy()[0]]
+        return names, outputs[signature.SCORES].numpy()[0]
 
 
 def is_export(path: Path) -> bool:
     """Whether a folder holds a SavedModel with the production signature of our exports."""
     try:
-        data = (path / "saved_model.pb").read_bytes()
-        graphs = saved_model_pb2.SavedModel.FromString(data).meta_graphs
-    except (OSError, DecodeError):
+        saved_model.check_signature(str(path))
+    except ModelLoadError:
         return False
-    signatures = [graph.signature_def.get(saved_model.SERVING) for graph in graphs]
-    return any(
-        signature is not None
-        and list(signature.inputs) == [features.IMAGE]
-        and {SCORES, LABELS} <= set(signature.outputs)
-        for signature in signatures
-    )
+    return True
 
 
 def _load_with_head(model: keras.Model, source: str | Path) -> None:

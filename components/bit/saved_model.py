@@ -10,9 +10,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from bitpipe.errors import WeightsError
+from bitpipe.model.signature import SERVING
+from bitpipe.model.versions import SAVED_MODEL
 from components.bit.matching import Array
 
-SERVING = "serving_default"
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 # Odd and not square, so that wrong padding or swapped sides show; small, to cost nothing. 224 is
 # for modules that were traced for the size of ImageNet pictures alone.
@@ -46,9 +47,9 @@ def read(path: Path) -> list[list[Array]]:
     Raises:
         WeightsError: `path` holds no SavedModel, or a damaged one.
     """
-    if not (path / "saved_model.pb").exists():
+    if not (path / SAVED_MODEL).exists():
         raise WeightsError(
-            f"a SavedModel folder must hold saved_model.pb. Received: {path}, which does not."
+            f"a SavedModel folder must hold {SAVED_MODEL}. Received: {path}, which does not."
         )
     try:
         reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))

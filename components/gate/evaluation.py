@@ -13,9 +13,9 @@ from tensorflow_model_analysis.proto import (
     validation_result_pb2,
 )
 
+from bitpipe.model import signature
 from components import features, preprocessing
 from components.settings import GateSettings
-from components.training import served_model
 
 ACCURACY = "sparse_categorical_accuracy"
 EXAMPLE_COUNT = "example_count"
@@ -47,10 +47,10 @@ def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
         config.model_specs.add(
             name=name,
             is_baseline=is_baseline,
-            signature_name=served_model.SERVING,
-            prediction_key=served_model.SCORES,
+            signature_name=signature.SERVING,
+            prediction_key=signature.SCORES,
             label_key=preprocessing.LABEL,
-            preprocessing_function_names=[served_model.TRANSFORM_FEATURES],
+            preprocessing_function_names=[signature.TRANSFORM_FEATURES],
         )
     accuracy = config.metrics_specs[0].metrics[1]
     overall = accuracy.per_slice_thresholds.add()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import posixpath
+import re
 import time
 from typing import Any
 
@@ -15,13 +16,15 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from bitpipe.errors import ModelFolderError
+from bitpipe.model.versions import SAVED_MODEL, as_version, complete_versions
+
 # Custom properties of the PushedModel artifact.
 MODEL_ID = "model_id"  # the Model artifact that is in service after this run; 0 if not blessed
 PUSHED = "pushed"  # 1 if this run wrote a version
 VERSION = "pushed_version"  # the version that serves the model, also when it was there before
 DESTINATION = "pushed_destination"
 
-_SAVED_MODEL = "saved_model.pb"
 _TEMPORARY = ".tmp-"
 
 
@@ -57,45 +60,52 @@ class Executor(executor.Executor):
         base = destination.filesystem.base_directory
         model_path = self.GetModelPath(input_dict)
 
-        version = newest_version(base)
-        if version is None or _digest(posixpath.join(base, str(version))) != _digest(model_path):
+        found = find_versions(base)
+        version = max(found, default=None)
+        if version is None or _digest(found[version]) != _digest(model_path):
             version = push(model_path, base, newest=version)
+            found[version] = posixpath.join(base, str(version))
             pushed.set_int_custom_property(PUSHED, 1)
         (model,) = input_dict[standard_component_specs.MODEL_KEY]
         pushed.set_int_custom_property(MODEL_ID, model.id)
         pushed.set_string_custom_property(VERSION, str(version))
-        pushed.set_string_custom_property(DESTINATION, posixpath.join(base, str(version)))
+        pushed.set_string_custom_property(DESTINATION, found[version])
 
 
-def newest_version(base: str) -> int | None:
-    """The highest complete version below `base`, as TensorFlow Serving would choose it."""
+def find_versions(base: str) -> dict[int, str]:
+    """Version -> folder of all complete ones below `base`, which may be in a store."""
     if not fileio.exists(base):
-        return None
+        return {}
     names = [name.rstrip("/") for name in fileio.listdir(base)]
-    versions = [
-        int(name)
-        for name in names
-        if name.isdecimal() and fileio.exists(posixpath.join(base, name, _SAVED_MODEL))
-    ]
-    return max(versions, default=None)
+    found = complete_versions(
+        names, lambda name: bool(fileio.exists(posixpath.join(base, name, SAVED_MODEL)))
+    )
+    return {version: posixpath.join(base, name) for version, name in found.items()}
 
 
 def push(model_path: str, base: str, *, newest: int | None = None) -> int:
     """Copies a SavedModel to a new version below `base` and returns the version.
 
     Versions are Unix seconds, as TFX's own, but always above `newest`, whatever the clock says.
+
+    Raises:
+        ModelFolderError: no version can be above `newest`.
     """
     version = max(int(time.time()), (newest or 0) + 1)
+    if as_version(str(version)) is None:
+        raise ModelFolderError(
+            f"A pushed model's version must be above those that are there. {base} holds {newest}, "
+            f"the highest there can be: remove or rename it."
+        )
     target = posixpath.join(base, str(version))
-    # Object stores rename file by file, so nothing is gained there; servers wait for
-    # saved_model.pb.
+    # Object stores rename file by file, so nothing is gained there; servers wait for SAVED_MODEL.
     staging = target if "://" in base else posixpath.join(base, f"{_TEMPORARY}{version}")
     fileio.makedirs(base)
     for leftover in fileio.glob(posixpath.join(base, f"{_TEMPORARY}*")):
         fileio.rmtree(leftover)  # of a push that was killed
-    io_utils.copy_dir(model_path, staging, deny_regex_patterns=[r"saved_model\.pb"])
+    io_utils.copy_dir(model_path, staging, deny_regex_patterns=[re.escape(SAVED_MODEL)])
     io_utils.copy_file(
-        posixpath.join(model_path, _SAVED_MODEL), posixpath.join(staging, _SAVED_MODEL)
+        posixpath.join(model_path, SAVED_MODEL), posixpath.join(staging, SAVED_MODEL)
     )
     if staging != target:
         fileio.rename(staging, target)

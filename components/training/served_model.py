@@ -1,8 +1,4 @@
-"""The exported SavedModel: production signatures around the trained network.
-
-`serving_default` takes encoded pictures under the name of the ingested feature, so that the
-Evaluator feeds it raw examples and judges exactly what will be served.
-"""
+"""The exported SavedModel: production signatures (`bitpipe.model.signature`) around the network."""
 
 from __future__ import annotations
 
@@ -12,14 +8,9 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from bitpipe.model import signature
 from components import features, preprocessing
 from components.bit import resnet_v2
-
-SERVING = "serving_default"
-TRANSFORM_FEATURES = "transform_features"
-SCORES = "scores"
-LABELS = "labels"
-LABEL = "label"
 
 
 class ServedModel(tf.__internal__.tracking.AutoTrackable):
@@ -74,7 +65,7 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         scores = tf.nn.softmax(self._logits(pictures[preprocessing.EVAL_IMAGE]))
         names = tf.broadcast_to(self.class_names, tf.shape(scores))
         best = tf.gather(self.class_names, tf.argmax(scores, axis=1))
-        return {SCORES: scores, LABELS: names, LABEL: best}
+        return {signature.SCORES: scores, signature.LABELS: names, signature.LABEL: best}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.LABEL)])
     def transform_features(self, label: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,7 +98,7 @@ def export(served: ServedModel, path: str) -> None:
         served,
         path,
         signatures={
-            SERVING: served.classify,
-            TRANSFORM_FEATURES: served.transform_features,
+            signature.SERVING: served.classify,
+            signature.TRANSFORM_FEATURES: served.transform_features,
         },
     )

@@ -92,10 +92,10 @@ def batch(
     Exit codes: 0 all answered; 2 a picture failed, or usage error; 130 interrupted; 1 anything
     else.
     """
+    from bitpipe.model import versions
     from bitpipe.stores.paths import is_remote
     from pipeline.settings.config import Config
     from serving.batch import job as jobs
-    from serving.batch import model_folder
 
     _check_there(data)
     with _locked(out):
@@ -106,7 +106,7 @@ def batch(
             )
         # The newest version may be another one than when the job was begun.
         wanted = job.request.version if job and version is None else version
-        path, number = model_folder.locate(models, name, wanted)
+        path, number = versions.locate(models, name, wanted)
         given = {key: value for key, value in chosen.items() if value is not None}
         if job is None:
             _check_model(path)
@@ -150,9 +150,9 @@ def _run(job: Job, batch_size: int, options: Sequence[str]) -> None:
 
 def _check_model(path: str) -> None:
     logs.silence_frameworks()
-    from serving.batch import model
+    from serving.model import saved_model
 
-    model.check_signature(path)
+    saved_model.check_signature(path)
 
 
 def _answer(job: Job, batch_size: int, options: Sequence[str]) -> None:

@@ -11,9 +11,9 @@ from bitpipe.stores import files
 from bitpipe.stores.open import store_of
 from bitpipe.stores.store import Found
 from serving.batch.job import Job
-from serving.batch.model import InProcessModel
 from serving.client.stream import Answer, Item, answer_each
 from serving.limits import MAX_MESSAGE_BYTES
+from serving.model.in_process import InProcessModel
 
 # One batch is computed while the next is handed over.
 IN_FLIGHT = 2

@@ -6,7 +6,6 @@
 | address.py, connection.py, retry.py | where and how it connects, and how often it tries |
 | transport_grpc.py, transport_rest.py | a call over either protocol |
 | codec.py, messages.py, codec_json.py | what is in the messages of either |
-| files.py | from the names of files to upright JPEG or PNG |
 | stream.py, batches.py, ordered.py | many pictures: in batches, several at once, bad ones apart |
 | answer_formats.py | answers as JSON Lines or CSV |
 | answer_file.py | answers in a file, to which an interrupted run can return |

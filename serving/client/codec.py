@@ -1,7 +1,6 @@
 """Between Python values and the messages of TensorFlow Serving's API.
 
-The signature spoken is that of this project's exported models: `image`, (B,) encoded JPEG or PNG
-bytes, in; `scores`, (B, classes) float32, `labels`, (B, classes) strings, and `label`, (B,), out.
+The signature spoken is that of this project's exported models: see `bitpipe.model.signature`.
 """
 
 import array
@@ -12,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitpipe.errors import ClientOptionsError, UnexpectedReplyError
+from bitpipe.model.signature import IMAGE, OUTPUTS, SERVING
 from serving.client import messages
 
-SIGNATURE = "serving_default"
-INPUT = "image"
-OUTPUTS = ("scores", "labels")
 _FLOAT = messages.ENUMS["DataType"]["DT_FLOAT"]
 _STRING = messages.ENUMS["DataType"]["DT_STRING"]
 _TYPE_NAMES = {number: name[3:].lower() for name, number in messages.ENUMS["DataType"].items()}
@@ -97,9 +94,9 @@ def predict_request(model: ModelRef, pictures: Sequence[bytes]) -> Any:
     """A `PredictRequest` for the pictures, which are one batch."""
     request = messages.PredictRequest()
     _fill_spec(request.model_spec, model)
-    request.model_spec.signature_name = SIGNATURE
+    request.model_spec.signature_name = SERVING
     request.output_filter.extend(OUTPUTS)
-    tensor = request.inputs[INPUT]
+    tensor = request.inputs[IMAGE]
     tensor.dtype = _STRING
     tensor.tensor_shape.dim.add(size=len(pictures))
     tensor.string_val.extend(pictures)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bitpipe.errors import UnexpectedReplyError
+from bitpipe.model.signature import LABELS, SCORES, SERVING
 from serving.client.codec import (
-    SIGNATURE,
     ModelMetadata,
     Prediction,
     Signature,
@@ -17,7 +17,7 @@ from serving.client.codec import (
     ranked,
 )
 
-_START = f'{{"signature_name": "{SIGNATURE}", "instances": ['.encode()
+_START = f'{{"signature_name": "{SERVING}", "instances": ['.encode()
 _END = b"]}"
 _INSTANCE = (b'{"b64": "', b'"}')
 _COMMA = b", "
@@ -60,8 +60,8 @@ def predictions(body: bytes, count: int, version: int) -> list[Prediction]:
 
 def _prediction(row: Any, version: int) -> Prediction:
     # The digits are those of a float32: as one, both protocols give the same number.
-    scores = array.array("f", row["scores"]).tolist()
-    labels = row["labels"]
+    scores = array.array("f", row[SCORES]).tolist()
+    labels = row[LABELS]
     if not scores or not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise ValueError(row)
     "".join(labels).encode()  # JSON can hold halves of characters, and nothing else can

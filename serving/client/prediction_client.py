@@ -15,10 +15,11 @@ from bitpipe.errors import (
     ServingError,
     UnexpectedReplyError,
 )
+from bitpipe.model.signature import SERVING
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores import files
 from serving.client import address, stream
-from serving.client.codec import SIGNATURE, ModelMetadata, ModelRef, Prediction, VersionStatus
+from serving.client.codec import ModelMetadata, ModelRef, Prediction, VersionStatus
 from serving.client.connection import DEFAULT_TIMEOUT_S, ClientTls, Connection, KeepAlive
 from serving.client.retry import Retry
 from serving.client.stream import Answer
@@ -179,7 +180,7 @@ class PredictionClient:
     def _knows_spec(self) -> bool:
         """Whether the server has the model, its version and the signature; True if it won't say."""
         try:
-            return SIGNATURE in self._transport.metadata().signatures
+            return SERVING in self._transport.metadata().signatures
         except InvalidInputError:
             return False
         except (RequestRejectedError, UnexpectedReplyError):

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import signal
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from bitpipe.errors import AddressError
 from bitpipe.model.versions import find_model_folder
+from serving.server import listening
 from serving.server.model_config import ModelConfig
-from serving.server.options import Options, Tls
+from serving.server.options import Options
 
 if TYPE_CHECKING:
     import uvicorn
@@ -73,7 +72,7 @@ class ModelServer:
         configs, root = _configs(self._models, self._name)
         for port in (self._port, self._rest_port):
             if port is not None:
-                _listen(self._host, port).close()
+                listening.listen(self._host, port).close()
         # 20 s of imports; the mistakes above are told without them.
         from serving.server.catalog import Catalog
         from serving.server.loaded import LoadedModel
@@ -116,12 +115,12 @@ class ModelServer:
     @property
     def address(self) -> str:
         """HOST:PORT of gRPC with the port in use."""
-        return _join(self._host, self._port)
+        return listening.join(self._host, self._port)
 
     @property
     def rest_address(self) -> str | None:
         """HOST:PORT of REST with the port in use."""
-        return None if self._rest_port is None else _join(self._host, self._rest_port)
+        return None if self._rest_port is None else listening.join(self._host, self._rest_port)
 
     @property
     def version(self) -> int | None:
@@ -150,13 +149,13 @@ class ModelServer:
         self._stopping = asyncio.Event()
         server = grpc.aio.server(options=_channel_options(self._options))
         reported = grpc_services.add_to_server(server, self._catalog, self._metrics, self._root)
-        self._port = _bind(server, self._host, self._port, self._options.tls)
+        self._port = listening.bind(server, self._host, self._port, self._options.tls)
         rest = None
         if self._rest_port is not None:
-            listening = _listen(self._host, self._rest_port)
-            self._rest_port = listening.getsockname()[1]
+            rest_socket = listening.listen(self._host, self._rest_port)
+            self._rest_port = rest_socket.getsockname()[1]
             rest = self._rest_server()
-            serving = asyncio.create_task(rest.serve([listening]))
+            serving = asyncio.create_task(rest.serve([rest_socket]))
         await server.start()
         await grpc_services.report_serving(reported)
         while rest is not None and not rest.started:
@@ -252,51 +251,3 @@ def _channel_options(options: Options) -> list[tuple[str, int]]:
         # Or else a second server would take half of this one's requests.
         ("grpc.so_reuseport", 0),
     ]
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Raises AddressError with the system's reason, which gRPC would only log."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind)
-        try:
-            # As gRPC does: connections of a server just stopped do not hold the port.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            # On some systems binding succeeds beside a listener, and only listening fails.
-            listening.listen()
-        except BaseException:
-            listening.close()
-            raise
-    except (OSError, OverflowError) as error:
-        raise _address_error(host, port, getattr(error, "strerror", None) or str(error)) from error
-    return listening
-
-
-def _bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None) -> int:
-    try:
-        if tls is None:
-            bound = server.add_insecure_port(_join(host, port))
-        else:
-            credentials = grpc.ssl_server_credentials(
-                [(tls.key.read_bytes(), tls.certificate.read_bytes())],
-                tls.client_ca.read_bytes() if tls.client_ca else None,
-                tls.client_ca is not None,
-            )
-            bound = server.add_secure_port(_join(host, port), credentials)
-    except RuntimeError as error:
-        raise _address_error(host, port, str(error)) from error
-    if not bound:  # how older versions of gRPC fail
-        raise _address_error(host, port, "gRPC could not bind it")
-    return int(bound)
-
-
-def _address_error(host: str, port: int, reason: str) -> AddressError:
-    return AddressError(
-        f"Cannot listen on {_join(host, port)}: {reason}. Stop what uses it, or choose another "
-        f"port (0 for any free one)."
-    )
-
-
-def _join(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

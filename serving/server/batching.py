@@ -6,13 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from serving.server.options import Batching
-from serving.server.status import exhausted, invalid, unavailable
+from serving.status import InvalidArgumentError, ResourceExhaustedError, UnavailableError
 
 Inputs = Sequence[np.ndarray]
 Outputs = dict[str, np.ndarray]
@@ -81,16 +79,16 @@ class Batcher:
             pixels: of each row; none for rows that are no pictures.
 
         Raises:
-            tf.errors.ResourceExhaustedError: the queue is full.
-            tf.errors.OpError: what `run` raised for these rows. Rows of others in the same batch
+            ResourceExhaustedError: the queue is full.
+            StatusError: what `run` raised for these rows. Rows of others in the same batch
                 do not matter, and the text tells which row it was.
         """
         task = _Task((signature, *((x.dtype, x.shape[1:]) for x in inputs)), inputs, pixels)
         with self._changed:
             if self._closed:
-                raise unavailable("The model is being unloaded.")
+                raise UnavailableError("The model is being unloaded.")
             if self._queue and self._queued_rows + task.rows > self._batching.capacity:
-                raise exhausted(
+                raise ResourceExhaustedError(
                     f"The queue is full: {self._queued_rows} of {self._batching.capacity} rows "
                     f"wait. Try again later."
                 )
@@ -206,7 +204,7 @@ class Batcher:
         outputs = self._run(signature, inputs)
         for name, value in outputs.items():
             if np.ndim(value) < 1 or len(value) != rows + missing:
-                raise invalid(
+                raise InvalidArgumentError(
                     f"Output {name} must have a row for each of the {rows + missing} of the input. "
                     f"Its shape is {np.shape(value)}."
                 )
@@ -215,7 +213,7 @@ class Batcher:
     def _blamed(self, signature: str, task: _Task, error: Exception) -> Exception:
         """The error with the index of the first row that causes it."""
         rows = task.rows
-        if rows == 1 or not isinstance(error, tf.errors.InvalidArgumentError):
+        if rows == 1 or not isinstance(error, InvalidArgumentError):
             return error
         start, stop = 0, rows
         while stop - start > 1:
@@ -224,7 +222,7 @@ class Batcher:
                 self._run_rows(
                     signature, [x[start:middle] for x in task.inputs], task.pixels[start:middle]
                 )
-            except tf.errors.InvalidArgumentError as first:
+            except InvalidArgumentError as first:
                 stop, error = middle, first
             except Exception:
                 return error
@@ -233,9 +231,9 @@ class Batcher:
         return at_row(start, rows, error)
 
 
-def at_row(index: int, rows: int, error: Any) -> tf.errors.InvalidArgumentError:
+def at_row(index: int, rows: int, error: Exception) -> InvalidArgumentError:
     """The error of one row of a request, named where it has several."""
-    return invalid(f"{error.message} (input {index} of {rows}, counted from 0)")
+    return InvalidArgumentError(f"{error} (input {index} of {rows}, counted from 0)")
 
 
 def _deliver(tasks: Sequence[_Task], outcomes: Sequence[Outputs | Exception]) -> None:

@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
-from bitpipe.errors import ModelFolderError, ServingError
+from bitpipe.errors import ModelFolderError
 from bitpipe.model.versions import SAVED_MODEL, find_versions
 from serving.server.loaded import LoadedModel
 from serving.server.manager import ModelManager, VersionState
 from serving.server.model_config import ModelConfig
-from serving.server.status import failed_precondition, invalid, not_found
+from serving.status import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ class Catalog:
 
         Raises:
             ModelFolderError, ModelLoadError: a model without any version that loads.
-            tf.errors.FailedPreconditionError: a label for a version that is not in service.
+            FailedPreconditionError: a label for a version that is not in service.
         """
         wanted = {config.name: config for config in configs}
         with self._configuring:
@@ -84,10 +82,10 @@ class Catalog:
         """Lends (version, model) for a ModelSpec; the model stays loaded for as long.
 
         Raises:
-            tf.errors.OpError: no such model, version or label, in TensorFlow Serving's words.
+            StatusError: no such model, version or label, in TensorFlow Serving's words.
         """
         if not spec.name:
-            raise invalid("ModelSpec has no name specified.")
+            raise InvalidArgumentError("ModelSpec has no name specified.")
         version = self._version(spec)
         manager = self._managers.get(spec.name)
         try:
@@ -99,7 +97,7 @@ class Catalog:
             wanted = (
                 f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
             )
-            raise not_found(f"Servable not found for request: {wanted}") from error
+            raise NotFoundError(f"Servable not found for request: {wanted}") from error
         try:
             yield entered
         finally:
@@ -111,17 +109,17 @@ class Catalog:
         A label does not matter, as in TensorFlow Serving (get_model_status_impl.cc).
 
         Raises:
-            tf.errors.NotFoundError: no such model or version, in TensorFlow Serving's words.
+            NotFoundError: no such model or version, in TensorFlow Serving's words.
         """
         version = spec.version.value if spec.HasField("version") else None
         manager = self._managers.get(spec.name)
         states = manager.states() if manager else {}
         if version is not None:
             if version not in states:
-                raise not_found(f"Could not find version {version} of model {spec.name}")
+                raise NotFoundError(f"Could not find version {version} of model {spec.name}")
             return {version: states[version]}
         if not states:
-            raise not_found(f"Could not find any versions of model {spec.name}")
+            raise NotFoundError(f"Could not find any versions of model {spec.name}")
         return dict(sorted(states.items(), reverse=True))
 
     def versions(self) -> dict[str, int | None]:
@@ -156,7 +154,9 @@ class Catalog:
         if choice == "version_label":
             version = self._labels.get(spec.name, {}).get(spec.version_label)
             if version is None:
-                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
+                raise InvalidArgumentError(
+                    f"Unrecognized servable version label: {spec.version_label}"
+                )
             return version
         return spec.version.value if choice == "version" else None
 
@@ -192,12 +192,7 @@ def _check_labels(
         states = managers[config.name].states()
         for version in config.labels.values():
             if version not in states or states[version].state != "AVAILABLE":
-                raise failed_precondition(
+                raise FailedPreconditionError(
                     f"Request to assign label to version {version} of model {config.name}, which "
                     f"is not currently available for inference"
                 )
-
-
-def as_status(error: ServingError) -> tf.errors.OpError:
-    """What a client is told that asked for models which cannot be served."""
-    return invalid(str(error))

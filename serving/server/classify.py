@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorflow_serving.apis import classification_pb2
 
-from serving.server.status import invalid
+from serving.status import InvalidArgumentError
 
 _CLASSES, _SCORES = "classes", "scores"
 
@@ -17,13 +17,15 @@ def check(signatures: dict[str, Any], name: str) -> None:
     """Raises InvalidArgumentError unless `name` is a signature for Classify."""
     signature = signatures.get(name)
     if signature is None:
-        raise invalid(f"No signature was found with the name: {name}")
+        raise InvalidArgumentError(f"No signature was found with the name: {name}")
     if len(signature.inputs) != 1:
-        raise invalid("Expected one input Tensor.")
+        raise InvalidArgumentError("Expected one input Tensor.")
     if len(signature.outputs) not in (1, 2):
-        raise invalid(f"Expected one or two output Tensors, found {len(signature.outputs)}")
+        raise InvalidArgumentError(
+            f"Expected one or two output Tensors, found {len(signature.outputs)}"
+        )
     if not set(signature.outputs) & {_CLASSES, _SCORES}:
-        raise invalid(
+        raise InvalidArgumentError(
             f"Expected classification signature outputs to contain at least one of "
             f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature}'
         )
@@ -33,7 +35,7 @@ def serialized_examples(message: Any) -> np.ndarray:
     """The tf.Examples of an `Input`, serialized: (B,) of bytes, each with the context's features.
 
     Raises:
-        tf.errors.InvalidArgumentError: there are none.
+        InvalidArgumentError: there are none.
     """
     context = b""
     examples = message.example_list.examples
@@ -42,7 +44,7 @@ def serialized_examples(message: Any) -> np.ndarray:
         context = message.example_list_with_context.context.SerializeToString()
         examples = message.example_list_with_context.examples
     if not examples:
-        raise invalid("Input is empty.")
+        raise InvalidArgumentError("Input is empty.")
     array = np.empty(len(examples), object)
     array[:] = [context + example.SerializeToString() for example in examples]
     return array
@@ -56,7 +58,7 @@ def response(outputs: dict[str, np.ndarray], examples: int) -> Any:
         examples: B.
 
     Raises:
-        tf.errors.InvalidArgumentError: arrays of other kinds or shapes.
+        InvalidArgumentError: arrays of other kinds or shapes.
     """
     classes, scores = outputs.get(_CLASSES), outputs.get(_SCORES)
     for name, array, kind, wanted in (
@@ -66,15 +68,17 @@ def response(outputs: dict[str, np.ndarray], examples: int) -> Any:
         if array is None:
             continue
         if array.ndim != 2:
-            raise invalid(
+            raise InvalidArgumentError(
                 f"Expected Tensor shape: [batch_size num_classes] but got {list(array.shape)}"
             )
         if array.dtype != kind:
-            raise invalid(f"Expected {wanted}. Got: {array.dtype}")
+            raise InvalidArgumentError(f"Expected {wanted}. Got: {array.dtype}")
         if len(array) != examples:
-            raise invalid(f"Expected {name} output batch size of {examples}. Got: {len(array)}")
+            raise InvalidArgumentError(
+                f"Expected {name} output batch size of {examples}. Got: {len(array)}"
+            )
     if classes is not None and scores is not None and classes.shape != scores.shape:
-        raise invalid(
+        raise InvalidArgumentError(
             f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. "
             f"{scores.shape[1]}"
         )

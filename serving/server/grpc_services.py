@@ -24,11 +24,10 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from bitpipe.errors import ServingError
-from serving.server import model_config
-from serving.server.catalog import Catalog, as_status
+from serving.server import methods
+from serving.server.catalog import Catalog
 from serving.server.metrics import Metrics
-from serving.server.status import code_of, failed_precondition, invalid, text_of
+from serving.status import code_of, text_of
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +36,7 @@ _SERVICES = (
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
 _MAX_TEXT_BYTES = 1024
+_GRPC = {code.value[0]: code for code in grpc.StatusCode}
 UNPARSABLE = "The request is no message of this method"
 _Handler = Callable[[Any, Any, grpc.aio.ServicerContext], Awaitable[Any]]
 
@@ -96,7 +96,7 @@ async def report_serving(reported: health.aio.HealthServicer) -> None:
 
 
 def _answers(method: _Handler) -> _Handler:
-    """Turns TensorFlow's errors into gRPC's: both use the same numbers."""
+    """Turns errors into gRPC's."""
 
     @functools.wraps(method)
     async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext) -> Any:
@@ -112,7 +112,7 @@ def _answers(method: _Handler) -> _Handler:
             self.metrics.refused(model, grpc.StatusCode.CANCELLED.name)
             raise
         except Exception as error:
-            code = code_of(error)
+            code = _GRPC[code_of(error)]
             if code is grpc.StatusCode.INTERNAL:
                 _log.exception("%s failed", method.__name__)
             self.metrics.refused(model, code.name)
@@ -152,20 +152,15 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     @_answers
     async def Predict(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
-        return await predict(self.catalog, request)
+        return await methods.predict(self.catalog, request)
 
     @_answers
     async def GetModelMetadata(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
-        return metadata(self.catalog, request)
+        return methods.metadata(self.catalog, request)
 
     @_answers
     async def Classify(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
-        _check_spec(request)
-        with self.catalog.acquire(request.model_spec) as (version, model):
-            response = await model.classify(request)
-        response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = version
-        return response
+        return await methods.classify(self.catalog, request)
 
     async def Regress(self, _: Any, context: grpc.aio.ServicerContext) -> None:
         await _abort_unimplemented(context, "Regress")
@@ -187,91 +182,11 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     @_answers
     async def GetModelStatus(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
-        return status(self.catalog, request)
+        return methods.status(self.catalog, request)
 
     @_answers
     async def HandleReloadConfigRequest(self, request: Any, _: grpc.aio.ServicerContext) -> Any:
-        if request.config.WhichOneof("config") != "model_config_list":
-            raise invalid(
-                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
-                "Only ModelConfigList is currently supported"
-            )
-        root = self._model_root
-        if root is None:
-            raise failed_precondition(
-                "The models of this server lie in several folders: change them in its "
-                "--model-config-file, and start it again."
-            )
-        try:
-            configs = model_config.models(request.config.model_config_list.config, root)
-            for config in configs:
-                # Whoever reaches the port must not make the server read the rest of the disk.
-                if not _lies_in(config.folder, root):
-                    raise invalid(
-                        f"The base_path of model {config.name} must lie in {root}. Received: "
-                        f"{config.folder}."
-                    )
-            await asyncio.to_thread(self.catalog.configure, configs)
-        except ServingError as error:
-            raise as_status(error) from error
-        return model_management_pb2.ReloadConfigResponse()
-
-
-def _lies_in(path: Path, root: Path) -> bool:
-    try:
-        path.is_dir()  # raises what reading the folder would raise
-        return path.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError):  # a name too long, or with a NUL
-        return False
-
-
-async def predict(catalog: Catalog, request: Any) -> Any:
-    """The PredictResponse to a PredictRequest.
-
-    Raises:
-        tf.errors.OpError: with TensorFlow Serving's code and text.
-    """
-    _check_spec(request)
-    with catalog.acquire(request.model_spec) as (version, model):
-        response = await model.predict(request)
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = version
-    return response
-
-
-def metadata(catalog: Catalog, request: Any) -> Any:
-    """The GetModelMetadataResponse to a GetModelMetadataRequest; raises as `predict`."""
-    _check_spec(request)
-    if not request.metadata_field:
-        raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
-    for field in request.metadata_field:
-        if field != "signature_def":
-            raise invalid(f"Metadata field {field} is not supported")
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    with catalog.acquire(request.model_spec) as (version, model):
-        for name, signature in model.signature_def.items():
-            signatures.signature_def[name].CopyFrom(signature)
-    response = get_model_metadata_pb2.GetModelMetadataResponse()
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = version
-    response.metadata["signature_def"].Pack(signatures)
-    return response
-
-
-def status(catalog: Catalog, request: Any) -> Any:
-    """The GetModelStatusResponse to a GetModelStatusRequest; raises as `predict`."""
-    _check_spec(request)
-    response = get_model_status_pb2.GetModelStatusResponse()
-    for version, state in catalog.states(request.model_spec).items():
-        added = response.model_version_status.add(version=version, state=state.state)
-        added.status.error_code = state.error_code
-        added.status.error_message = state.error_message
-    return response
-
-
-def _check_spec(request: Any) -> None:
-    if not request.HasField("model_spec"):
-        raise invalid("Missing ModelSpec")
+        return await methods.reload(self.catalog, request, self._model_root)
 
 
 async def _abort_unimplemented(context: grpc.aio.ServicerContext, method: str) -> None:

@@ -7,21 +7,21 @@ import numpy as np
 from bitpipe.pictures.headers import count_pixels
 from serving.server.batching import at_row
 from serving.server.options import Limits
-from serving.server.status import invalid
+from serving.status import InvalidArgumentError
 
 
 def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> list[int]:
     """Checks the arrays of a request; returns the pixels in each row, by the headers of pictures.
 
     Raises:
-        tf.errors.InvalidArgumentError: too many rows, or a picture of too many pixels, with its
+        InvalidArgumentError: too many rows, or a picture of too many pixels, with its
             index.
     """
     pixels = [0] * max((len(array) if array.ndim else 1 for array in inputs), default=0)
     for array in inputs:
         rows = len(array) if array.ndim else 1
         if rows > limits.max_rows:
-            raise invalid(
+            raise InvalidArgumentError(
                 f"A request may hold {limits.max_rows} inputs. Received: {rows}. Send fewer."
             )
         if array.dtype == object:
@@ -34,7 +34,7 @@ def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> list[int]:
 def _checked_pixels(data: Any, index: int, rows: int, max_pixels: int) -> int:
     pixels = count_pixels(data)
     if pixels > max_pixels:
-        error = invalid(
+        error = InvalidArgumentError(
             f"A picture may have {max_pixels} pixels. Received: {pixels}. Make it smaller"
         )
         raise at_row(index, rows, error) if rows > 1 else error

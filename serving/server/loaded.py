@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bitpipe.model.signature import SERVING
+from serving.model.servable import SavedModelServable
 from serving.server import classify, limits
 from serving.server.batching import Batcher
 from serving.server.options import Options
-from serving.server.servable import DEFAULT_SIGNATURE, SavedModelServable
 
 
 class LoadedModel:
@@ -21,7 +22,7 @@ class LoadedModel:
         signature_def: name -> SignatureDef.
 
     Raises:
-        tf.errors.OpError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
+        StatusError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
     """
 
     def __init__(self, path: Path, options: Options, observe: Callable[[int, float], None]) -> None:
@@ -40,7 +41,7 @@ class LoadedModel:
         """Returns the PredictResponse without `model_spec`'s name and version.
 
         Raises:
-            tf.errors.OpError: with TensorFlow Serving's code and text.
+            StatusError: with TensorFlow Serving's code and text.
         """
         servable = self._servable
         call = servable.call(request)
@@ -48,7 +49,7 @@ class LoadedModel:
 
     async def classify(self, request: Any) -> Any:
         """Returns the ClassificationResponse without `model_spec`'s name and version; as above."""
-        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        name = request.model_spec.signature_name or SERVING
         classify.check(self.signature_def, name)
         examples = classify.serialized_examples(request.input)
         outputs = await self._run(name, (examples,))

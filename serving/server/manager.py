@@ -11,10 +11,9 @@ from typing import Generic, Protocol, TypeVar
 from bitpipe.errors import ModelLoadError
 from bitpipe.model.versions import SAVED_MODEL, find_versions
 from serving.server.model_config import VersionPolicy
+from serving.status import Code, StatusError
 
 _log = logging.getLogger(__name__)
-
-UNKNOWN = 2  # gRPC's code for errors without one
 
 
 class Servable(Protocol):
@@ -178,7 +177,7 @@ class ModelManager(Generic[ServableT]):
         # Whatever a model does while it loads, the version in service goes on.
         except Exception as error:
             _log.exception("Version %d cannot be loaded", version)
-            code = getattr(error, "error_code", UNKNOWN)
+            code = error.code if isinstance(error, StatusError) else Code.UNKNOWN
             self._failed[version] = mtime_ns
             self._set_state(version, VersionState("END", code, str(error) or repr(error)))
             return False

@@ -8,7 +8,6 @@ import zlib
 from typing import Any
 from urllib.parse import unquote
 
-import grpc
 from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -20,10 +19,11 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from serving.server import grpc_services, json_tensors, metrics, page
+from bitpipe.model.signature import SERVING
+from serving.server import json_body, json_inputs, json_outputs, methods, metrics, page
 from serving.server.catalog import Catalog
 from serving.server.options import Options
-from serving.server.status import code_of, invalid, text_of, unimplemented
+from serving.status import Code, InvalidArgumentError, UnimplementedError, code_of, text_of
 
 _log = logging.getLogger(__name__)
 
@@ -42,19 +42,19 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # ToHTTPStatusCode of model_servers/http_server.cc, but for a full queue, which is 429 there: 503 is
 # what load balancers take for "try another".
 _HTTP = {
-    grpc.StatusCode.CANCELLED: 499,
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.ALREADY_EXISTS: 409,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 503,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
-    grpc.StatusCode.ABORTED: 409,
-    grpc.StatusCode.OUT_OF_RANGE: 400,
-    grpc.StatusCode.UNIMPLEMENTED: 501,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.UNAUTHENTICATED: 401,
+    Code.CANCELLED: 499,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 503,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+    Code.UNAUTHENTICATED: 401,
 }
 
 
@@ -123,24 +123,24 @@ class _Api:
         known = name if self._catalog.has(name) else ""
         try:
             if match is None:
-                raise invalid(f"Malformed request: {request.method} {path}")
+                raise InvalidArgumentError(f"Malformed request: {request.method} {path}")
             if request.method == "POST":
                 response = await self._infer(request, match, name)
             else:
                 response = self._describe(match, name)
         except ClientDisconnect:
-            self._metrics.refused(known, grpc.StatusCode.CANCELLED.name)
-            return Response(status_code=_HTTP[grpc.StatusCode.CANCELLED])
+            self._metrics.refused(known, Code.CANCELLED.name)
+            return Response(status_code=_HTTP[Code.CANCELLED])
         except _TooLarge:
-            self._metrics.refused(known, grpc.StatusCode.RESOURCE_EXHAUSTED.name)
+            self._metrics.refused(known, Code.RESOURCE_EXHAUSTED.name)
             text = f"The request is larger than {self._max_bytes} bytes. Send fewer inputs."
             return JSONResponse({"error": text}, 413)
         except Exception as error:
             code = code_of(error)
-            if code is grpc.StatusCode.INTERNAL:
+            if code is Code.INTERNAL:
                 _log.exception("%s %s failed", request.method, path)
             self._metrics.refused(known, code.name)
-            headers = {"Retry-After": "1"} if code is grpc.StatusCode.RESOURCE_EXHAUSTED else None
+            headers = {"Retry-After": "1"} if code is Code.RESOURCE_EXHAUSTED else None
             return JSONResponse({"error": text_of(error)}, _HTTP.get(code, 500), headers)
         method = match["method"] if request.method == "POST" else "GetModelStatus"
         self._metrics.answered(known, method, "REST", time.perf_counter() - started)
@@ -148,37 +148,39 @@ class _Api:
 
     async def _infer(self, request: Request, match: re.Match[str], name: str) -> Response:
         if match["method"] != "predict":
-            raise unimplemented(
+            raise UnimplementedError(
                 f"The embedded server does not answer {match['method']}: use predict, or run "
                 f"TensorFlow Serving."
             )
         message = predict_pb2.PredictRequest()
         _fill_spec(message.model_spec, match, name)
-        document = json_tensors.parse(await self._body(request))
-        message.model_spec.signature_name = json_tensors.signature_name(document)
-        signature = message.model_spec.signature_name or "serving_default"
+        document = json_body.parse(await self._body(request))
+        message.model_spec.signature_name = json_body.signature_name(document)
+        signature = message.model_spec.signature_name or SERVING
         with self._catalog.acquire(message.model_spec) as (_, model):
             if signature not in model.signature_def:
-                raise invalid(f'Serving signature name: "{signature}" not found in signature def')
+                raise InvalidArgumentError(
+                    f'Serving signature name: "{signature}" not found in signature def'
+                )
             infos = model.signature_def[signature].inputs
-        form = json_tensors.fill_request(document, infos, message)
-        response = await _unless_gone(request, grpc_services.predict(self._catalog, message))
+        form = json_inputs.fill_request(document, infos, message)
+        response = await _unless_gone(request, methods.predict(self._catalog, message))
         return Response(
-            json_tensors.reply(response.outputs, form),
+            json_outputs.reply(response.outputs, form),
             media_type="application/json",
             headers={"X-Model-Version": str(response.model_spec.version.value)},
         )
 
     def _describe(self, match: re.Match[str], name: str) -> Response:
         if not name:
-            raise invalid("Missing model name in request.")
+            raise InvalidArgumentError("Missing model name in request.")
         if not match["metadata"]:
             status = get_model_status_pb2.GetModelStatusRequest()
             _fill_spec(status.model_spec, match, name)
-            return JSONResponse(_plain(grpc_services.status(self._catalog, status)))
+            return JSONResponse(_plain(methods.status(self._catalog, status)))
         metadata = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         _fill_spec(metadata.model_spec, match, name)
-        reply = grpc_services.metadata(self._catalog, metadata)
+        reply = methods.metadata(self._catalog, metadata)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         reply.metadata["signature_def"].Unpack(signatures)
         return JSONResponse(
@@ -198,13 +200,15 @@ class _Api:
                 try:
                     part = inflate.decompress(part, self._max_bytes - size + 1)
                 except zlib.error as error:
-                    raise invalid(f"The body is not gzip, as its header says: {error}") from error
+                    raise InvalidArgumentError(
+                        f"The body is not gzip, as its header says: {error}"
+                    ) from error
             size += len(part)
             if size > self._max_bytes:
                 raise _TooLarge
             parts.append(part)
         if inflate and not inflate.eof:
-            raise invalid("The body's gzip ends before its end.")
+            raise InvalidArgumentError("The body's gzip ends before its end.")
         return b"".join(parts)
 
 
@@ -213,7 +217,7 @@ def _fill_spec(spec: Any, match: re.Match[str], name: str) -> None:
     if match["version"]:
         digits = match["version"].lstrip("0") or "0"
         if len(digits) > _MAX_DIGITS or int(digits) > _MAX_VERSION:
-            raise invalid(f"Failed to convert version: {match['version']} to numeric.")
+            raise InvalidArgumentError(f"Failed to convert version: {match['version']} to numeric.")
         spec.version.value = int(digits)
     elif match["label"]:
         spec.version_label = unquote(match["label"])

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bitpipe.errors import ModelFolderError
-from bitpipe.model.versions import find_model_folder, find_versions
+from bitpipe.model.versions import complete_versions, find_model_folder, find_versions
 
 
 def push(folder: Path, name: str) -> Path:
@@ -43,3 +43,18 @@ def test_folder_without_versions_is_an_error_that_says_what_to_do(tmp_path: Path
     assert caught.value.exit_code == 2
     with pytest.raises(ModelFolderError, match="does not exist"):
         find_model_folder(tmp_path / "none", "digits")
+
+
+def test_of_two_folders_for_a_version_the_one_without_zeros_counts(tmp_path: Path) -> None:
+    push(tmp_path, "007")
+    assert find_versions(tmp_path) == {7: tmp_path / "007"}
+    plain = push(tmp_path, "7")
+    push(tmp_path, "07")
+    assert find_versions(tmp_path) == {7: plain}
+
+
+def test_only_versions_are_asked_for_their_model() -> None:
+    asked: list[str] = []
+    found = complete_versions(["notes", "2", ".tmp-3", "1"], lambda name: not asked.append(name))
+    assert found == {1: "1", 2: "2"}
+    assert asked == ["1", "2"]

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
+from bitpipe.model.signature import LABEL, SCORES, SERVING
 from components import preprocessing
 from components.bit import classifier, imagenet, resnet_v2, sources, variants, weights
 from components.training import served_model
@@ -202,12 +203,12 @@ def export(transform_output, tmp_path_factory):
 
 def test_an_export_answers_with_its_own_names_and_preprocessing(export, photos):
     opened = classifier.open_classifier(export)
-    signature = tf.saved_model.load(str(export)).signatures[served_model.SERVING]
+    signature = tf.saved_model.load(str(export)).signatures[SERVING]
     for path, answer in classifier.classify_files(opened, photos):
         outputs = signature(image=tf.constant([path.read_bytes()]))
-        assert answer[0][0] == outputs[served_model.LABEL].numpy()[0].decode()
+        assert answer[0][0] == outputs[LABEL].numpy()[0].decode()
         assert {name for name, _ in answer} == {"red", "green", "blue"}
-        assert answer[0][1] == pytest.approx(outputs[served_model.SCORES].numpy().max(), abs=1e-6)
+        assert answer[0][1] == pytest.approx(outputs[SCORES].numpy().max(), abs=1e-6)
 
 
 def test_an_export_takes_what_the_ingest_takes(export, tmp_path):
@@ -269,7 +270,3 @@ def test_a_saved_model_of_features_is_no_export_and_has_no_head(tmp_path):
     assert not classifier.is_export(tmp_path)
     with pytest.raises(WeightsError, match="has no head, or not one for"):
         classifier.open_classifier(tmp_path, variant=VARIANT)
-
-
-def test_output_names_are_those_of_the_exports():
-    assert (classifier.SCORES, classifier.LABELS) == (served_model.SCORES, served_model.LABELS)

@@ -119,8 +119,8 @@ def test_the_settings_become_tfmas_thresholds(evaluation, floor, drop, per_class
 
 
 def test_the_gate_judges_the_production_signature_on_raw_pictures(evaluation):
-    from components.training import served_model
+    from bitpipe.model import signature
 
     for spec in evaluation.eval_config(GateSettings()).model_specs:
-        assert spec.signature_name == served_model.SERVING == "serving_default"
-        assert spec.prediction_key == served_model.SCORES
+        assert spec.signature_name == signature.SERVING == "serving_default"
+        assert spec.prediction_key == signature.SCORES

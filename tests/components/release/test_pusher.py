@@ -115,7 +115,7 @@ def test_a_push_that_breaks_off_shows_no_version_and_is_cleaned_up(push, pusher,
         patch.setattr(pusher.io_utils, "copy_file", full_disk)
         with pytest.raises(OSError, match="No space left"):
             push("weights")
-    assert pusher.newest_version(str(push.base)) is None
+    assert pusher.find_versions(str(push.base)) == {}
     assert all(name.startswith(".") for name in versions(push.base))
     push("weights")
     assert len(versions(push.base)) == 1
@@ -124,4 +124,33 @@ def test_a_push_that_breaks_off_shows_no_version_and_is_cleaned_up(push, pusher,
 def test_an_incomplete_version_does_not_count(push, pusher):
     (push.base / "99999999999").mkdir(parents=True)
     (push.base / "notes").mkdir()
-    assert pusher.newest_version(str(push.base)) is None
+    assert pusher.find_versions(str(push.base)) == {}
+
+
+def test_a_folder_whose_name_no_server_takes_for_a_version_does_not_count(push):
+    push("one")
+    [served] = versions(push.base)
+    for name in ("99999999999999999999", "\u0664", "-5", "0"):
+        (push.base / name).mkdir()
+        (push.base / name / "saved_model.pb").touch()
+    assert push("two").get_string_custom_property("pushed_version") == str(int(served) + 1)
+
+
+def test_a_model_in_a_folder_with_leading_zeros_is_not_pushed_again(push):
+    push("one")
+    [served] = versions(push.base)
+    (push.base / served).rename(push.base / f"00{served}")
+    pushed = push("one")
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert pushed.get_string_custom_property("pushed_version") == served
+    assert pushed.get_string_custom_property("pushed_destination") == str(push.base / f"00{served}")
+
+
+def test_the_highest_version_of_all_is_told_because_none_can_follow(push):
+    from bitpipe.errors import ModelFolderError
+
+    push("one")
+    [served] = versions(push.base)
+    (push.base / served).rename(push.base / str(2**63 - 1))
+    with pytest.raises(ModelFolderError, match="remove or rename it"):
+        push("two")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bitpipe.model.signature import SERVING, TRANSFORM_FEATURES
 from components import preprocessing
 from components.bit import resnet_v2, weights
 from components.training import served_model
@@ -37,7 +38,7 @@ def loaded(path):
 
 
 def classify(loaded, pictures):
-    answer = loaded.signatures[served_model.SERVING](image=tf.constant(pictures))
+    answer = loaded.signatures[SERVING](image=tf.constant(pictures))
     return {name: value.numpy() for name, value in answer.items()}
 
 
@@ -70,13 +71,13 @@ def test_a_batch_answers_like_its_pictures_alone(loaded):
 
 
 def test_an_empty_batch_is_answered_with_nothing(loaded):
-    answer = loaded.signatures[served_model.SERVING](image=tf.zeros([0], tf.string))
+    answer = loaded.signatures[SERVING](image=tf.zeros([0], tf.string))
     assert answer["scores"].shape == (0, 3)
     assert loaded(tf.zeros([0, 24, 24, 3])).shape == (0, 1024)
 
 
 def test_labels_become_indices_and_unknown_ones_minus_one(loaded):
-    answer = loaded.signatures[served_model.TRANSFORM_FEATURES](
+    answer = loaded.signatures[TRANSFORM_FEATURES](
         label=tf.constant(["red", "purple", "green", "blue"])
     )
     assert answer[preprocessing.LABEL].numpy().tolist() == [1, -1, 0, 2]
@@ -91,7 +92,7 @@ def test_a_loader_of_graphs_restores_every_variable(path, loaded):
     """TensorFlow Serving does not rebuild Python objects: it runs the graph's restore operation."""
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         graph = tf.compat.v1.saved_model.load(session, ["serve"], path)
-        signature = graph.signature_def[served_model.SERVING]
+        signature = graph.signature_def[SERVING]
         fetches = {name: info.name for name, info in signature.outputs.items()}
         pictures = [picture("red"), picture("blue")]
         answer = session.run(fetches, {signature.inputs["image"].name: pictures})

@@ -2,8 +2,6 @@
 
 import io
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -282,14 +280,3 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
             list(client.predict_files([broken]))
         with pytest.raises(UnreadablePictureError, match=r"none\.jpg cannot be used: No such file"):
             list(client.predict_files([tmp_path / "none.jpg"]))
-
-
-def test_importing_the_client_loads_no_framework() -> None:
-    code = (
-        "import sys, serving.client\n"
-        "roots = {name.partition('.')[0] for name in sys.modules}\n"
-        "print(*roots & {'tensorflow', 'tensorflow_serving', 'tfx', 'keras', 'numpy', 'pipeline',"
-        " 'components'})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []

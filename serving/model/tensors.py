@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from serving.status import InvalidArgumentError
+
 # A numeric tensor may leave out a tail of equal values: a small message can ask for a huge array.
 _MAX_TENSOR_BYTES = 2**28
 
@@ -34,12 +36,10 @@ def array(alias: str, index: int, proto: Any, info: Any) -> np.ndarray:
         index: its place among the sorted names, for TensorFlow Serving's text.
 
     Raises:
-        tf.errors.InvalidArgumentError: another dtype or shape, or values that do not fill it.
+        InvalidArgumentError: another dtype or shape, or values that do not fill it.
     """
     if proto.dtype != info.dtype:
-        raise tf.errors.InvalidArgumentError(
-            None,
-            None,
+        raise InvalidArgumentError(
             f"input {alias}: Expects arg[{index}] to be {type_name(info)} but "
             f"{type_name(proto)} is provided",
         )
@@ -51,11 +51,11 @@ def array(alias: str, index: int, proto: Any, info: Any) -> np.ndarray:
         or min(sizes, default=0) < 0
         or count * max(dtype.size, 8) > _MAX_TENSOR_BYTES
     ):
-        raise tf.errors.InvalidArgumentError(None, None, f"tensor parsing error: {alias}")
+        raise InvalidArgumentError(f"tensor parsing error: {alias}")
     expected = tf.TensorShape(info.tensor_shape)
     if not expected.is_compatible_with(sizes):
-        raise tf.errors.InvalidArgumentError(
-            None, None, f"input {alias}: Expects shape {expected} but {tuple(sizes)} is provided"
+        raise InvalidArgumentError(
+            f"input {alias}: Expects shape {expected} but {tuple(sizes)} is provided"
         )
     if dtype == tf.string and not proto.tensor_content:
         return _strings(proto.string_val, count).reshape(sizes)
@@ -64,9 +64,7 @@ def array(alias: str, index: int, proto: Any, info: Any) -> np.ndarray:
             return tf.io.parse_tensor(proto.SerializeToString(), tf.string).numpy()
         return tf.make_ndarray(proto)
     except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
-        raise tf.errors.InvalidArgumentError(
-            None, None, f"tensor parsing error: {alias}"
-        ) from error
+        raise InvalidArgumentError(f"tensor parsing error: {alias}") from error
 
 
 def _strings(values: Any, count: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import pytest
 
 from bitpipe.errors import ModelFolderError
-from serving.batch import model_folder
+from bitpipe.model import versions
 
 
 @pytest.fixture(params=["disk", "bucket"])
@@ -19,23 +19,23 @@ def models(request, tmp_path, bucket):
 
 
 def test_the_newest_whole_version_is_taken(models):
-    assert model_folder.locate(models, "colours") == (f"{models}/colours/20", 20)
+    assert versions.locate(models, "colours") == (f"{models}/colours/20", 20)
 
 
 def test_a_version_can_be_chosen(models):
-    assert model_folder.locate(models, "colours", 3) == (f"{models}/colours/3", 3)
+    assert versions.locate(models, "colours", 3) == (f"{models}/colours/3", 3)
 
 
 def test_the_folder_may_hold_the_versions_themselves(models):
-    found = model_folder.locate(f"{models}/colours", "another")
+    found = versions.locate(f"{models}/colours", "another")
     assert found == (f"{models}/colours/20", 20)
 
 
 def test_a_version_that_is_not_there_is_told_with_those_that_are(models):
     with pytest.raises(ModelFolderError, match=r"versions 3, 20 of colours\. Received: 100"):
-        model_folder.locate(models, "colours", 100)
+        versions.locate(models, "colours", 100)
 
 
 def test_a_folder_without_models_is_told(models):
     with pytest.raises(ModelFolderError, match="must hold colours/VERSION"):
-        model_folder.locate(f"{models}/nothing", "colours")
+        versions.locate(f"{models}/nothing", "colours")

@@ -1,4 +1,4 @@
-"""A model of numbers, where test_server.py has one of pictures."""
+"""A model of numbers, where the server's tests have one of pictures."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from serving.server.servable import SavedModelServable
+from serving.model.servable import SavedModelServable
+from serving.status import Code, InvalidArgumentError, StatusError
 
 DTYPES = (tf.float32, tf.float64, tf.float16, tf.int32, tf.int64, tf.uint8, tf.bool)
 
@@ -62,7 +63,7 @@ def test_tail_of_equal_numbers_may_be_left_out(echo: SavedModelServable) -> None
 
 @pytest.mark.parametrize("size", [2**26, 2**62, -1])
 def test_small_message_cannot_ask_for_a_huge_tensor(echo: SavedModelServable, size: int) -> None:
-    with pytest.raises(tf.errors.InvalidArgumentError, match="tensor parsing error: x"):
+    with pytest.raises(InvalidArgumentError, match="tensor parsing error: x"):
         echo.predict(shortened_request(size, [1, 2]))
 
 
@@ -72,5 +73,6 @@ def test_closed_model_frees_its_session(saved_model: Path, encode: Callable[...,
     used.run("serving_default", [pictures])
     for servable in (used, unused):
         servable.close()
-        with pytest.raises(tf.errors.CancelledError, match="Session has been closed"):
+        with pytest.raises(StatusError, match="Session has been closed") as caught:
             servable.run("serving_default", [pictures])
+        assert caught.value.code is Code.CANCELLED

@@ -16,14 +16,19 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from serving.server import tensors
-from serving.server.status import failed_precondition, invalid
+from bitpipe.model.signature import SERVING
+from serving import status
+from serving.model import tensors
+from serving.status import (
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+)
 
 _log = logging.getLogger(__name__)
 
 # The texts below are those of TensorFlow Serving (servables/tensorflow/predict_util.cc).
 _METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
-DEFAULT_SIGNATURE = "serving_default"
 _WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _MAX_WARMUP_RECORDS = 1000  # servables/tensorflow/saved_model_warmup_util.h
 
@@ -53,7 +58,7 @@ class SavedModelServable:
         signature_def: name -> SignatureDef.
 
     Raises:
-        tf.errors.OpError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
+        StatusError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -66,8 +71,10 @@ class SavedModelServable:
             meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
             self.signature_def = dict(meta_graph.signature_def)
             self._warm_up(tf.io.gfile.join(str(path), *_WARMUP_FILE.parts))
-        except BaseException:
+        except BaseException as error:
             self._session.close()
+            if isinstance(error, tf.errors.OpError):
+                raise status.of(error.error_code, str(error)) from error
             raise
 
     def close(self) -> None:
@@ -77,7 +84,7 @@ class SavedModelServable:
         """Returns the PredictResponse to a PredictRequest, without `model_spec`'s name and version.
 
         Raises:
-            tf.errors.OpError: with TensorFlow Serving's code and text.
+            StatusError: with TensorFlow Serving's code and text.
         """
         call = self.call(request)
         return self.response(call, self.run(call.signature, call.inputs))
@@ -86,16 +93,14 @@ class SavedModelServable:
         """Checks a PredictRequest against the signature it names.
 
         Raises:
-            tf.errors.OpError: with TensorFlow Serving's code and text.
+            StatusError: with TensorFlow Serving's code and text.
         """
-        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        name = request.model_spec.signature_name or SERVING
         signature = self.signature_def.get(name)
         if signature is None:
-            raise failed_precondition(f'Serving signature key "{name}" not found.')
+            raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
         if signature.method_name not in _METHODS:
-            raise tf.errors.InternalError(
-                None,
-                None,
+            raise InternalError(
                 "Expected prediction signature method_name to be one of "
                 f"{{{', '.join(_METHODS)}}}. Was: {signature.method_name}",
             )
@@ -113,9 +118,12 @@ class SavedModelServable:
             inputs: in the order of their sorted names.
 
         Raises:
-            tf.errors.OpError: the model cannot use the inputs.
+            StatusError: the model cannot use the inputs; TensorFlow's own code and text.
         """
-        return self._callable(signature)(*inputs)
+        try:
+            return self._callable(signature)(*inputs)
+        except tf.errors.OpError as error:
+            raise status.of(error.error_code, str(error.message)) from error
 
     def response(self, call: Call, outputs: dict[str, np.ndarray]) -> Any:
         """The PredictResponse with the outputs wanted."""
@@ -165,7 +173,7 @@ class SavedModelServable:
         count = 0
         for count, record in enumerate(records.as_numpy_iterator(), start=1):
             if count > _MAX_WARMUP_RECORDS:
-                raise invalid(
+                raise InvalidArgumentError(
                     f"Number of warmup records exceeds the maximum ({_MAX_WARMUP_RECORDS}) "
                     f"at {path}"
                 )
@@ -185,14 +193,14 @@ def _has_rows(info: Any) -> bool:
 def _check_names(signature: Any, request: Any) -> None:
     wanted, received = set(signature.inputs), set(request.inputs)
     if len(wanted) != len(received):
-        raise invalid(
+        raise InvalidArgumentError(
             f"input size does not match signature: {len(received)}!={len(wanted)} "
             f"len({_braced(received)}) != len({_braced(wanted)}). "
             f"Sent extra: {_braced(received - wanted)}. "
             f"Missing but required: {_braced(wanted - received)}."
         )
     for alias in sorted(wanted - received):
-        raise invalid(
+        raise InvalidArgumentError(
             f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found "
             f"in request and no default value provided. Inputs expected to be in the request "
             f"{_braced(received)}, or default input alias set: "
@@ -200,12 +208,12 @@ def _check_names(signature: Any, request: Any) -> None:
     seen = set()
     for alias in request.output_filter:
         if alias not in signature.outputs:
-            raise invalid(
+            raise InvalidArgumentError(
                 f"output tensor alias not found in signature: {alias} "
                 f"Outputs expected to be in the set {_braced(signature.outputs)}."
             )
         if alias in seen:
-            raise invalid(f"duplicate output tensor alias: {alias}")
+            raise InvalidArgumentError(f"duplicate output tensor alias: {alias}")
         seen.add(alias)
 
 
