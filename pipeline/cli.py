@@ -190,17 +190,18 @@ def config_group() -> None:
 def show(config: str | None, overrides: tuple[str, ...]) -> None:
     """Print the effective configuration and where each value came from."""
     from pipeline.settings import config as configuration
+    from pipeline.settings import rendering
 
-    click.echo(configuration.render(configuration.load(config, overrides)), nl=False)
+    click.echo(rendering.render(configuration.load(config, overrides)), nl=False)
 
 
 @config_group.command(name="list")
 def list_() -> None:
     """Print the names of the shipped configurations."""
-    from pipeline.settings import config as configuration
+    from pipeline.settings import shipped
 
-    for name in configuration.shipped_names():
-        click.echo(f"{name:<16} {configuration.headline(name)}")
+    for name in shipped.names():
+        click.echo(f"{name:<16} {shipped.headline(name)}")
 
 
 def _print_answer(path: Path, scores: Sequence[tuple[str, float]]) -> None:
