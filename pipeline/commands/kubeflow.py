@@ -14,7 +14,8 @@ from pipeline import logs
 from pipeline.commands import kubeflow_options
 
 if TYPE_CHECKING:
-    from pipeline.kubeflow.api.client import Client, Connection
+    from pipeline.kubeflow.api.client import Client
+    from pipeline.kubeflow.api.connection import Connection
     from pipeline.kubeflow.api.values import Value
     from pipeline.kubeflow.package import Package
     from pipeline.settings.config import Config

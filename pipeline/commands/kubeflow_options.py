@@ -89,7 +89,7 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(**options: Any) -> Any:
-        from pipeline.kubeflow.api.client import Connection
+        from pipeline.kubeflow.api.connection import Connection
 
         context = click.get_current_context()
         outer = context.parent.params if context.parent else {}

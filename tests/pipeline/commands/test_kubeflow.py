@@ -15,7 +15,7 @@ from bitpipe.errors import BitpipeError
 from pipeline.commands import kubeflow
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.package import Parameter
-from tests.pipeline.kubeflow.api.test_client import make_package
+from tests.pipeline.kubeflow.packages import make_package
 from tests.pipeline.kubeflow.stub import Stub
 
 CONFIG = """
