@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/uv.txt
 # Words after the target's own, e.g. make test ARGS="-k lanes -x"
 ARGS ?=
+# Processes that share the tests; each may take 6 GB.
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
@@ -20,10 +23,10 @@ demo: setup ## Run the whole pipeline on scikit-learn's digits, then serve and q
 	@$(BIN)/bitpipe demo $(ARGS)
 
 test: setup ## Run all tests but those that need Docker or an accelerator
-	@$(BIN)/pytest -m "not docker and not gpu" $(ARGS)
+	@$(BIN)/pytest $(SPREAD) -m "not docker and not gpu" $(ARGS)
 
 test-fast: setup ## Run the tests that import no TFX and run no pipeline
-	@$(BIN)/pytest -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
+	@$(BIN)/pytest $(SPREAD) -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
 
 # TARGET=cpu|gpu, IMAGE=name:tag, BASE=an image with Python; see tools/build-image.sh.
 TARGET ?= cpu

@@ -47,6 +47,7 @@ EXTRAS_REQUIRE = {
         "pre-commit>=4,<5",
         "pytest>=8,<10",
         "pytest-timeout>=2.3,<3",
+        "pytest-xdist>=3.7,<4",
         "ruff>=0.12,<1",
         "selenium>=4.20,<5",  # the web page's tests, in a Chromium of the system
         "types-PyYAML>=6,<7",

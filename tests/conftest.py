@@ -13,6 +13,20 @@ from PIL import Image
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
+TESTS = Path(__file__).parent
+# Folders whose tests share what takes long to make, the longest first: started last, it would end
+# long after everything else.
+SHARING = ("e2e", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share fixtures on one of pytest-xdist's workers: a file's, or a folder's."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        shared = place.parts[0] in SHARING
+        item.add_marker(pytest.mark.xdist_group(place.parts[0] if shared else str(place)))
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SHARING)
+
 
 @pytest.fixture
 def encode() -> Callable[..., bytes]:
