@@ -16,7 +16,7 @@ from bitpipe.errors import BitpipeError
 from bitpipe.model import signature
 from pipeline import digits, launch
 from pipeline.settings import config
-from pipeline.terminal import print_summary
+from pipeline.terminal.summary import print_summary
 
 NAME = "digits"
 _READY_TIMEOUT_S = 120
@@ -39,7 +39,7 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
     """
     data, held_out = digits.write(out)
     settings = config.load(NAME, overrides).config
-    result, log_file = launch.execute(settings, str(data), out / "run")
+    result, log_file = launch.run(settings, str(data), out / "run")
     if not result.blessed:
         raise DemoError(f"the model was not blessed: {'; '.join(result.objections)}.")
     click.echo("\nAsking the served model about pictures it has never seen:\n")

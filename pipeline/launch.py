@@ -1,4 +1,4 @@
-"""`bitpipe run`, from the checked configuration to the printed result."""
+"""A run on this machine: checked at once, in a folder of its own, shown as it goes on."""
 
 from __future__ import annotations
 
@@ -11,35 +11,44 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from bitpipe import frameworks
 from bitpipe.errors import BitpipeError
+from components.bit import sources
+from components.image_example_gen.sources.registry import check_folder
+from components.settings import SCRATCH
 from pipeline import logs, workspace
 from pipeline.settings.config import Config
-from pipeline.terminal import Display, print_summary
 
 if TYPE_CHECKING:
     from pipeline.result import RunResult
+    from pipeline.terminal.display import Display
 
 
 class UnexpectedError(BitpipeError):
     """A stage failed for a reason that is not the user's."""
 
 
-def run(config: Config, data: str, out: Path, *, verbose: bool, as_json: bool) -> RunResult:
-    """Runs the pipeline and prints its result to stdout. Raises what `execute` raises."""
-    result, _ = execute(config, data, out, verbose=verbose)
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-    else:
-        print_summary(result, sys.stdout, next_commands(config, out, data))
-    return result
+def check(config: Config, data: str) -> None:
+    """Refuses pictures and weights that a run would stumble over, as far as can be seen at once.
+
+    Raises:
+        DataError: the folder holds no pictures by class.
+        WeightsError: there are no such weights.
+    """
+    if not config.data.has_spans:  # which span it is, the stage finds out
+        check_folder(data, min_images_per_class=config.data.min_images_per_class)
+    if config.model.backbone != SCRATCH:
+        sources.locate(config.model.backbone)
 
 
-def execute(
-    config: Config, data: str, out: Path, *, verbose: bool = False
-) -> tuple[RunResult, Path]:
+def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple[RunResult, Path]:
     """Runs the pipeline with a display on stderr.
+
+    Args:
+        config: checked.
+        data: folder or URL of the pictures.
+        out: folder for all outputs, which belongs to these pictures.
+        verbose: show the frameworks' log as well.
 
     Returns:
         What came of it, and the log file.
@@ -48,6 +57,9 @@ def execute(
         BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
             the rest, with the traceback in the log.
     """
+    check(config, data)
+    from pipeline.terminal.display import Display
+
     with workspace.opened(out, data) as space:
         log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
         try:
@@ -93,9 +105,7 @@ def _program() -> str:
 
 
 def _run(config: Config, space: workspace.Workspace, display: Display) -> RunResult:
-    # Frameworks read these when they are imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    frameworks.log_warnings()
     display.waiting("loading TensorFlow and TFX")
     from pipeline import local
 

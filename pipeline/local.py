@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Protocol
 
+from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import runtime_parameter_utils
 
@@ -16,8 +17,6 @@ from pipeline import dag, node
 from pipeline.result import RunResult, collect
 from pipeline.settings.config import Config
 from pipeline.workspace import Workspace
-
-_RUN_ID_PARAMETER = "pipeline-run-id"
 
 
 class Listener(Protocol):
@@ -44,7 +43,8 @@ def run(config: Config, workspace: Workspace, listener: Listener) -> RunResult:
     places = dag.Places(workspace.data, str(workspace.artifacts), str(workspace.serving))
     ir = dag.compile_ir(dag.build(config, places, connection))
     runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {_RUN_ID_PARAMETER: datetime.datetime.now(datetime.timezone.utc).isoformat()}
+        ir,
+        {PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now(datetime.timezone.utc).isoformat()},
     )
     outcomes: dict[str, node.Outcome] = {}
     with progress.listen(listener.advanced):

@@ -66,17 +66,3 @@ def _redirected(descriptor: int, log: TextIO) -> Iterator[TextIO]:
         stream.close()
         os.dup2(real, descriptor)
         os.close(real)
-
-
-def silence_frameworks() -> None:
-    """To be called before TensorFlow or TFX is imported, where no log is kept.
-
-    They greet with a dozen lines about GPUs that are not there and versions that will come; what
-    goes wrong arrives as an exception.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for name in ("tensorflow", "absl"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # logs what it raises
-    warnings.simplefilter("ignore", FutureWarning)
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # for Beam's own processes

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bit.task import Task, Unavailable
+from bitpipe import frameworks
 from bitpipe.errors import BitpipeError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +76,7 @@ class Worker:
                     stderr=log,
                     text=True,
                     cwd=ROOT,
-                    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **contender.environment},
+                    env={**os.environ, **frameworks.ERRORS_ONLY, **contender.environment},
                 )
         except OSError as error:
             raise BenchmarkError(

@@ -6,12 +6,12 @@ A process of its own writes them, so that the one which makes the load never loa
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bitpipe import frameworks
 from bitpipe.model import signature
 
 BIT, TINY, SMALL_BIT = "r50x1", "tiny", "r14x05"
@@ -110,5 +110,5 @@ def write(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    frameworks.log_errors()
     write(sys.argv[1], Path(sys.argv[2]))

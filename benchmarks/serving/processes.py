@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from benchmarks.kit.process import ROOT, BenchmarkError
+from bitpipe import frameworks
 
 READY_S = 240.0  # TensorFlow's import takes 20 s on a small machine, and others start beside it
 STOP_S = 20.0
@@ -43,7 +44,7 @@ class Process:
                 stdout=out,
                 stderr=log,
                 cwd=ROOT,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+                env={**os.environ, **frameworks.ERRORS_ONLY},
             )
         self._observed = psutil.Process(self._process.pid)
 

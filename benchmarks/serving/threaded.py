@@ -10,9 +10,9 @@ from typing import Any
 
 import grpc
 import numpy as np
-from serving.server.servable import SavedModelServable
 from tensorflow_serving.apis import predict_pb2
 
+from serving.model.servable import SavedModelServable
 from serving.server import batching, limits
 from serving.server.metrics import Metrics
 from serving.server.options import Options

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pipeline import logs
-from pipeline.commands import predict
-
-if TYPE_CHECKING:
-    from serving.batch.job import Job, Progress
-
-# Looking costs a listing of the shards.
-_LOOK_S = 1.0
-_LOOK_REMOTE_S = 15.0
+from bitpipe import exits
 
 
 @click.command()
 @click.option(
     "--data",
-    "data",
     multiple=True,
     required=True,
     metavar="PATH",
@@ -67,22 +52,13 @@ _LOOK_REMOTE_S = 15.0
 )
 @click.option(
     "--beam",
-    "options",
     multiple=True,
     metavar="OPTION",
     help="Option of Beam, for example --beam=--runner=FlinkRunner. Repeatable.  [default: in this "
     "process]",
 )
 def batch(
-    data: tuple[str, ...],
-    models: str,
-    name: str,
-    version: int | None,
-    out: str,
-    resume: bool,
-    batch_size: int,
-    options: tuple[str, ...],
-    **chosen: Any,
+    data: tuple[str, ...], models: str, name: str, out: str, beam: tuple[str, ...], **chosen: Any
 ) -> None:
     """Answer what pictures show, without a server and in any number.
 
@@ -92,175 +68,25 @@ def batch(
     Exit codes: 0 all answered; 2 a picture failed, or usage error; 130 interrupted; 1 anything
     else.
     """
-    from bitpipe.model import versions
-    from bitpipe.stores.paths import is_remote
-    from pipeline.settings.config import Config
-    from serving.batch import job as jobs
+    from bitpipe import frameworks
+    from bitpipe.beam import IN_PROCESS
+    from pipeline.terminal import bar, counts
+    from serving.batch import run
 
-    _check_there(data)
-    with _locked(out):
-        job = jobs.find(out)
-        if job is not None and not resume:
-            raise click.UsageError(
-                f"{out} holds answers. Go on with --resume, or name another folder with --out."
-            )
-        # The newest version may be another one than when the job was begun.
-        wanted = job.request.version if job and version is None else version
-        path, number = versions.locate(models, name, wanted)
-        given = {key: value for key, value in chosen.items() if value is not None}
-        if job is None:
-            _check_model(path)
-            job = jobs.begin(out, jobs.Request(data, path, number, **given))
-        else:
-            jobs.check_same(job, data=data, model=path, version=number, **given)
-            if not is_remote(out):  # else others may be writing
-                job.clean()
-        _run(job, batch_size, options or Config().beam)
-
-
-def _run(job: Job, batch_size: int, options: Sequence[str]) -> None:
-    """Answers what is left and tells how it went; ends the process unless all is well."""
-    before = job.progress()
+    frameworks.silence()
     try:
-        if before.todo:
-            with _progress(job, before):
-                _answer(job, batch_size, options)
-    except BaseException as error:
-        click.echo(
-            f"{'Interrupted' if isinstance(error, KeyboardInterrupt) else 'Stopped'}: "
-            f"{job.progress().answered} of {job.pictures} answers are in {job.out}. The same "
-            f"command with --resume goes on from there.",
-            err=True,
-        )
-        if isinstance(error, KeyboardInterrupt):
+        with bar.shown() as watch:
+            result = run.run(
+                data, models, name, out, watch=watch, beam=beam or IN_PROCESS, **chosen
+            )
+    except (run.JobInterrupt, run.JobFailedError) as error:
+        answers = f"{error.result.answered} of {error.result.pictures} answers"
+        click.echo(counts.stopped(error, answers, out), err=True)
+        if isinstance(error, run.JobInterrupt):
             sys.stderr.flush()
             # Where Beam has threads, they would finish their shards first.
-            os._exit(predict.EXIT_INTERRUPTED)
+            os._exit(exits.INTERRUPTED)
         raise
-    done = job.progress()
-    earlier = f", {before.answered} of them by earlier runs" if before.answered else ""
-    click.echo(
-        f"{done.answered} pictures ({done.failed} failed{earlier}) in {job.out}, "
-        f"{job.shards} {'file' if job.shards == 1 else 'files'}",
-        err=True,
-    )
-    if done.failed:
-        sys.exit(predict.EXIT_SOME_FAILED)
-
-
-def _check_model(path: str) -> None:
-    logs.silence_frameworks()
-    from serving.model import saved_model
-
-    saved_model.check_signature(path)
-
-
-def _answer(job: Job, batch_size: int, options: Sequence[str]) -> None:
-    logs.silence_frameworks()
-    from bitpipe.errors import ServingError
-    from serving.batch import beam_pipeline
-
-    with _noted_interrupt() as interrupted:
-        try:
-            beam_pipeline.run(job, batch_size=batch_size, options=options)
-        # Beam turns errors of its workers into others, which differ from runner to runner.
-        except Exception as error:
-            if interrupted:
-                raise KeyboardInterrupt from error
-            raise ServingError(f"The job has failed: {_last_line(error)}") from error
-
-
-@contextlib.contextmanager
-def _noted_interrupt() -> Iterator[list[int]]:
-    """A list that is no longer empty after Ctrl-C, which Beam tells as a failure of its worker."""
-    received: list[int] = []
-
-    def interrupt(number: int, _: object) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _check_there(data: Sequence[str]) -> None:
-    """Raises for what was misspelt, before anything is imported or written."""
-    import glob
-
-    from bitpipe.stores.open import store_of
-    from bitpipe.stores.paths import is_remote
-
-    for given in data:
-        if is_remote(given):
-            store_of(given)  # tells of an unknown one
-        if not (is_remote(given) or glob.has_magic(given) or os.path.lexists(given)):
-            raise click.UsageError(f"{given} does not exist. Correct --data.")
-
-
-@contextlib.contextmanager
-def _locked(out: str) -> Iterator[None]:
-    """Keeps a second run on this machine out of the folder, which is made where it is missing."""
-    from bitpipe.errors import AnswerFileError
-    from bitpipe.stores.paths import is_remote
-    from serving.batch import job as jobs
-
-    if is_remote(out):
-        yield
-        return
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise jobs.unwritable(out, error) from error
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise AnswerFileError(
-            f"{out} is being written by another run. Wait for it, or name another folder with "
-            f"--out."
-        ) from error
-    else:
-        yield
-    finally:
-        os.close(held)
-        for empty in (folder / "shards", folder):  # where the job was never begun
-            with contextlib.suppress(OSError):
-                empty.rmdir()
-
-
-@contextlib.contextmanager
-def _progress(job: Job, before: Progress) -> Iterator[None]:
-    """A bar on a terminal. It follows the folder, as the work may be done on other machines."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from bitpipe.stores.paths import is_remote
-    from pipeline import answer_bar
-
-    interval_s = _LOOK_REMOTE_S if is_remote(job.out) else _LOOK_S
-    stopped = threading.Event()
-    with answer_bar.shown(job.pictures, before.answered, before.failed) as advance:
-
-        def follow() -> None:
-            while not stopped.wait(interval_s):
-                with contextlib.suppress(OSError):  # a store that is away for a moment
-                    now = job.progress()
-                    advance(now.answered, now.failed)
-
-        thread = threading.Thread(target=follow, name="progress", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stopped.set()
-            thread.join(interval_s)
-
-
-def _last_line(error: BaseException) -> str:
-    """Beam puts a worker's whole traceback into its error."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    told = counts.done(result.answered, result.failed, result.earlier, out)
+    click.echo(f"{told}, {result.files} {'file' if result.files == 1 else 'files'}", err=True)
+    sys.exit(exits.USER if result.failed else exits.OK)

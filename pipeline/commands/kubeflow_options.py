@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+
+from pipeline.commands import options
+
+if TYPE_CHECKING:
+    from pipeline.settings.config import Config
 
 _CONNECTION = (
     click.option(
@@ -40,20 +45,8 @@ _CONNECTION = (
         "KF_PIPELINES_UI_ENDPOINT.",
     ),
 )
-_PIPELINE = (
-    click.option(
-        "--config",
-        metavar="FILE",
-        help="YAML file, or the name of a shipped one (see `bitpipe config list`). "
-        "Default: photos.",
-    ),
-    click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Overrides one value, for example train.steps=100. Repeatable.",
-    ),
+_ORDER = (
+    options.configuration,
     click.option(
         "--param",
         "params",
@@ -74,11 +67,42 @@ _PIPELINE = (
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-def _with(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Any]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+def note(text: str) -> None:
+    """For people; stdout is for the result."""
+    click.echo(text, err=True)
 
-    return decorate
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What to run, as it was typed."""
+
+    config: str | None
+    overrides: tuple[str, ...]
+    params: tuple[str, ...]
+    experiment: str | None
+    pipeline_root: str
+
+    def load(self) -> Config:
+        """The configuration; ConfigError where it cannot be used."""
+        from pipeline.settings import config as configuration
+
+        return configuration.load(self.config, self.overrides).config
+
+    def how(self) -> dict[str, Any]:
+        """The rest, as `pipeline.kubeflow.cluster` takes it."""
+        names = ("params", "experiment", "pipeline_root")
+        return {name: getattr(self, name) for name in names}
+
+
+def ordered(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say what to run and hands them over as one `order`."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> Any:
+        fields = {field.name: given.pop(field.name) for field in dataclasses.fields(Order)}
+        return command(order=Order(**fields), **given)
+
+    return options.group(*_ORDER)(wrapped)
 
 
 def connected(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,19 +112,19 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(command)
-    def wrapped(**options: Any) -> Any:
-        from pipeline.kubeflow.api.client import Connection
+    def wrapped(**typed: Any) -> Any:
+        from pipeline.kubeflow.api.connection import Connection
 
         context = click.get_current_context()
         outer = context.parent.params if context.parent else {}
         given = {}
         for name in (field.name for field in dataclasses.fields(Connection)):
-            own = options.pop(name)
+            own = typed.pop(name)
             said = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
             given[name] = (own if said else outer.get(name) or own) or ""
-        return command(connection=Connection(**given), **options)
+        return command(connection=Connection(**given), **typed)
 
-    return _with(_CONNECTION)(wrapped)
+    return options.group(*_CONNECTION)(wrapped)
 
 
 class Moment(click.ParamType):
@@ -115,8 +139,3 @@ class Moment(click.ParamType):
         except ValueError:
             self.fail(f"{value!r} is no time as in 2030-01-31T02:00:00Z.", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
-
-
-def pipeline(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say what to run."""
-    return _with(_PIPELINE)(command)

@@ -11,10 +11,10 @@ import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from bitpipe.errors import BitpipeError, ConfigError
+from pipeline.kubeflow.api.connection import Connection, address
 from pipeline.kubeflow.api.failures import (
     CONNECT_S,
     READ_S,
@@ -27,28 +27,6 @@ from pipeline.kubeflow.api.values import Value
 from pipeline.kubeflow.package import Package
 
 _PAGE_SIZE = 100
-
-
-@dataclasses.dataclass(frozen=True)
-class Connection:
-    """Where Kubeflow is and how to get in; names as in `kfp.Client`.
-
-    Attributes:
-        host: base address, with or without a path; https where it names no scheme.
-        token: sent as a bearer token.
-        token_file: read before every request (tokens of service accounts are renewed); used where
-            `token` is empty.
-        namespace: the user's, on an installation for several users.
-        ca_cert: file with the certificates that sign the host's; default: certifi's.
-        ui_host: base address of the pages, where it is not `host`.
-    """
-
-    host: str = ""
-    token: str = ""
-    token_file: str = ""
-    namespace: str = ""
-    ca_cert: str = ""
-    ui_host: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +61,8 @@ class Client:
                 f"Kubeflow's client ({error.name}) is missing: install bitpipe[kubeflow]."
             ) from None
         self.models = kfp_server_api
-        self.host = _address(connection.host)
-        self._pages = _address(connection.ui_host) if connection.ui_host else self.host
+        self.host = address(connection.host)
+        self._pages = address(connection.ui_host) if connection.ui_host else self.host
         self._has_token = bool(connection.token or connection.token_file)
         settings = kfp_server_api.Configuration()
         settings.host = self.host
@@ -95,9 +73,9 @@ class Client:
         if self._has_token:
             settings.api_key_prefix["authorization"] = "Bearer"
             # Also tells the configuration that there is a token.
-            settings.api_key["authorization"] = _token(connection)
+            settings.api_key["authorization"] = connection.token_now()
             settings.refresh_api_key_hook = lambda current: current.api_key.update(
-                authorization=_token(connection)
+                authorization=connection.token_now()
             )
         self._transport_error = urllib3.exceptions.HTTPError
         self._api = kfp_server_api.ApiClient(settings)
@@ -273,23 +251,3 @@ def version_of(text: str) -> tuple[int, int, int] | None:
     """`2.5.0` or `v2.5.0-rc.1` as numbers; `None` for `unknown`, `master`, a commit."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
-
-
-def _address(host: str) -> str:
-    if not host:
-        raise ConfigError(
-            "no Kubeflow host: give --host or set KFP_HOST, for example to http://localhost:8080 "
-            "after `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`."
-        )
-    # What people copy from the browser ends in the page.
-    host = host.partition("#")[0].rstrip("/")
-    return host if re.match("https?://", host) else f"https://{host}"
-
-
-def _token(connection: Connection) -> str:
-    if connection.token:
-        return connection.token
-    try:
-        return Path(connection.token_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the token file cannot be read: {error}.") from None

@@ -7,6 +7,7 @@ import json
 import socket
 from typing import Any
 
+from bitpipe import exits
 from bitpipe.errors import BitpipeError
 
 CONNECT_S = 5
@@ -16,7 +17,7 @@ READ_S = 30
 class KubeflowError(BitpipeError):
     """Kubeflow cannot be used as asked: the address, the access or the request is wrong."""
 
-    exit_code = 2
+    exit_code = exits.USER
 
 
 class UnreachableError(KubeflowError):

@@ -8,14 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bitpipe import exits
 from bitpipe.errors import BitpipeError
 from pipeline.kubeflow.api.client import Client, Submitted
 from pipeline.kubeflow.api.failures import BackendError, UnreachableError
 from pipeline.kubeflow.package import GATE_TASK, Package
-
-EXIT_PUSHED = 0
-EXIT_FAILED = 1
-EXIT_NOT_BLESSED = 3
 
 POLL_S = 5.0
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
@@ -105,17 +102,17 @@ def follow(
 def exit_code(state: str, failed: Sequence[str]) -> int:
     """What `bitpipe run` would have ended with."""
     if state == "SUCCEEDED":
-        return EXIT_PUSHED
+        return exits.OK
     if state == "FAILED" and tuple(failed) == (GATE_TASK,):
-        return EXIT_NOT_BLESSED
-    return EXIT_FAILED
+        return exits.NOT_BLESSED
+    return exits.FAILED
 
 
 def verdict(ended: Ended, url: str) -> str:
     """How a run ended, for people."""
-    if ended.exit_code == EXIT_PUSHED:
+    if ended.exit_code == exits.OK:
         return "the model was pushed, or is already in service."
-    if ended.exit_code == EXIT_NOT_BLESSED:
+    if ended.exit_code == exits.NOT_BLESSED:
         return f"the model was not blessed and nothing was pushed: {url}"
     where = f" in {', '.join(ended.failed)}" if ended.failed else ""
     return f"the run {_WORDS[ended.state]}{where}: {url}"

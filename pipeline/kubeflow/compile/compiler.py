@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from google.protobuf import json_format, text_format
 from tfx import version as tfx_version
+from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto.orchestration import pipeline_pb2
 
@@ -26,7 +27,6 @@ from pipeline.kubeflow.package import GATE_TASK, Package
 from pipeline.settings.config import Config
 from pipeline.settings.kubeflow import KubeflowSettings, Resources, require_places
 
-_RUN_ID_PARAMETER = "pipeline-run-id"
 _PROGRAM = ("python", "-m")
 
 
@@ -122,7 +122,7 @@ def _task(
     settings: KubeflowSettings,
     types: Mapping[str, str],
 ) -> spec.Task:
-    waits_for = ir.runtime_parameters(node) - {_RUN_ID_PARAMETER}
+    waits_for = ir.runtime_parameters(node) - {PIPELINE_RUN_ID_PARAMETER_NAME}
     needed = tuple(
         source
         for name, sources in parameters.SOURCES.items()

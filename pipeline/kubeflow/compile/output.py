@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 import msgspec
 
 from bitpipe.errors import ConfigError
-from pipeline import logs
 from pipeline.settings.config import Config
 from pipeline.settings.kubeflow import require_places
 
 
-def write(config: Config, out: Path) -> None:
-    """Compiles, then writes `out` and what people read beside it; all of them, or none.
+def check(config: Config, out: Path) -> None:
+    """Refuses what `write` would refuse, as far as it can be seen without TFX.
 
     Raises:
-        ConfigError: the configuration cannot be compiled, or the folder cannot be written.
+        ConfigError: the configuration cannot be compiled, or the folder is not there.
     """
     require_places(config.kubeflow)
     if not out.parent.is_dir():
         raise ConfigError(f"--out: there is no folder {str(out.parent)!r}; make it first.")
-    logs.silence_frameworks()
-    sys.stderr.write("loading TFX ...\n")
+
+
+def write(config: Config, out: Path) -> dict[Path, int]:
+    """Compiles, then writes `out` and what people read beside it; all of them, or none.
+
+    Returns:
+        The files, and how many bytes each has.
+
+    Raises:
+        ConfigError: the configuration cannot be compiled, or the folder cannot be written.
+    """
+    check(config, out)
     from pipeline.kubeflow.compile import compiler
 
     if config.kubeflow.target == "vertex":
@@ -41,8 +49,7 @@ def write(config: Config, out: Path) -> None:
             out.with_suffix(".ir.txt"): compiler.ir_text(config),
         }
     _replace_all(contents)
-    for path, text in contents.items():
-        sys.stdout.write(f"{path}  {len(text.encode()):,} bytes\n")
+    return {path: len(text.encode()) for path, text in contents.items()}
 
 
 def _replace_all(contents: dict[Path, str]) -> None:

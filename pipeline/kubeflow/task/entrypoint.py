@@ -7,13 +7,13 @@ Exit codes: 0 complete, cached or skipped; 2 what a user can put right; 1 anythi
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from bitpipe import frameworks
 from bitpipe.errors import BitpipeError, ConfigError
 from components import progress
 from pipeline.kubeflow import parameters
@@ -53,8 +53,7 @@ def main(
     """Runs one node of the graph."""
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    frameworks.log_warnings()
     imports.defer_components()
     try:
         _refuse_unresolved([run_id, summary, *params])
@@ -81,6 +80,7 @@ def prepare(
         ConfigError: the arguments do not fit this image or one another.
     """
     from tfx import version
+    from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
     from tfx.orchestration.portable import runtime_parameter_utils
     from tfx.proto.orchestration import pipeline_pb2
 
@@ -94,7 +94,9 @@ def prepare(
         )
     part = ir.unpack(packed, sha256)
     bound = parameters.bindings(dict(_parsed(param) for param in params))
-    runtime_parameter_utils.substitute_runtime_parameter(part, {**bound, "pipeline-run-id": run_id})
+    runtime_parameter_utils.substitute_runtime_parameter(
+        part, {**bound, PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
     missing = ir.runtime_parameters(part)
     if missing:
         raise ConfigError(

@@ -15,10 +15,9 @@ import click
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from bitpipe import exits
 from bitpipe.errors import BitpipeError
 from pipeline.kubeflow.task import mlmd
-
-EXIT_NOT_BLESSED = 3
 
 # What TFX's Evaluator and InfraValidator write.
 _MODEL_BLESSING, _INFRA_BLESSING = "ModelBlessing", "InfraBlessing"
@@ -48,7 +47,7 @@ def main(run_id: str, summary: str, metadata: str) -> None:
     path.write_text(f"# Gate\n\nThe model was {verdict}.\n", encoding="utf-8")
     _log.info("The model was %s.", verdict)
     if not blessed:
-        sys.exit(EXIT_NOT_BLESSED)
+        sys.exit(exits.NOT_BLESSED)
 
 
 def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:

@@ -186,9 +186,9 @@ def test_no_picture_leaves_no_folder(models, tmp_path):
 
 
 def test_two_runs_cannot_write_one_folder(batch, tmp_path):
-    from pipeline.commands import batch as command
+    from serving.batch import lock
 
-    with command._locked(str(tmp_path / "out")):
+    with lock.held(str(tmp_path / "out")):
         (tmp_path / "out/held").touch()
         result = batch()
     assert result.exit_code == 2

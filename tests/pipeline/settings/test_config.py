@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitpipe.errors import ConfigError
-from pipeline.settings import config
+from pipeline.settings import config, rendering, shipped
 
 
 def write(path: Path, text: str) -> str:
@@ -22,12 +22,12 @@ def test_the_defaults_leave_the_hyperrule_untouched():
     assert (defaults.model.backbone, defaults.train.batch_size) == ("bit-m-r50x1", 512)
 
 
-@pytest.mark.parametrize("name", config.shipped_names())
+@pytest.mark.parametrize("name", shipped.names())
 def test_every_shipped_configuration_loads_and_says_its_command(name):
     effective = config.load(name)
     assert effective.config.name == name
-    assert f"--config {name}" in (config.SHIPPED / f"{name}.yaml").read_text()
-    assert config.headline(name)
+    assert f"--config {name}" in (shipped.FOLDER / f"{name}.yaml").read_text()
+    assert shipped.headline(name)
 
 
 def test_the_real_configuration_overrides_nothing_of_the_rule():
@@ -136,7 +136,7 @@ def test_what_show_prints_can_be_loaded_again(tmp_path_factory, steps, rate, fli
     ]
     first = config.load("smoke", overrides)
     file = tmp_path_factory.mktemp("shown") / "shown.yaml"
-    again = config.load(write(file, config.render(first)))
+    again = config.load(write(file, rendering.render(first)))
     assert again.config == first.config
     assert again.config.gate.min_accuracy == floor
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bitpipe.errors import ConfigError
-from pipeline.settings import config
+from pipeline.settings import config, rendering
 from pipeline.settings.kubeflow import STAGES, Accelerator, Resources, require_places
 
 CLUSTER = str(Path(__file__).parents[1] / "kubeflow" / "cluster.yaml")
@@ -70,7 +70,7 @@ def test_places_are_needed_for_compiling_only(name):
 
 
 def test_a_label_with_dots_is_one_key_and_shown_with_its_origin():
-    shown = config.render(config.load(CLUSTER))
+    shown = rendering.render(config.load(CLUSTER))
     line = next(line for line in shown.splitlines() if "gke-accelerator" in line)
     assert re.match(r" +cloud\.google\.com/gke-accelerator: nvidia-l4 +# .*cluster\.yaml", line)
 

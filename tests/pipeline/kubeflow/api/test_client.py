@@ -8,44 +8,16 @@ import time
 
 import pytest
 
-from bitpipe.errors import BitpipeError, ConfigError
+from bitpipe.errors import ConfigError
 from pipeline.kubeflow.api import client as clients
 from pipeline.kubeflow.api import failures
-from pipeline.kubeflow.api.client import Client, Connection, version_of
+from pipeline.kubeflow.api.client import Client, version_of
+from pipeline.kubeflow.api.connection import Connection
 from pipeline.kubeflow.api.failures import BackendError, KubeflowError, UnreachableError
-from pipeline.kubeflow.api.values import parameter_values
-from pipeline.kubeflow.package import Package, Parameter
-from tests.pipeline.kubeflow.stub import Stub
+from tests.pipeline.kubeflow.packages import connect, make_package
 
 # The API package asks urllib3 for headers in a way that urllib3 advises against.
 pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.get:DeprecationWarning")
-
-PARAMETERS = (
-    Parameter("data", "STRING", None, "Folder with a folder per class."),
-    Parameter("steps", "NUMBER_INTEGER", 0, "Training steps."),
-    Parameter("min_accuracy", "NUMBER_DOUBLE", 0.5, "Accuracy to reach."),
-)
-
-
-def make_package(platform_spec=None, **changes):
-    tasks = {name: {"taskInfo": {"name": name}} for name in ("trainer", "pusher", "gate")}
-    spec = {
-        "pipelineInfo": {"name": "photos"},
-        "schemaVersion": "2.1.0",
-        "root": {"dag": {"tasks": tasks}},
-    }
-    manifest = {"minimum_backend": "2.5.0"}
-    return Package("photos", spec | changes, platform_spec or {}, PARAMETERS, manifest)
-
-
-@pytest.fixture
-def stub():
-    with Stub() as running:
-        yield running
-
-
-def connect(stub, **options):
-    return Client(Connection(host=stub.url, **options))
 
 
 def sentence(error):
@@ -296,41 +268,3 @@ def test_the_client_imports_neither_tfx_nor_the_whole_of_kfp():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_parameters_get_their_types():
-    given = ["data=gs://b/p=1", "steps=3", "min_accuracy=0.5"]
-    values = parameter_values(PARAMETERS, given)
-    assert values == {"data": "gs://b/p=1", "steps": 3, "min_accuracy": 0.5}
-    assert [type(value) for value in values.values()] == [str, int, float]
-
-
-def test_the_last_value_of_a_parameter_wins():
-    assert parameter_values(PARAMETERS, ["data=a", "data=b"]) == {"data": "b"}
-
-
-@pytest.mark.parametrize(
-    ("given", "complaint"),
-    [
-        ("data", "takes NAME=VALUE"),
-        ("=x", "takes NAME=VALUE"),
-        ("step=3", "did you mean 'steps'?"),
-        ("colour=red", "no such parameter; it has data, steps, min_accuracy"),
-        ("steps=many", "--param steps must be NUMBER_INTEGER. Received: 'many'"),
-        ("steps=1.5", "--param steps must be NUMBER_INTEGER. Received: '1.5'"),
-        ("min_accuracy=nan", "--param min_accuracy must be a finite number"),
-        ("min_accuracy=", "--param min_accuracy must be NUMBER_DOUBLE"),
-        ("data={{workflow.name}}", "must not hold '{{'"),
-        ("data=$(HOME)/photos", "must not hold '$('"),
-    ],
-)
-def test_unfit_parameters_are_refused_in_one_sentence(given, complaint):
-    with pytest.raises(BitpipeError) as error:
-        parameter_values(PARAMETERS, ["data=/photos", given])
-    assert complaint in str(error.value)
-    assert error.value.exit_code == 2
-
-
-def test_a_parameter_without_a_default_must_be_given():
-    with pytest.raises(ConfigError, match="needs --param data=VALUE: Folder with"):
-        parameter_values(PARAMETERS, [])

@@ -4,20 +4,13 @@ import pytest
 
 from pipeline.kubeflow.api import watch
 from pipeline.kubeflow.api.failures import KubeflowError
-from tests.pipeline.kubeflow.api.test_client import connect, make_package
-from tests.pipeline.kubeflow.stub import Stub
+from tests.pipeline.kubeflow.packages import connect, make_package
 
 TASKS = ["trainer", "pusher", "gate"]
 DONE = {"trainer": ("SUCCEEDED", 60), "pusher": ("SUCCEEDED", 2), "gate": ("SUCCEEDED", 1)}
 
 # The API package asks urllib3 for headers in a way that urllib3 advises against.
 pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.get:DeprecationWarning")
-
-
-@pytest.fixture
-def stub():
-    with Stub() as running:
-        yield running
 
 
 class Clock:

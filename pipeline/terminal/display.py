@@ -1,8 +1,7 @@
-"""What a person sees of a run: a line per stage, bars for the long ones, and a summary."""
+"""What a person sees while a run goes on: a line per stage, and a bar for the long ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -17,15 +16,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from pipeline.node import Outcome
-    from pipeline.result import RunResult
 
 _NAME_WIDTH = 17
-_SHOWN_REJECTED = 5
 
 
 class Display:
@@ -106,39 +102,3 @@ def _metrics(metrics: dict[str, float]) -> str:
     return "  ".join(
         formats.get(name, f"{name} {{:g}}").format(value) for name, value in metrics.items()
     )
-
-
-def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str]) -> None:
-    """Stages, accuracy, verdict, where the model went and what to try next."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("stage")
-    table.add_column("seconds", justify="right")
-    for name, stage in result.stages.items():
-        table.add_row(name, "cached" if stage.cached else f"{stage.seconds:.1f}")
-    table.add_row("all", f"{sum(stage.seconds for stage in result.stages.values()):.1f}")
-    console.print()
-    console.print(table)
-    console.print()
-
-    splits = ", ".join(f"{count} {split}" for split, count in result.splits.items())
-    console.print(f"examples  {result.num_examples} ({splits}), {len(result.classes)} classes")
-    if result.rejected:
-        console.print(f"rejected  {len(result.rejected)} files")
-        for item in result.rejected[:_SHOWN_REJECTED]:
-            console.print(f"            {escape(item['filename'])}: {escape(item['reason'])}")
-    change = result.accuracy_change
-    against = "" if change is None else f" ({change:+.4f} against the model in service)"
-    console.print(f"accuracy  {result.accuracy:.4f} on the evaluation split{against}")
-    if not result.blessed:
-        console.print("blessed   no, nothing was pushed:")
-        for objection in result.objections:
-            console.print(f"            {escape(objection)}")
-        return
-    console.print("blessed   yes")
-    what = "pushed   " if result.pushed else "unchanged"
-    console.print(f"{what} version {result.version} in {escape(result.model_dir)}")
-    if next_commands:
-        console.print("\nNext:")
-        for command in next_commands:
-            console.print(f"  {escape(command)}")

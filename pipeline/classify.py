@@ -1,0 +1,36 @@
+"""Says what picture files show, with a released network or an exported model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from components.bit import sources, variants
+
+
+def classify(
+    images: Iterable[Path], backbone: str, *, variant: str | None = None, size: int | None = None
+) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
+    """The labels of each picture with their scores, best first, as soon as they are known.
+
+    Args:
+        images: files in any format that `bitpipe.pictures` reads.
+        backbone: where the weights come from, as of `components.bit.classifier.open_classifier`.
+        variant: the network that the weights belong to; `None` for what `backbone` is known to be.
+        size: side in pixels to which pictures are resized; `None` for what `backbone` is known to
+            be judged on.
+
+    Raises:
+        ConfigError, WeightsError: at once, and before TensorFlow is imported where it is not
+            needed to see the mistake.
+        UnreadablePictureError: when the turn comes to a file that is no picture.
+    """
+    sources.locate(backbone)
+    sources.require_classifier(backbone)
+    if variant is not None:
+        variants.get(variant)
+
+    from components.bit import classifier
+
+    opened = classifier.open_classifier(backbone, variant=variant, size=size)
+    return classifier.classify_files(opened, images)

@@ -1,0 +1,45 @@
+"""`bitpipe classify`: what pictures show, without training or a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument(
+    "images",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--backbone",
+    default="bit-m-r50x1-ilsvrc2012",
+    show_default=True,
+    metavar="SOURCE",
+    help="A released name, a .npz or .h5 file, a SavedModel folder (a run's OUT/serving/NAME, for "
+    "instance), or a TF Hub handle.",
+)
+@click.option("--variant", help="The network of a file whose name does not tell. Default: R50x1.")
+@click.option(
+    "--size",
+    type=click.IntRange(8, 4096),
+    metavar="PIXELS",
+    help="Side to which pictures are resized. Default: what the source was judged on, else 480.",
+)
+@click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Labels shown.")
+def classify(
+    images: tuple[Path, ...], backbone: str, variant: str | None, size: int | None, top: int
+) -> None:
+    """Say what IMAGES show, without training or a server.
+
+    Released classifiers answer with the 1,000 classes of ImageNet, exported models with their own.
+    """
+    from bitpipe import frameworks
+    from pipeline import classify as classification
+
+    frameworks.silence()
+    for path, scores in classification.classify(images, backbone, variant=variant, size=size):
+        click.echo(f"{path}: " + "  ".join(f"{label} {score:.3f}" for label, score in scores[:top]))

@@ -1,0 +1,16 @@
+"""`bitpipe demo`: from pictures to a server's answers, without any download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+def demo(out: Path) -> None:
+    """Run the pipeline on handwritten digits, serve the model and ask it about unseen ones."""
+    from pipeline import demo as demonstration
+
+    demonstration.run(out)

@@ -1,0 +1,48 @@
+"""`bitpipe run`: the whole pipeline on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bitpipe import exits
+from pipeline.commands import options
+
+
+@click.command()
+@click.option("--data", required=True, help="Folder with a folder of pictures per class.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
+)
+@options.configuration
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--verbose", is_flag=True, help="Show the frameworks' log as well.")
+def run(
+    data: str,
+    out: Path,
+    config: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Run the whole pipeline on this machine.
+
+    Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed and nothing
+    was pushed; 2 usage, configuration or data error; 1 anything else.
+    """
+    from pipeline import launch
+    from pipeline.settings import config as configuration
+
+    checked = configuration.load(config, overrides).config
+    result, _ = launch.run(checked, data, out, verbose=verbose)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(result))
+    else:
+        from pipeline.terminal.summary import print_summary
+
+        print_summary(result, sys.stdout, launch.next_commands(checked, out, data))
+    sys.exit(exits.OK if result.blessed else exits.NOT_BLESSED)

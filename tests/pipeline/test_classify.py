@@ -1,0 +1,41 @@
+"""Mistakes are told at once: before TensorFlow is imported, and before the first answer."""
+
+import types
+
+import pytest
+
+import components.bit
+from bitpipe.errors import ConfigError, WeightsError
+from pipeline.classify import classify
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch):
+    """The sources that were opened; stands for the module that imports TensorFlow."""
+    seen = []
+    classifier = types.SimpleNamespace(
+        open_classifier=lambda source, **_: seen.append(source),
+        classify_files=lambda _, images: ((image, [("ant", 1.0)]) for image in images),
+    )
+    monkeypatch.setattr(components.bit, "classifier", classifier, raising=False)
+    return seen
+
+
+def test_each_picture_gets_its_labels(opened):
+    answers = classify(["a.jpg"], "bit-m-r50x1-ilsvrc2012", variant="R50x1")
+    assert list(answers) == [("a.jpg", [("ant", 1.0)])]
+    assert opened == ["bit-m-r50x1-ilsvrc2012"]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options", "kind", "complaint"),
+    [
+        ("bit-m-r50x1-ilsvrc2102", {}, WeightsError, "did you mean 'bit-m-r50x1-ilsvrc2012'"),
+        ("bit-m-r50x1", {}, WeightsError, "21,843 classes"),
+        ("bit-m-r50x1-ilsvrc2012", {"variant": "R5"}, ConfigError, "unknown variant 'R5'"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_opened(opened, backbone, options, kind, complaint):
+    with pytest.raises(kind, match=complaint):
+        classify([], backbone, **options)
+    assert opened == []
