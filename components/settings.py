@@ -109,3 +109,7 @@ class GateSettings(_Settings, frozen=True):
     max_drop: Share = 0.0
     # The floor that every single class must reach; `None` judges the whole split only.
     min_class_accuracy: Share | None = None
+    # Classes that the model in service knows may be missing, as after a half-synced folder.
+    allow_removed_classes: bool = False
+    # A class of which no evaluation picture is recognised may be served.
+    allow_unlearned_classes: bool = False

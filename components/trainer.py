@@ -10,10 +10,11 @@ from typing import Any
 
 import keras
 import msgspec
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from bitpipe.errors import ConfigError
+from bitpipe.errors import ConfigError, TrainingError
 from components import preprocessing
 from components.bit import resnet_v2, weights
 from components.bit.hyperrule import HyperRule
@@ -82,6 +83,7 @@ def run_fn(fn_args: Any) -> None:
         # Served in float32, on one device.
         served = resnet_v2.build(model_settings.variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
+        check_answers(served, rule)
         served_model.export(
             served_model.ServedModel(served, transform, class_names), fn_args.serving_model_dir
         )
@@ -165,6 +167,22 @@ def fine_tune(
     )
     _log.info("The devices waited for pictures %.1f %% of the time.", 100 * wait_share)
     return saved
+
+
+def check_answers(model: keras.Model, rule: HyperRule) -> None:
+    """Makes sure that the trained network answers with numbers.
+
+    A step tells its loss before its update, so nothing has told yet what the last one did.
+
+    Raises:
+        TrainingError: it does not.
+    """
+    pictures = np.random.default_rng(0).random((2, rule.crop, rule.crop, 3), np.float32)
+    if not np.isfinite(keras.ops.convert_to_numpy(model(pictures, training=False))).all():
+        raise TrainingError(
+            f"training diverged: the network no longer answers with numbers after step {rule.steps}"
+            f", the last. Lower train.learning_rate (now {rule.learning_rate:g})."
+        )
 
 
 def _micro_batch_size(

@@ -10,7 +10,6 @@ from google.protobuf import text_format
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components import (
-    Evaluator,
     ExampleValidator,
     InfraValidator,
     Pusher,
@@ -35,8 +34,8 @@ from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
 from components import features
 from components.code_version import INGEST, STAGES, code_version
-from components.gate import evaluation
 from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
+from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
 from components.release import pusher
@@ -174,7 +173,7 @@ def build(
         examples=examples,
         model=model,
         baseline_model=resolver.outputs[MODEL],
-        eval_config=evaluation.eval_config(config.gate),
+        gate=config.gate,
         schema=schema,
     )
     if late:  # The constructor takes nothing but TFMA's own type.

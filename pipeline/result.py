@@ -12,7 +12,7 @@ from tfx import types
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 
-from components.gate import evaluation
+from components.gate import evaluation, verdict
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
 from pipeline.node import Outcome
@@ -38,6 +38,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         rejected: files that could not be read, each with a reason.
         blessed: the gate let the candidate through.
         objections: what the gate said otherwise.
+        notes: what it said besides.
         pushed: this run wrote a new version.
         version: the version that serves the candidate, new or not; `None` if it was not blessed.
         model_dir: the folder a server watches for versions.
@@ -53,6 +54,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     rejected: list[dict[str, str]]
     blessed: bool
     objections: list[str]
+    notes: list[str]
     pushed: bool
     version: int | None
     model_dir: str
@@ -68,7 +70,8 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
             return execution_lib.get_output_artifacts(handle, execution_id)[key][0]
 
         examples = Path(output("ImageExampleGen", "examples").uri)
-        judged = evaluation.read(output("Evaluator", "evaluation").uri)
+        evaluated = output("Evaluator", "evaluation").uri
+        judged, said = evaluation.read(evaluated), verdict.read(evaluated)
         blessing = output("Evaluator", "blessing")
         pushed = output("Pusher", "pushed_model")
     ingest = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
@@ -83,7 +86,8 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         classes=sorted(judged.by_class),
         rejected=[json.loads(line) for line in rejected],
         blessed=blessing.get_int_custom_property("blessed") == 1,
-        objections=list(judged.objections),
+        objections=list(said.objections),
+        notes=list(said.notes),
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,
         model_dir=model_dir,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import posixpath
+
 import ml_metadata as mlmd
 from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
 
+from bitpipe.model.versions import SAVED_MODEL
 from components.release import pusher
 
 MODEL = "model"
 MODEL_BLESSING = "model_blessing"
 PUSHED_MODEL = "pushed_model"
 CANDIDATE = "candidate"
+
+_log = logging.getLogger(__name__)
 
 
 class ModelInService(ResolverStrategy):
@@ -35,5 +43,19 @@ class ModelInService(ResolverStrategy):
         for pushed in newest_first:
             model_id = pushed.get_int_custom_property(pusher.MODEL_ID)
             if model_id in models and model_id not in candidates:
-                return {**input_dict, MODEL: [models[model_id]], PUSHED_MODEL: [pushed]}
+                model = models[model_id]
+                if not _is_there(model):
+                    # An older one is not in service: it would be the wrong measure.
+                    _log.warning(
+                        "The model in service is gone from %s: the candidate is judged without it.",
+                        model.uri,
+                    )
+                    break
+                return {**input_dict, MODEL: [model], PUSHED_MODEL: [pushed]}
         return {**input_dict, MODEL: [], PUSHED_MODEL: []}
+
+
+def _is_there(model: types.Artifact) -> bool:
+    """Whether the files are: a lifecycle rule may have removed what ML Metadata still knows."""
+    path = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+    return bool(fileio.exists(posixpath.join(path, SAVED_MODEL)))

@@ -15,6 +15,7 @@ from tensorflow_model_analysis.proto import (
 
 from bitpipe.model import signature
 from components import features, preprocessing
+from components.gate import unusable_scores
 from components.settings import GateSettings
 
 ACCURACY = "sparse_categorical_accuracy"
@@ -39,6 +40,7 @@ def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
         metrics_specs {{
           metrics {{ class_name: "ExampleCount" }}
           metrics {{ class_name: "SparseCategoricalAccuracy" }}
+          metrics {{ class_name: "UnusableScores" module: "{unusable_scores.__name__}" }}
         }}
         """,
         config_pb2.EvalConfig(),
@@ -71,15 +73,19 @@ class Evaluation:
 
     Attributes:
         accuracy: share of the evaluation examples whose top label is right, 0 to 1.
+        unusable: pictures on which a score is not a finite number.
         num_examples: size of the evaluation split.
-        by_class: accuracy per class.
+        by_class: accuracy per class, 0 to 1.
+        counts: evaluation pictures per class.
         change: accuracy minus the baseline's; `None` without a baseline.
-        objections: one sentence for each threshold that was missed.
+        objections: one sentence for each threshold of TFMA that was missed.
     """
 
     accuracy: float
+    unusable: int
     num_examples: int
     by_class: dict[str, float]
+    counts: dict[str, int]
     change: float | None
     objections: tuple[str, ...]
 
@@ -97,6 +103,7 @@ def summarise(
     overall: dict[str, float] = {}
     change: float | None = None
     by_class: dict[str, float] = {}
+    counts: dict[str, int] = {}
     for record in metrics:
         classes = [key.bytes_value.decode() for key in record.slice_key.single_slice_keys]
         for metric in record.metric_keys_and_values:
@@ -109,10 +116,14 @@ def summarise(
                     overall[metric.key.name] = value
                 elif metric.key.name == ACCURACY:
                     by_class[classes[0]] = value
+                elif metric.key.name == EXAMPLE_COUNT:
+                    counts[classes[0]] = int(value)
     return Evaluation(
         accuracy=overall[ACCURACY],
+        unusable=int(overall[unusable_scores.NAME]),
         num_examples=int(overall[EXAMPLE_COUNT]),
         by_class=dict(sorted(by_class.items())),
+        counts=dict(sorted(counts.items())),
         change=change,
         objections=tuple(_objections(validation)),
     )

@@ -37,6 +37,8 @@ def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str
     change = result.accuracy_change
     against = "" if change is None else f" ({change:+.4f} against the model in service)"
     console.print(f"accuracy  {result.accuracy:.4f} on the evaluation split{against}")
+    for note in result.notes:
+        console.print(f"note      {escape(note)}")
     if not result.blessed:
         console.print("blessed   no, nothing was pushed:")
         for objection in result.objections:

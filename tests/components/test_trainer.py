@@ -88,6 +88,15 @@ def test_a_loss_that_is_no_number_stops_with_the_remedy(model, batches, fine_tun
         fine_tune(model, batches, wild)
 
 
+def test_what_the_last_update_ruins_is_seen_too(model, batches, fine_tune):
+    # The only loss is taken before the only update.
+    wild = RULE.with_overrides(steps=1, warmup_steps=0, boundaries=(), learning_rate=3e38)
+    trainer.check_answers(model, wild)
+    fine_tune(model, batches, wild)
+    with pytest.raises(TrainingError, match=r"diverged.*the last.*train\.learning_rate"):
+        trainer.check_answers(model, wild)
+
+
 def test_tensorboard_finds_the_curves(model, batches, fine_tune, tmp_path):
     fine_tune(model, batches, RULE.with_overrides(steps=2), log_dir=str(tmp_path / "log"))
     assert list((tmp_path / "log").rglob("events.out.tfevents.*"))

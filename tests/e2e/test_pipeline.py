@@ -77,8 +77,10 @@ def test_a_model_worse_than_the_one_in_service_is_not_pushed(first, worse):
     assert worse.result["accuracy_change"] == pytest.approx(
         worse.result["accuracy"] - first.result["accuracy"]
     )
-    (objection,) = worse.result["objections"]
-    assert "below the model in service" in objection
+    against, *others = worse.result["objections"]
+    assert "below the model in service" in against
+    # One step teaches it too little for the rules that no floor can switch off.
+    assert all("recognised" in text or "largest class" in text for text in others)
 
 
 def test_new_hyperparameters_reuse_the_ingested_data(worse):
@@ -147,7 +149,7 @@ def test_a_rescued_data_set_runs_on_from_where_it_failed(pipeline, tmp_path, fir
     there = Pipeline(data, tmp_path / "out")
     assert there.run().exit_code == 2
     shutil.rmtree(bad)
-    rescued = there.run("train.steps=1", "gate.min_accuracy=0")
+    rescued = there.run()
     assert rescued.exit_code == 0
     assert rescued.result["rejected"] == []
 

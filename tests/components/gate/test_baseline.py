@@ -5,19 +5,24 @@ import pytest
 pytestmark = pytest.mark.tfx
 
 
-@pytest.fixture(scope="module")
-def resolve():
+@pytest.fixture
+def resolve(tmp_path):
     from tfx.types import standard_artifacts
 
     from components.gate import baseline
     from components.release import pusher
 
-    def run(candidate, model_ids, pushes):
+    def run(candidate, model_ids, pushes, gone=()):
         """pushes: ids of the models in service, oldest first; 0 where nothing was blessed."""
 
         def artifact(kind, number):
             made = kind()
             made.id = number
+            made.uri = str(tmp_path / f"{kind.__name__}-{number}")
+            if number not in gone:
+                saved_model = tmp_path / made.uri / "Format-Serving" / "saved_model.pb"
+                saved_model.parent.mkdir(parents=True, exist_ok=True)
+                saved_model.touch()
             return made
 
         models = [artifact(standard_artifacts.Model, number) for number in model_ids]
@@ -65,3 +70,7 @@ def test_a_former_model_meets_the_one_that_replaced_it(resolve):
 
 def test_a_push_whose_model_is_gone_is_passed_over(resolve):
     assert resolve(3, [1, 3], [1, 2]) == [1]
+
+
+def test_files_that_are_gone_leave_no_baseline_rather_than_an_older_one(resolve):
+    assert resolve(3, [1, 2, 3], [1, 2], gone=[2]) == []

@@ -47,12 +47,19 @@ ACCURACY = "sparse_categorical_accuracy"
 WITH_BASELINE = (
     "slice_key {}"
     + metric("example_count", 40)
+    + metric("unusable_scores", 2)
     + metric("example_count", 40, model="baseline")
     + metric(ACCURACY, 0.75)
     + metric(ACCURACY, 0.8, model="baseline")
     + metric(ACCURACY, -0.05, diff=True),
-    of_class("rosé") + metric(ACCURACY, 1.0) + metric(ACCURACY, 0.9, model="baseline"),
-    of_class("ant") + metric(ACCURACY, 0.5) + metric(ACCURACY, 0.1, diff=True),
+    of_class("rosé")
+    + metric(ACCURACY, 1.0)
+    + metric("example_count", 30)
+    + metric(ACCURACY, 0.9, model="baseline"),
+    of_class("ant")
+    + metric(ACCURACY, 0.5)
+    + metric("example_count", 10)
+    + metric(ACCURACY, 0.1, diff=True),
 )
 
 
@@ -60,15 +67,20 @@ def test_candidate_baseline_and_difference_are_told_apart(evaluation, protos):
     found = evaluation.summarise(*protos(WITH_BASELINE, "validation_ok: true"))
     assert found == evaluation.Evaluation(
         accuracy=0.75,
+        unusable=2,
         num_examples=40,
         by_class={"ant": 0.5, "rosé": 1.0},
+        counts={"ant": 10, "rosé": 30},
         change=-0.05,
         objections=(),
     )
 
 
 def test_without_a_baseline_there_is_no_change(evaluation, protos):
-    text = "slice_key {}" + metric("example_count", 9, model="") + metric(ACCURACY, 1, model="")
+    text = "slice_key {}" + "".join(
+        metric(name, value, model="")
+        for name, value in (("example_count", 9), (ACCURACY, 1), ("unusable_scores", 0))
+    )
     found = evaluation.summarise(*protos([text], "validation_ok: true"))
     assert (found.accuracy, found.num_examples, found.change) == (1.0, 9, None)
 

@@ -1,0 +1,193 @@
+"""The Evaluator refuses what must never be served, and survives a baseline that is gone."""
+
+import json
+import shutil
+
+import msgspec
+import pytest
+
+from components.settings import GateSettings
+from tests.pictures import picture
+
+pytestmark = pytest.mark.tfx
+
+COLOURS = ("blue", "green", "red")
+LENIENT = GateSettings(min_accuracy=0.0)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("gate")
+
+
+@pytest.fixture(scope="module")
+def examples(home):
+    """Twelve pictures: six red, three green, three blue."""
+    import tensorflow as tf
+    from tfx.types import artifact_utils, standard_artifacts
+
+    from components import features
+
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(home / "examples")
+    artifact.split_names = artifact_utils.encode_split_names(["eval"])
+    artifact.set_string_custom_property("file_format", "tfrecords_gzip")
+    artifact.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
+    folder = home / "examples" / "Split-eval"
+    folder.mkdir(parents=True)
+    options = tf.io.TFRecordOptions(compression_type="GZIP")
+    with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001.gz"), options) as writer:
+        for number, colour in enumerate(["red"] * 6 + ["green"] * 3 + ["blue"] * 3):
+            data = {features.IMAGE: picture(colour, noise=number), features.LABEL: colour.encode()}
+            feature = {
+                name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                for name, value in data.items()
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+    return artifact
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    """(name, labels, scores of a (B, 3) mean colour) -> a Model artifact with our signatures."""
+    import tensorflow as tf
+    from tfx.types import standard_artifacts
+
+    from bitpipe.model.signature import SERVING, TRANSFORM_FEATURES
+    from components import features
+
+    made = {}
+
+    def make(name, labels, answer):
+        if name in made:
+            return made[name]
+        module = tf.Module()
+        module.names = tf.constant(labels)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.IMAGE)])
+        def classify(image):
+            def mean(data):
+                pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
+                return tf.reduce_mean(tf.cast(pixels, tf.float32) / 255, axis=(0, 1))
+
+            colours = tf.map_fn(mean, image, fn_output_signature=tf.TensorSpec([3], tf.float32))
+            scores = answer(colours)
+            names = tf.broadcast_to(module.names, tf.shape(scores))
+            return {"scores": scores, "labels": names}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.LABEL)])
+        def transform_features(label):
+            matches = tf.equal(label[:, None], module.names[None, :])
+            found = tf.where(tf.reduce_any(matches, 1), tf.argmax(matches, 1), -1)
+            return {"label_index": found}
+
+        artifact = standard_artifacts.Model()
+        artifact.uri, artifact.id = str(home / name), len(made) + 1
+        tf.saved_model.save(
+            module,
+            f"{artifact.uri}/Format-Serving",
+            signatures={SERVING: classify, TRANSFORM_FEATURES: transform_features},
+        )
+        made[name] = artifact
+        return artifact
+
+    return make
+
+
+@pytest.fixture
+def judge(examples, tmp_path):
+    """(candidate, baseline, gate) -> whether it was blessed, the verdict."""
+    from tfx.types import standard_artifacts
+    from tfx.utils import proto_utils
+
+    from components.gate import component, evaluation, verdict
+
+    def run(candidate, baseline=None, gate=LENIENT):
+        evaluated, blessing = (
+            standard_artifacts.ModelEvaluation(),
+            standard_artifacts.ModelBlessing(),
+        )
+        evaluated.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
+        inputs = {"examples": [examples], "model": [candidate]}
+        if baseline:
+            inputs["baseline_model"] = [baseline]
+        component.Executor().Do(
+            inputs,
+            {"evaluation": [evaluated], "blessing": [blessing]},
+            {
+                "eval_config": proto_utils.proto_to_json(evaluation.eval_config(gate)),
+                "example_splits": json.dumps(None),
+                component.GATE_KEY: msgspec.json.encode(gate).decode(),
+            },
+        )
+        blessed = blessing.get_int_custom_property("blessed") == 1
+        assert (tmp_path / "blessing" / "BLESSED").exists() == blessed
+        said = verdict.read(evaluated.uri)
+        assert said.blessed == blessed
+        return said
+
+    return run
+
+
+def right(colours):
+    """Blue, green, red from RGB, as probabilities."""
+    import tensorflow as tf
+
+    return tf.nn.softmax(8 * tf.reverse(colours, axis=[1]))
+
+
+def always_red(colours):
+    import tensorflow as tf
+
+    return tf.broadcast_to(tf.constant([0.1, 0.1, 0.8]), tf.shape(colours))
+
+
+def not_finite(colours):
+    import tensorflow as tf
+
+    return tf.broadcast_to(tf.constant([float("nan"), 0.0, 0.0]), tf.shape(colours))
+
+
+def test_a_good_model_is_blessed_beside_an_equal_one(model, judge):
+    good = model("good", COLOURS, right)
+    said = judge(good, model("also good", COLOURS, right))
+    assert (said.objections, said.notes) == ((), ())
+
+
+def test_scores_that_are_not_finite_are_never_blessed(model, judge):
+    said = judge(model("nan", COLOURS, not_finite))
+    assert len(said.objections) == 1
+    assert "not finite" in said.objections[0]
+
+
+def test_a_constant_model_passes_the_floor_and_is_refused(model, judge):
+    said = judge(model("constant", COLOURS, always_red))
+    assert [sentence.split(" ")[0] for sentence in said.objections] == ["none", "accuracy"]
+
+
+def test_a_model_that_lost_a_class_of_the_one_in_service_is_refused(model, judge):
+    two = model("two", COLOURS[1:], lambda colours: right(colours)[:, 1:])
+    said = judge(two, model("good", COLOURS, right), GateSettings(min_accuracy=0.0, max_drop=1.0))
+    assert any("missing: 'blue'" in sentence for sentence in said.objections)
+
+
+def test_a_damaged_baseline_is_left_out_with_a_note(model, judge):
+    from tfx.types import standard_artifacts
+
+    good = model("good", COLOURS, right)
+    damaged = standard_artifacts.Model()
+    damaged.uri, damaged.id = good.uri + "-damaged", 99
+    shutil.copytree(good.uri, damaged.uri)
+    for file in (path for path in (good_path(damaged) / "variables").iterdir()):
+        file.write_bytes(b"")
+    (good_path(damaged) / "saved_model.pb").write_bytes(b"\xff\xff")
+    said = judge(good, damaged)
+    assert said.blessed
+    assert "cannot be loaded" in said.notes[0]
+
+
+def good_path(artifact):
+    from pathlib import Path
+
+    return Path(artifact.uri) / "Format-Serving"
