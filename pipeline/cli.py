@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline import logs
+from pipeline import extras, logs
 from pipeline.commands import batch, kubeflow, predict, serve
 
 EXIT_NOT_BLESSED = 3
@@ -32,10 +32,11 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            code = getattr(error, "exit_code", None)
+            told = extras.explained(error, ctx.invoked_subcommand)
+            code = getattr(told, "exit_code", None)
             if code is None:
                 raise
-            raise _Failure(str(error), code) from error
+            raise _Failure(str(told), code) from error
 
 
 _config_option = click.option(

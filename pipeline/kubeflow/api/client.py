@@ -71,17 +71,13 @@ class Client:
         """Connects.
 
         Raises:
-            ConfigError: no host, no token file, or kfp is not installed.
+            ConfigError: no host, or no token file.
             KubeflowError: no route, no access, another API or a wrong namespace.
             BackendError: the backend is ill.
         """
-        try:
-            import kfp_server_api
-            import urllib3
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"Kubeflow's client ({error.name}) is missing: install bitpipe[kubeflow]."
-            ) from None
+        import kfp_server_api
+        import urllib3
+
         self.models = kfp_server_api
         self.host = _address(connection.host)
         self._pages = _address(connection.ui_host) if connection.ui_host else self.host
