@@ -58,8 +58,10 @@ class ModelSettings(_Settings, frozen=True):
 
 
 class LabelSafe(_Settings, frozen=True):
-    """Which augmentations keep the label true: no crop where things are counted, no flip where
-    orientation is the label."""
+    """Which augmentations keep the label true.
+
+    No crop where things are counted, no flip where orientation is the label.
+    """
 
     crop: bool = True
     flip: bool = True

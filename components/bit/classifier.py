@@ -29,8 +29,9 @@ class Classifier(Protocol):
     """Knows a number of classes by name."""
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
-        """Upright JPEG or PNG -> names of the classes, and their scores (classes,) float32 in the
-        same order, which sum to 1.
+        """Upright JPEG or PNG -> names of the classes and their scores, in the same order.
+
+        The scores are (classes,) float32 and sum to 1.
 
         Raises:
             tf.errors.InvalidArgumentError: TensorFlow cannot decode it.
@@ -101,6 +102,7 @@ class ReleasedClassifier:
         self._names = list(imagenet.labels())
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        """See `Classifier.answer`; the classes are those of ImageNet."""
         # Decoding has no GPU kernel, and on a GPU host the picture would travel twice.
         with tf.device("/cpu:0"):
             pixels = tf.io.decode_image(picture, channels=3, expand_animations=False)
@@ -130,6 +132,7 @@ class ExportedClassifier:
             ) from error
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        """See `Classifier.answer`; the classes are the model's own."""
         classify = self._module.signatures[saved_model.SERVING]
         outputs = classify(**{features.IMAGE: tf.constant([picture])})
         names = [name.decode() for name in outputs[LABELS].numpy()[0]]
