@@ -53,7 +53,7 @@ class ModelSettings(_Settings, frozen=True):
 
     # A name from components/bit/variants.py.
     variant: str = "R50x1"
-    # SCRATCH, a name from components.bit.weights.SOURCES, a path, or a TF Hub handle.
+    # SCRATCH, a name from components.bit.sources.SOURCES, a path, or a TF Hub handle.
     backbone: str = "bit-m-r50x1"
 
 
