@@ -21,6 +21,7 @@ INSTALL_REQUIRES = [
 
 TENSORFLOW = "tensorflow>=2.16.2,<2.22"
 NUMPY = "numpy>=1.26,<3"
+SERVING_API = "tensorflow-serving-api>=2.16.1,<3"
 BEAM = "apache-beam>=2.73,<3"
 
 TRAIN = [
@@ -50,10 +51,10 @@ EXTRAS_REQUIRE = {
         "prometheus-client>=0.20,<1",
         "starlette>=0.40,<2",
         TENSORFLOW,
-        "tensorflow-serving-api>=2.16.1,<3",
+        SERVING_API,
         "uvicorn>=0.30,<1",
     ],
-    "batch": [BEAM, NUMPY, TENSORFLOW],
+    "batch": [BEAM, NUMPY, TENSORFLOW, SERVING_API],
     "kubeflow": [*TRAIN, "kfp>=2.5,<3"],  # what is compiled is the pipeline itself
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
     "bench": ["torch>=2.4"],  # the other side of `make bench-bit`; in no lock

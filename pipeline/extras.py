@@ -23,7 +23,7 @@ _SERVE = frozenset(
 )
 
 MODULES = {  # extra -> the top-level modules that it brings
-    "batch": frozenset({"apache_beam", "numpy", "tensorflow"}),
+    "batch": frozenset({"apache_beam", "numpy", "tensorflow", "tensorflow_serving"}),
     "serve": _SERVE,
     "train": _TRAIN,
     "kubeflow": _TRAIN | {"kfp", "kfp_server_api"},
