@@ -71,15 +71,17 @@ format: setup ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# All that the shipped code may need; `bench` and `dataflow` are in no lock.
+EXTRAS := --extra train --extra serve --extra batch --extra kubeflow
 # Pins that still fit are kept; UPGRADE=1 takes the newest of everything.
 COMPILE = $$(sh tools/uv.sh) pip compile --quiet --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file
 lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
-	@$(COMPILE) requirements/stable.txt setup.py requirements/stable.in --extra kubeflow --extra dev \
+	@$(COMPILE) requirements/stable.txt setup.py requirements/stable.in $(EXTRAS) --extra dev \
 		--override requirements/stable.override.in --python-version 3.10 --python-platform x86_64-manylinux_2_28
-	@$(COMPILE) requirements/current.txt setup.py requirements/current.in --extra kubeflow --extra dev \
+	@$(COMPILE) requirements/current.txt setup.py requirements/current.in $(EXTRAS) --extra dev \
 		--override requirements/current.override.in --python-version 3.11 --universal
-	@for image in image image-gpu; do $(COMPILE) requirements/$$image.txt setup.py requirements/$$image.in --extra kubeflow \
+	@for image in image image-gpu; do $(COMPILE) requirements/$$image.txt setup.py requirements/$$image.in $(EXTRAS) \
 		--override requirements/current.override.in --python-version 3.11 --universal || exit; done
 	@$(COMPILE) requirements/uv.txt requirements/uv.in --python-version 3.8 --universal
 	@python3 tools/check_locks.py $(LOCKS)

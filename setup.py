@@ -6,35 +6,56 @@ VERSION = "0.1.0"  # the only place; code asks importlib.metadata.version("bitpi
 
 PACKAGES = ("bitpipe", "components", "serving", "pipeline")
 
+# What a client needs: `bitpipe predict`, `bitpipe config`, `import serving.client` and the ground
+# floor. tests/test_wheel.py installs no more than this and asks a server.
 INSTALL_REQUIRES = [
-    "apache-beam>=2.73,<3",
-    "click>=8.1,<9",
-    "grpcio>=1.60,<2",
-    "grpcio-health-checking>=1.48,<2",
-    "grpcio-reflection>=1.48,<2",
-    "h5py>=3.10,<4",
-    "keras>=3.12,<4",
-    "msgspec>=0.19,<1",
-    "numpy>=1.26,<3",
-    "pillow>=10,<13",
-    "protobuf>=3.20.3,<7",
-    "prometheus-client>=0.20,<1",
-    "psutil>=5.9,<8",
-    "PyYAML>=6,<7",
-    "requests>=2.31,<3",
-    "rich>=13,<16",
-    "scikit-learn>=1.3,<2",
-    "starlette>=0.40,<2",
-    "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
-    "tensorflow>=2.16.2,<2.22",
-    "tensorflow-hub>=0.16.1,<0.17",
-    "tensorflow-serving-api>=2.16.1,<3",
-    "tfx>=1.16,<1.22",  # brings and pins its family: TFDV, TFMA, TFT, tfx-bsl, ml-metadata
-    "uvicorn>=0.30,<1",
+    "click>=8.1,<9",  # the command line
+    "grpcio>=1.60,<2",  # the client over gRPC
+    "msgspec>=0.19,<1",  # the configuration's types
+    "pillow>=10,<13",  # what is a picture
+    "protobuf>=3.20.3,<7",  # the client's messages
+    "PyYAML>=6,<7",  # the configuration's files
+    "requests>=2.31,<3",  # the client over REST
+    "rich>=13,<16",  # tables and bars on a terminal
 ]
 
+TENSORFLOW = "tensorflow>=2.16.2,<2.22"
+NUMPY = "numpy>=1.26,<3"
+SERVING_API = "tensorflow-serving-api>=2.16.1,<3"
+BEAM = "apache-beam>=2.73,<3"
+
+TRAIN = [
+    BEAM,
+    "dill==0.3.1.1",  # tfx-bsl imports it, and apache-beam stopped bringing it with 2.65
+    "h5py>=3.10,<4",
+    "keras>=3.12,<4",
+    NUMPY,
+    "psutil>=5.9,<8",
+    "scikit-learn>=1.3,<2",  # the demo's digits
+    "setuptools>=69,<81",  # tensorflow-hub imports pkg_resources, which 81 removed
+    "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
+    TENSORFLOW,
+    # TFX asks for 0.15, which TensorFlow >= 2.16 cannot import; the locks hold 0.16.1 against it.
+    # Without them all but handles of TF Hub works (components/bit/saved_model.py).
+    "tensorflow-hub>=0.15,<0.17",
+    "tfx>=1.16,<1.22",  # brings and pins its family: TFDV, TFMA, TFT, tfx-bsl, ml-metadata
+]
+
+# What the commands need beyond it; pipeline/extras.py tells which command needs which.
 EXTRAS_REQUIRE = {
-    "kubeflow": ["kfp>=2.5,<3"],
+    "train": TRAIN,
+    "serve": [
+        "grpcio-health-checking>=1.48,<2",
+        "grpcio-reflection>=1.48,<2",
+        NUMPY,
+        "prometheus-client>=0.20,<1",
+        "starlette>=0.40,<2",
+        TENSORFLOW,
+        SERVING_API,
+        "uvicorn>=0.30,<1",
+    ],
+    "batch": [BEAM, NUMPY, TENSORFLOW, SERVING_API],
+    "kubeflow": [*TRAIN, "kfp>=2.5,<3"],  # what is compiled is the pipeline itself
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
     "bench": ["torch>=2.4"],  # the other side of `make bench-bit`; in no lock
     "pretrain": [  # `make pretrain`; in no lock, because a machine chooses its own build of torch
@@ -71,6 +92,7 @@ setup(
     # namespace package and clash with the Kubernetes client that TFX imports.
     packages=find_packages(include=[*PACKAGES, *(f"{name}.*" for name in PACKAGES)]),
     package_data={
+        "": ["py.typed"],
         "pipeline": ["configs/*.yaml"],
         "components.bit": ["imagenet_classes.txt"],
         "serving.server": ["web/*"],

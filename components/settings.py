@@ -55,13 +55,15 @@ class ModelSettings(_Settings, frozen=True):
 
     # A name from components/bit/variants.py.
     variant: str = "R50x1"
-    # SCRATCH, a name from components.bit.weights.SOURCES, a path, or a TF Hub handle.
+    # SCRATCH, a name from components.bit.sources.SOURCES, a path, or a TF Hub handle.
     backbone: str = "bit-m-r50x1"
 
 
 class LabelSafe(_Settings, frozen=True):
-    """Which augmentations keep the label true: no crop where things are counted, no flip where
-    orientation is the label."""
+    """Which augmentations keep the label true.
+
+    No crop where things are counted, no flip where orientation is the label.
+    """
 
     crop: bool = True
     flip: bool = True

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from bitpipe.errors import BitpipeError
+from pipeline import extras
 from pipeline.commands import (
     batch,
     classify,
@@ -32,11 +33,15 @@ class Failure(click.ClickException):
         self.exit_code = exit_code  # type: ignore[misc]  # click declares a class variable
 
 
-def as_failure(error: Exception) -> Failure | None:
-    """The line and the exit code for an error that tells users what to do; `None` for a bug."""
-    if isinstance(error, BitpipeError):
-        return Failure(str(error), error.exit_code)
-    return None
+def as_failure(error: Exception, command: str | None = None) -> Failure | None:
+    """The line and the exit code for an error that tells users what to do; `None` for a bug.
+
+    Args:
+        error: what ended the command.
+        command: its name; `None` for `bitpipe` alone.
+    """
+    told = extras.explained(error, command)
+    return Failure(str(told), told.exit_code) if isinstance(told, BitpipeError) else None
 
 
 class _Commands(click.Group):
@@ -46,7 +51,7 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            failure = as_failure(error)
+            failure = as_failure(error, ctx.invoked_subcommand)
             if failure is None:
                 raise
             raise failure from error

@@ -88,6 +88,7 @@ def answers(obj: dict, sources: tuple[Path, ...], name: str, size: int, count: i
 @click.pass_obj
 def train(
     obj: dict,
+    /,
     run: str,
     name: str,
     teacher_size: int,

@@ -63,6 +63,7 @@ class ResNet(nn.Module):
         return self.group_norm(x).mean(dim=(2, 3))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, num_classes) of images (B, 3, H, W) in [0, 1]."""
         return self.head.conv2d(self.features(images))
 
     def _initialize(self, seed: int) -> None:
@@ -89,6 +90,7 @@ class Unit(nn.Module):
         self.c = Part(norm=filters, conv=StdConv(filters, 4 * filters, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class; `x` is (B, I, H, W)."""
         activated = self.a.group_norm(x)
         shortcut = self.a.proj.standardized_conv2d(activated) if self.projects else x
         x = self.a.standardized_conv2d(activated)
@@ -115,6 +117,7 @@ class StdConv(nn.Module):
         self.kernel = nn.Parameter(torch.empty(outputs, size, size, inputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, I, H, W) -> (B, O, ceil(H / stride), ceil(W / stride))."""
         outputs, size, _, inputs = self.kernel.shape
         kernel = functional.layer_norm(self.kernel, self.kernel.shape[1:], eps=1e-10)
         if size > 1:
@@ -126,12 +129,15 @@ class StdConv(nn.Module):
 
 
 class NormReLU(nn.Module):
+    """Group normalisation and ReLU in one."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(channels))
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) of any values -> the same shape, at least 0."""
         normal = functional.group_norm(x, variants.GROUPS, self.gamma, self.beta, 1e-5)
         return functional.relu_(normal)
 
@@ -145,6 +151,7 @@ class Head(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, features: Tensor) -> Tensor:
+        """(B, C) -> (B, num_classes)."""
         return functional.linear(features, self.kernel.flatten(1), self.bias)
 
 

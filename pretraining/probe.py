@@ -71,8 +71,10 @@ def ants_bees(network: ResNet, source: Path) -> dict[str, float]:
 
 @torch.inference_mode()
 def extract(network: ResNet, source: Path, size: int) -> Features:
-    """The features of all pictures of a folder or zip, each squashed to `size` pixels; the name
-    of its folder is its class."""
+    """The features of all pictures of a folder or zip, each squashed to `size` pixels.
+
+    The name of a picture's folder is its class.
+    """
     paths: list[str] = []
     images: list[np.ndarray] = []
     values: list[Tensor] = []

@@ -46,6 +46,7 @@ class Teacher(nn.Module):
         self.classifier = network._fc
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, 1000) of images (B, 3, H, W), 0 to 255."""
         x = functional.relu6(self.stem((images - 127) / 128))
         x = functional.relu6(self.top(self.blocks(x)))
         return self.classifier(x.mean(dim=(2, 3)))
@@ -65,6 +66,7 @@ class Block(nn.Module):
         self.adds = self.depthwise.conv.stride[0] == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, I, H, W) -> (B, O, H / stride, W / stride)."""
         y = x if self.expand is None else functional.relu6(self.expand(x))
         y = self.project(functional.relu6(self.depthwise(y)))
         return x + y if self.adds else y
@@ -90,6 +92,7 @@ class SameConv(nn.Module):
             self.conv.bias.copy_(norm.bias - norm.running_mean * scale)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, I, H, W) -> (B, O, H / stride, W / stride), padded as TensorFlow's SAME."""
         kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
         if stride == 1:
             return self.conv(x)

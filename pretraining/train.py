@@ -125,8 +125,10 @@ class Trainer:
         checkpoints.save(self.state, self.run)
 
     def _is_judged(self) -> bool:
-        """At multiples and at the schedule's end, but not where a user stops: the curve of a run
-        in two halves is that of the run in one."""
+        """At multiples and at the schedule's end, but not where a user stops.
+
+        So the curve of a run in two halves is that of the run in one.
+        """
         seen, every, end = self.state.seen, self.judged_every, self.settings.schedule.end
         before = seen - self.settings.batch
         return seen // every > before // every or (end is not None and seen >= end)

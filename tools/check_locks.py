@@ -36,6 +36,7 @@ def faults(text: str) -> list[str]:
 
 
 def main(paths: list[str]) -> int:
+    """Prints the faults of the named files; returns the exit code."""
     messages = [f"{path}: {fault}" for path in paths for fault in faults(Path(path).read_text())]
     print("\n".join(messages) if messages else "Lock files: clean")
     return 1 if messages else 0

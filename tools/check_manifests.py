@@ -32,6 +32,7 @@ class BuildError(Exception):
 
 
 def overlays(root: Path) -> list[Path]:
+    """The folders that are applied to a cluster, by name."""
     return sorted(path for path in root.glob("*/overlays/*") if path.is_dir())
 
 
@@ -67,6 +68,7 @@ def pod_spec(manifest: Manifest) -> Manifest | None:
 
 
 def containers(pod: Manifest) -> list[Manifest]:
+    """A pod's containers, those that run first included."""
     return [*pod.get("initContainers", ()), *pod["containers"]]
 
 
@@ -78,6 +80,7 @@ def faults(manifest: Manifest) -> list[str]:
 
 
 def schema_faults(manifest: Manifest) -> Iterator[str]:
+    """At most one: where Kubernetes' schema is broken."""
     try:
         kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
     except kubernetes_validate.ValidationError as error:
@@ -104,6 +107,7 @@ def service_monitor_faults(spec: Manifest) -> Iterator[str]:
 
 
 def role_faults(manifest: Manifest) -> Iterator[str]:
+    """One for each rule of a role that has a wildcard."""
     if manifest["kind"] not in ("Role", "ClusterRole"):
         return
     for rule in manifest["rules"]:
@@ -127,6 +131,7 @@ def pod_faults(pod: Manifest) -> Iterator[str]:
 
 
 def container_faults(container: Manifest) -> Iterator[str]:
+    """One for each thing that a container must set and does not."""
     context = container.get("securityContext", {})
     if context.get("readOnlyRootFilesystem") is not True:
         yield "must set readOnlyRootFilesystem."
@@ -145,6 +150,7 @@ def container_faults(container: Manifest) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
+    """Builds and checks the manifests below a folder; returns the exit code."""
     root = (Path(arguments[0]) if arguments else ROOT).resolve()
     found: list[str] = []
     documents = 0

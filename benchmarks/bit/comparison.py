@@ -38,6 +38,7 @@ class Result:
 
     @property
     def goals(self) -> list[Goal]:
+        """The row's goals, judged by the medians."""
         return self.row.goals(self.medians)
 
 

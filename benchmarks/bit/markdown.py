@@ -84,11 +84,13 @@ def as_json(machine: str, results: Sequence[Result]) -> dict[str, Any]:
 
 
 def title(result: Result) -> str:
+    """What was computed, above the table."""
     task = result.task
     return f"{task.variant} at {task.image_size} px, {result.row.title}, batch {task.batch}"
 
 
 def goal_line(goal: Goal) -> str:
+    """Whether a goal was met, and by how much."""
     wanted = "faster" if goal.least == 1 else f"at least {goal.least:g} times as fast"
     if goal.ratio is None:
         return f"goal: {goal.text}, {wanted}: not judged, it did not run"
@@ -104,6 +106,7 @@ def _yardstick(result: Result) -> str:
 
 
 def legend(result: Result) -> str:
+    """What the table's ratios are ratios to."""
     return f"speed: {_yardstick(result)} is 1; ours: times that {result.row.judged.name} is as fast"
 
 

@@ -49,10 +49,12 @@ class Task:
     bfloat16: bool = False
 
     def to_json(self) -> str:
+        """For the command line of a worker."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Task:
+        """The task that `to_json` has written."""
         return cls(**json.loads(text))
 
     @property
@@ -71,13 +73,16 @@ class Task:
         return Path(self.folder) / f"labels-{self.num_classes}-{self.batch}.npy"
 
     def checkpoint(self) -> dict[str, np.ndarray]:
+        """Released names -> weights, convolution kernels as HWIO."""
         with np.load(self.checkpoint_path) as file:
             return {name: file[name] for name in file.files}
 
     def images(self) -> np.ndarray:
+        """Images (batch, image_size, image_size, 3), as `write_inputs` has drawn them."""
         return np.load(self.images_path)
 
     def labels(self) -> np.ndarray:
+        """Classes (batch,), integers below `num_classes`."""
         return np.load(self.labels_path)
 
 

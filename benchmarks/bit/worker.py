@@ -30,6 +30,13 @@ OPTIONAL = ("jax", "timm", "torch")  # frameworks without which there is less to
 
 
 def main(module: str, mode: str, task_json: str) -> None:
+    """Prepares a contender and answers on stdout until stdin ends.
+
+    Args:
+        module: one of `benchmarks.bit.contenders`.
+        mode: one of the module's modes.
+        task_json: what `Task.to_json` has written.
+    """
     with _reserved_stdout() as replies:
         task = Task.from_json(task_json)
         try:

@@ -96,13 +96,14 @@ class Goal:
 
     @property
     def met(self) -> bool | None:
+        """None where the other could not run."""
         if self.ratio is None:
             return None
         return self.ratio > 1 if self.least == 1 else self.ratio >= self.least
 
 
 def medians(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """name -> median of its iterations."""
+    """Name -> median of its iterations."""
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

@@ -33,8 +33,13 @@ from benchmarks.serving.scale import FULL, QUICK
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """prepare: starts processes and does not wait for them; run: measures; tiny: its only model is
-    the tiny one."""
+    """What is done for one part of the report.
+
+    Attributes:
+        prepare: starts processes and does not wait for them.
+        run: measures.
+        tiny: its only model is the tiny one.
+    """
 
     prepare: Callable[[Bench], None]
     run: Callable[[Bench], Awaitable[Section]]

@@ -54,6 +54,7 @@ class Bench:
         return self.folder / "models"
 
     def saved_model(self, name: str) -> Path:
+        """The folder of a model's only version."""
         return self.models / name / "1"
 
     def write_models(self, names: Iterable[str]) -> None:
@@ -106,6 +107,7 @@ class Bench:
         """Servers in one process, started if they are not running.
 
         Args:
+            name: of the process.
             hosted: what to start; None if it must be running.
 
         Raises:

@@ -22,6 +22,7 @@ THREADS = 64  # more than clients, so that none waits for a thread
 
 
 def prepare(bench: Bench) -> None:
+    """Starts the embedded server, a bare gRPC server and one with threads."""
     bench.server(models.TINY)
     bench.hosted("bare", {_BARE: {}})
     threads = {"models": str(bench.models), "name": models.TINY, "threads": THREADS}

@@ -98,6 +98,13 @@ class RestClient:
             connection.close()
 
     async def call(self, method: str, path: str, body: bytes | None = None) -> Reply:
+        """One request, over a kept connection.
+
+        Args:
+            method: of HTTP.
+            path: with the leading slash.
+            body: JSON, if there is one.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._call, method, path, body)
 

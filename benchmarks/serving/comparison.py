@@ -21,6 +21,7 @@ Sizes = tuple[int, int]
 
 
 def prepare(bench: Bench) -> None:
+    """Starts the embedded server, and a process that calls the model directly."""
     bench.server(bench.scale.model)
     bench.direct(bench.scale.model)
 
@@ -49,6 +50,7 @@ def turns(names: Sequence[str], rounds: int) -> Iterator[str]:
 
 
 def failed(outcome: Outcome) -> int:
+    """How many requests were not answered with OK."""
     return len(outcome.answers) - outcome.codes[OK]
 
 

@@ -69,6 +69,13 @@ def batches(batch: int, size: tuple[int, int]) -> list[list[bytes]]:
 
 
 def answer(calls: Mapping[str, Call], requests: TextIO, replies: TextIO) -> None:
+    """Answers each line of `requests` with the seconds of every call, as JSON.
+
+    Args:
+        calls: way -> how the model is called.
+        requests: the arguments of `Direct.run`, one JSON object a line.
+        replies: where the answers are written.
+    """
     made: dict[tuple[int, tuple[int, int]], list[list[bytes]]] = {}
     for line in requests:
         request = json.loads(line)
@@ -81,6 +88,7 @@ def answer(calls: Mapping[str, Call], requests: TextIO, replies: TextIO) -> None
 
 
 def main(saved_model: str) -> None:
+    """Loads a SavedModel, says so, and answers stdin on stdout until it ends."""
     with os.fdopen(os.dup(1), "w") as replies:  # for replies alone; other output joins the errors
         os.dup2(2, 1)
         calls = ways(Path(saved_model))

@@ -30,12 +30,14 @@ class Goal:
 
     @property
     def met(self) -> bool:
+        """False also for what could not be measured (NaN)."""
         if math.isnan(self.measured):
             return False
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     @property
     def wanted(self) -> str:
+        """The limit, as the report shows it."""
         return f"{'at least' if self.at_least else 'at most'} {number(self.limit)}{self.unit}"
 
 

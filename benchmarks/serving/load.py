@@ -45,6 +45,7 @@ class Outcome:
 
     @property
     def codes(self) -> Counter[str]:
+        """Code -> how many answers had it."""
         return Counter(answer.code for answer in self.answers)
 
     def latencies_ms(self, *codes: str) -> dict[str, float]:

@@ -33,10 +33,12 @@ class Offence(NamedTuple):
 
 
 def prepare(bench: Bench) -> None:
+    """Starts a server of the tiny model."""
     bench.server(models.TINY)
 
 
 async def run(bench: Bench) -> Section:
+    """Codes, tracebacks and memory after malformed requests over gRPC and REST."""
     scale, server = bench.scale, bench.server(models.TINY)
     address, rest_address = server.address, server.rest_address
     good = await _good(address, rest_address)

@@ -24,10 +24,12 @@ _FILLING = 1 / 3
 
 
 def prepare(bench: Bench) -> None:
+    """Starts a server of the model that the scale names."""
     bench.server(bench.scale.model)
 
 
 async def run(bench: Bench) -> Section:
+    """Goodput and latency at twice the peak, beside those at the peak."""
     scale, model = bench.scale, bench.scale.model
     bench.note(f"overload: {TURNS} times the peak, and {FACTOR:g} times as much")
     peaks: list[float] = []

@@ -39,16 +39,19 @@ def predict_message(model: str, pictures: Sequence[bytes]) -> messages.PredictRe
 
 
 def predict(model: str, pictures: Sequence[bytes]) -> bytes:
+    """A serialized PredictRequest for encoded pictures."""
     return predict_message(model, pictures).SerializeToString()
 
 
 def metadata(model: str) -> bytes:
+    """A serialized GetModelMetadataRequest."""
     request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = model
     return request.SerializeToString()
 
 
 def status(model: str) -> bytes:
+    """A serialized GetModelStatusRequest."""
     request = messages.GetModelStatusRequest()
     request.model_spec.name = model
     return request.SerializeToString()
@@ -66,6 +69,7 @@ def predict_json(pictures: Sequence[bytes]) -> bytes:
 
 
 def predict_path(model: str) -> str:
+    """The path of REST's predict."""
     return f"/v1/models/{model}:predict"
 
 

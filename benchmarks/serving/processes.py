@@ -50,10 +50,12 @@ class Process:
 
     @property
     def pid(self) -> int:
+        """The process's id."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
+        """Whether it has not ended yet."""
         return self._process.poll() is None
 
     @property
@@ -74,10 +76,12 @@ class Process:
 
     @property
     def log(self) -> str:
+        """What it has written to stderr so far."""
         return self._log.read_text(errors="replace")
 
     @property
     def output(self) -> str:
+        """What it has written to stdout so far."""
         return self._out.read_text(errors="replace")
 
     def wait_for(self, lines: int) -> list[str]:
@@ -131,6 +135,7 @@ class Server(Process):
         self.model = model
 
     def ready(self) -> None:
+        """Waits until the model is in service."""
         self.wait_for(1)
 
     @property
@@ -140,6 +145,7 @@ class Server(Process):
 
     @property
     def rest_address(self) -> str:
+        """HOST:PORT of REST."""
         return self._addresses()[0][1]
 
     def _addresses(self) -> list[tuple[str, str]]:
@@ -161,11 +167,12 @@ class Hosted(Process):
         )
 
     def ready(self) -> None:
+        """Waits until every server listens."""
         self.wait_for(len(self._names))
 
     @property
     def addresses(self) -> dict[str, str]:
-        """name -> HOST:PORT of gRPC."""
+        """Name -> HOST:PORT of gRPC."""
         self.ready()
         return dict(zip(self._names, self.output.splitlines(), strict=True))
 
@@ -178,6 +185,7 @@ class Direct(Process):
         self._lines = 1
 
     def ready(self) -> None:
+        """Waits until the model is loaded."""
         self.wait_for(1)
 
     def run(self, *, way: str, batch: int, seconds: float, size: Sequence[int]) -> list[float]:

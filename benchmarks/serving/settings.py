@@ -27,6 +27,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 
 
 def prepare(bench: Bench) -> None:
+    """Starts a server for each of `SETTINGS`, all in one process."""
     model = bench.scale.model
     hosted = {
         name: {"models": str(bench.models), "name": model, "batching": dict(batching)}

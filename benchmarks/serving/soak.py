@@ -41,6 +41,7 @@ class Act(NamedTuple):
 
 
 def prepare(bench: Bench) -> None:
+    """Starts a server of the tiny model."""
     bench.server(models.TINY)
 
 
@@ -60,6 +61,7 @@ def requests_by_hour(total: int) -> list[int]:
 
 
 async def run(bench: Bench) -> Section:
+    """Codes and memory over a day's requests of all kinds."""
     scale, server = bench.scale, bench.server(models.TINY)
     bench.note(f"soak: {scale.soak:,} requests, within {scale.soak_s:.0f} s")
     rng = random.Random(bench.seed)

@@ -24,6 +24,7 @@ _SHOWN = ("p50", "p99", "max")
 
 
 def prepare(bench: Bench) -> None:
+    """Starts a server of a folder to which versions will be pushed."""
     folder = _folder(bench)
     if not folder.exists():
         push(bench.saved_model(models.TINY), folder, 1)
@@ -43,6 +44,7 @@ def push(saved_model: Path, folder: Path, version: int) -> None:
 
 
 async def run(bench: Bench) -> Section:
+    """Answers, waits and memory while new versions take over under load."""
     count, folder = bench.scale.swaps, _folder(bench)
     process = bench.hosted("swaps")
     bench.note(f"swaps: {count} new versions under load of {CLIENTS} clients")

@@ -31,8 +31,9 @@ class Classifier(Protocol):
     """Knows a number of classes by name."""
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
-        """Upright JPEG or PNG -> names of the classes, and their scores (classes,) float32 in the
-        same order, which sum to 1.
+        """Upright JPEG or PNG -> names of the classes and their scores, in the same order.
+
+        The scores are (classes,) float32 and sum to 1.
 
         Raises:
             tf.errors.InvalidArgumentError: TensorFlow cannot decode it.
@@ -74,6 +75,7 @@ def classify_files(
     """Each picture's path with (name, score) of every class, highest score first.
 
     Args:
+        classifier: of `open_classifier`, say.
         inputs: files, folders and patterns, as for `files.find`.
 
     Raises:
@@ -106,6 +108,7 @@ class ReleasedClassifier:
         self._names = list(imagenet.labels())
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        """See `Classifier.answer`; the classes are those of ImageNet."""
         # Decoding has no GPU kernel, and on a GPU host the picture would travel twice.
         with tf.device("/cpu:0"):
             pixels = tf.io.decode_image(picture, channels=3, expand_animations=False)
@@ -135,6 +138,7 @@ class ExportedClassifier:
             ) from error
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
+        """See `Classifier.answer`; the classes are the model's own."""
         classify = self._module.signatures[signature.SERVING]
         outputs = classify(**{signature.IMAGE: tf.constant([picture])})
         names = [name.decode() for name in outputs[signature.LABELS].numpy()[0]]

@@ -87,6 +87,7 @@ class StandardizedConv2D(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the kernel, HWIO float32, for inputs (B, H, W, C)."""
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
@@ -96,6 +97,7 @@ class StandardizedConv2D(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
+        """Activations (B, H, W, C) -> (B, H', W', filters), computed in the compute dtype."""
         kernel = self.kernel.value
         if not _prestandardized.get():
             kernel = standardize(kernel)
@@ -108,6 +110,7 @@ class StandardizedConv2D(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs to build the same layer."""
         return super().get_config() | {
             "filters": self.filters,
             "kernel_size": self.kernel_size,
@@ -140,6 +143,11 @@ class GroupNormalization(keras.layers.Layer):
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes scale and offset, (C,) each.
+
+        Raises:
+            ValueError: the channels are no multiple of the groups.
+        """
         channels = input_shape[-1]
         if channels is None or channels % self.groups:
             raise ValueError(
@@ -154,6 +162,7 @@ class GroupNormalization(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
+        """Activations (B, H, W, C) -> the same shape and dtype; statistics are float32 or wider."""
         statistics = keras.backend.result_type(self.compute_dtype, "float32")
         normalize = ops.custom_gradient(
             lambda x, gamma, beta: _group_norm(
@@ -163,6 +172,7 @@ class GroupNormalization(keras.layers.Layer):
         return normalize(inputs, self.gamma.value, self.beta.value)
 
     def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs to build the same layer."""
         return super().get_config() | {"groups": self.groups, "epsilon": self.epsilon}
 
 

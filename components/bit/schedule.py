@@ -46,6 +46,7 @@ class WarmupStaircase(keras.optimizers.schedules.LearningRateSchedule):
         return ops.where(step < self.warmup_steps, warmup, decayed)
 
     def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs to build the same schedule."""
         return {
             "learning_rate": self.learning_rate,
             "warmup_steps": self.warmup_steps,

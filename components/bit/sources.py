@@ -1,4 +1,4 @@
-"""The released BiT weights: names, addresses, forms and licence.
+"""The released BiT weights: names, addresses and forms.
 
 Source: README of google-research/big_transfer and the models' pages on TensorFlow Hub. All are
 published by Google Research under Apache-2.0; no digests are published with them.
@@ -14,7 +14,6 @@ from bitpipe.errors import WeightsError
 
 BUCKET = "https://storage.googleapis.com/bit_models"
 HUB = "https://tfhub.dev/google/bit"
-LICENCE = "Apache-2.0"
 
 IMAGENET = 1000  # classes of ILSVRC-2012
 IMAGENET_21K = 21_843  # outputs of BiT-M's own head
@@ -57,7 +56,6 @@ class Source:
         eval_size: side in pixels of the square pictures which a head of ILSVRC-2012 is judged on;
             None for all others.
         sha256: digest in hexadecimal where one is known; else the first download is trusted.
-        licence: SPDX identifier.
     """
 
     variant: str
@@ -66,7 +64,6 @@ class Source:
     num_classes: int | None = None
     eval_size: int | None = None
     sha256: str | None = None
-    licence: str = LICENCE
 
 
 def _released() -> dict[str, Source]:

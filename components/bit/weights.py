@@ -1,7 +1,8 @@
 """Loads pre-trained weights into a network, completely or not at all.
 
-A source is a name in `SOURCES`, a `.npz` or TF2 `.h5` file of google-research/big_transfer (path
-or address), a TF2 SavedModel folder (one of our own exports, for instance), or a TF Hub handle.
+A source is a name in `sources.SOURCES`, a `.npz` or TF2 `.h5` file of google-research/big_transfer
+(path or address), a TF2 SavedModel folder (one of our own exports, for instance), or a TF Hub
+handle.
 """
 
 import zipfile
@@ -17,7 +18,6 @@ from bitpipe.errors import WeightsError
 from components.bit import download, matching, resnet_v2, saved_model, sources
 from components.bit.matching import HEAD_BIAS, HEAD_KERNEL, Array
 
-SOURCES = sources.SOURCES
 # Module and network must agree this closely on one image; wrong matchings differ by about 1.
 MODULE_TOLERANCE = 1e-3
 

@@ -26,12 +26,12 @@ _log = logging.getLogger(__name__)
 
 
 class Executor(executor.Executor):
-    """TFX's Evaluator, except that
+    """TFX's Evaluator, with three differences.
 
-    - a model in service that cannot be loaded any more is left out, with a note, instead of failing
-      this and every later run;
-    - what TFMA blesses must also keep the rules of `rules.py`;
-    - the verdict is written in words beside the metrics.
+    - A model in service that cannot be loaded any more is left out, with a note, instead of failing
+      this and every later run.
+    - What TFMA blesses must also keep the rules of `rules.py`.
+    - The verdict is written in words beside the metrics.
     """
 
     def Do(

@@ -29,12 +29,11 @@ _TEMPORARY = ".tmp-"
 
 
 class Executor(executor.Executor):
-    """TFX's Pusher, except that
+    """TFX's Pusher, with three differences.
 
-    - a version appears by a rename, so that a server never sees half of it;
+    - A version appears by a rename, so that a server never sees half of it;
     - a model that already is the newest version is not pushed again (the stage runs uncached,
-      because
-      what is in service is no input that a cache could know);
+      because what is in service is no input that a cache could know);
     - nothing is archived a second time next to the Trainer's own artifact.
     """
 

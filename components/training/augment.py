@@ -37,8 +37,9 @@ def crop_and_flip(
 def mixup(
     images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, *, alpha: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """MixUp (arXiv:1710.09412) as BiT does it: one lambda ~ Beta(alpha, alpha) for the whole batch,
-    which is mixed with its own reverse.
+    """MixUp (arXiv:1710.09412) as BiT does it.
+
+    One lambda ~ Beta(alpha, alpha) for the whole batch, which is mixed with its own reverse.
 
     Args:
         images: (B, H, W, 3) float.

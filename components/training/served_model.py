@@ -59,8 +59,11 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.IMAGE)])
     def classify(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Encoded JPEG or PNG (B,) string -> scores (B, classes) float32 that sum to 1, labels
-        (B, classes) string in the same order, label (B,) string, the best one."""
+        """Encoded JPEG or PNG (B,) string -> scores, labels and label.
+
+        The scores are (B, classes) float32 and sum to 1, the labels (B, classes) string in the
+        same order; the label (B,) string is the best one.
+        """
         pictures = self.transform_layer({features.IMAGE: tf.expand_dims(image, 1)})
         scores = tf.nn.softmax(self._logits(pictures[preprocessing.EVAL_IMAGE]))
         names = tf.broadcast_to(self.class_names, tf.shape(scores))

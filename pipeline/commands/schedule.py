@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def schedule(
     ctx: click.Context,
+    /,
     order: Order,
     connection: Connection,
     name: str | None,

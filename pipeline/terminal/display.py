@@ -60,9 +60,11 @@ class Display:
         )
 
     def started(self, stage: str) -> None:
+        """Shows a pulse until the stage counts what it does."""
         self.waiting(stage)
 
     def advanced(self, stage: str, done: int, total: int, metrics: dict[str, float]) -> None:
+        """Moves the bar of the stage."""
         self._progress.update(
             self._task,
             description=stage,
@@ -72,6 +74,7 @@ class Display:
         )
 
     def finished(self, stage: str, outcome: Outcome) -> None:
+        """Leaves a line with the seconds that the stage took."""
         self._progress.update(self._task, visible=False)
         took = "cached" if outcome.cached else f"{outcome.seconds:.1f} s"
         mark = "[dim]=[/dim]" if outcome.cached else "[green]✓[/green]"

@@ -24,6 +24,7 @@ class StdConv2D(keras.layers.Conv2D):
     """Keras' convolution, its kernel standardised at every call."""
 
     def call(self, inputs: Any) -> Any:
+        """Float (B, H, W, C) -> (B, H', W', filters), without bias."""
         mean, variance = ops.moments(self.kernel, axes=(0, 1, 2), keepdims=True)
         return self.convolution_op(inputs, (self.kernel - mean) * ops.rsqrt(variance + 1e-10))
 

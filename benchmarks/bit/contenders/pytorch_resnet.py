@@ -24,6 +24,7 @@ class StdConv2d(nn.Conv2d):
     """Convolution without bias, its kernel standardised at every call."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Float (B, C, H, W) -> (B, filters, H', W')."""
         return self._conv_forward(x, standardize(self.weight), None)
 
 
@@ -34,14 +35,19 @@ def standardize(weight: Tensor) -> Tensor:
 
 
 class NormReLU(nn.GroupNorm):
+    """Group normalisation and ReLU."""
+
     def __init__(self, channels: int) -> None:
         super().__init__(variants.GROUPS, channels, eps=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Float (B, C, H, W) -> the same shape, at least 0."""
         return functional.relu(super().forward(x))
 
 
 class Unit(nn.Module):
+    """A pre-activated bottleneck unit of ResNetV2."""
+
     def __init__(self, conv: type[nn.Conv2d], inputs: int, filters: int, stride: int) -> None:
         super().__init__()
         self.a_norm = NormReLU(inputs)
@@ -57,6 +63,7 @@ class Unit(nn.Module):
         self.c = conv(filters, 4 * filters, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Float (B, inputs, H, W) -> (B, 4 * filters, H / stride, W / stride)."""
         activated = self.a_norm(x)
         shortcut = x if self.proj is None else self.proj(activated)
         x = self.b(self.b_norm(self.a(activated)))
@@ -92,6 +99,7 @@ class ResNet(nn.Module):
         self.head = nn.Linear(inputs, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Float images (B, 3, H, W) in [0, 1] -> logits (B, num_classes)."""
         x = self.root(images * 2 - 1)
         x = functional.max_pool2d(functional.pad(x, (1, 1, 1, 1)), 3, 2)
         x = self.norm(self.units(x))

@@ -1,5 +1,7 @@
-"""timm's `resnetv2_50x1_bit` as PyTorch trains fastest on an accelerator: channels_last, autocast
-to bfloat16, `torch.compile`. One mode, "compiled"."""
+"""timm's `resnetv2_50x1_bit` as PyTorch trains fastest on an accelerator.
+
+That is channels_last, autocast to bfloat16 and `torch.compile`. One mode, "compiled".
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bitpipe.errors import BitpipeError, ConfigError
+from bitpipe.errors import BitpipeError
 from pipeline.kubeflow.api.connection import Connection, address
 from pipeline.kubeflow.api.failures import (
     CONNECT_S,
@@ -49,17 +49,13 @@ class Client:
         """Connects.
 
         Raises:
-            ConfigError: no host, no token file, or kfp is not installed.
+            ConfigError: no host, or no token file.
             KubeflowError: no route, no access, another API or a wrong namespace.
             BackendError: the backend is ill.
         """
-        try:
-            import kfp_server_api
-            import urllib3
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"Kubeflow's client ({error.name}) is missing: install bitpipe[kubeflow]."
-            ) from None
+        import kfp_server_api
+        import urllib3
+
         self.models = kfp_server_api
         self.host = address(connection.host)
         self._pages = address(connection.ui_host) if connection.ui_host else self.host

@@ -154,8 +154,9 @@ def every(client: Client) -> list[Scheduled]:
 
 
 def change(client: Client, name: str, operation: str) -> list[Scheduled]:
-    """Applies `disable`, `enable` or `delete` to what has the name; that is one, unless others made
-    more.
+    """Applies `disable`, `enable` or `delete` to what has the name.
+
+    That is one, unless others made more.
 
     Raises:
         ConfigError: there is none.

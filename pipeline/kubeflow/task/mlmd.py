@@ -29,6 +29,7 @@ def connection(address: str, environment: Mapping[str, str] = os.environ) -> Con
         address: grpc://HOST:PORT, mysql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH;
             `${NAME}` is replaced from `environment`, after the address is taken apart. Empty:
             Kubeflow's own.
+        environment: where the names are looked up.
 
     Raises:
         ConfigError: the address cannot be understood, or a variable is missing.
