@@ -1,4 +1,7 @@
-"""Which code of ours a node of the graph runs, for TFX's cache key."""
+"""Which code of ours a node of the graph runs: in TFX's cache key, and checked in a container.
+
+No import of TFX: a container refuses foreign work before it has loaded anything.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bitpipe.errors import ConfigError
 from components.code_version import PACKAGES, code_version
 
 if TYPE_CHECKING:
@@ -31,6 +35,30 @@ def add_to_key(component: BaseComponent) -> None:
     """Makes another version of the code run anew what TFX would take from its cache."""
     if code := digests(component):
         component.spec.exec_properties[PROPERTY] = code
+
+
+def require_same(node_id: str, compiled: str) -> None:
+    """Refuses to run code that is not what the cache key says.
+
+    Args:
+        node_id: for the message.
+        compiled: `digests` where the pipeline was compiled.
+
+    Raises:
+        ConfigError: a module is another one here, or not there.
+    """
+    for entry in compiled.split(",") if compiled else ():
+        module, _, expected = entry.partition("=")
+        try:
+            found = code_version(module)
+        except ModuleNotFoundError:
+            found = "none"
+        if found != expected:
+            raise ConfigError(
+                f"this image holds other code of {node_id} than the pipeline was compiled with "
+                f"({found} against {expected}, of {module}); build the image of the same checkout "
+                "with `make image`, set kubeflow.image to it and compile again."
+            )
 
 
 def _entries(node: BaseNode) -> Iterator[str]:

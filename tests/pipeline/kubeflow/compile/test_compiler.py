@@ -1,6 +1,7 @@
 """The compiled pipeline: the whole graph, the same bytes every time, within the limits."""
 
 import functools
+import re
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,28 @@ def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that():
     assert spec.tensorflow_serving.image_name == "registry.example/serving"
     assert spec.tensorflow_serving.tags == ["2.19.1"]
     assert spec.WhichOneof("serving_platform") == "kubernetes"
+
+
+def test_the_code_of_a_stage_is_in_its_key_and_travels_with_its_task(package):
+    from pipeline.kubeflow.compile import ir
+
+    entries = {}
+    for name, node in package.manifest["nodes"].items():
+        task = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+        arguments = dict(arg.split("=", 1) for arg in executor(package, task)["args"])
+        assert arguments["--code"] == node["code"]
+        (compiled,) = ir.unpack(arguments["--node"], arguments["--sha256"]).nodes
+        in_key = compiled.pipeline_node.parameters.parameters["code_version"]
+        # A Resolver has no key: it is asked in every run.
+        assert in_key.field_value.string_value == (node["code"] if name != "Resolver" else "")
+        if node["code"]:
+            entry, _, digest = node["code"].partition("=")
+            assert digest == code_version(entry)
+            entries[name] = entry
+    assert entries.keys() >= {"ImageExampleGen", "HyperRule", "Transform", "Trainer", "Pusher"}
+    assert entries["Trainer"] == "components.trainer"
+    assert entries["Transform"] == "components.preprocessing"
+    assert entries["Resolver"] == "components.gate.baseline"
 
 
 @pytest.mark.parametrize(
