@@ -92,7 +92,6 @@ def HyperRule(
     statistics: InputArtifact[ExampleStatistics],
     hyperparameters: OutputArtifact[HyperParameters],
     settings: Parameter[str],
-    code_version: Parameter[str],  # part of the cache key only
     steps: Parameter[int] = 0,
 ) -> TransformConfig:
     """Writes the hyperparameters for the Trainer and the picture sizes for the Transform.
@@ -101,7 +100,6 @@ def HyperRule(
     replace by `steps`, if it is not 0. The Trainer's artifact holds
     the rule's values, the facts they came from and the names that the user overrode.
     """
-    del code_version
     path = posixpath.join(statistics.uri, "Split-train", "FeatureStats.pb")
     with fileio.open(path, "rb") as file:
         facts = read_facts(statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read()))

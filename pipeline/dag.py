@@ -33,13 +33,14 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
 from components import features
-from components.code_version import INGEST, STAGES, code_version
+from components.code_version import code_version
 from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
 from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
 from components.release import pusher
 from components.settings import DataSettings
+from pipeline import stage_code
 from pipeline.settings.config import Config
 
 # From a new node that has to pull the image of TensorFlow Serving to a loaded model.
@@ -90,7 +91,6 @@ def build(
         metadata: ML Metadata's place; `None` on a cluster, where each stage is told.
         late: what a run brings; `None` where the configuration says it all.
     """
-    version = code_version(*STAGES)
     eval_percent = round(100 * config.data.eval_share)
 
     example_gen = ImageExampleGen(
@@ -101,7 +101,6 @@ def build(
         range_config=late.range_config if late else _latest_spans(config.data),
         max_rejected_share=config.data.max_rejected_share,
         max_pixels=int(config.data.max_megapixels * 1e6),
-        code_version=code_version(*INGEST),
     )
     examples = example_gen.outputs["examples"]
 
@@ -118,7 +117,6 @@ def build(
     hyper_rule = HyperRule(
         statistics=statistics,
         settings=msgspec.json.encode(config.train).decode(),
-        code_version=version,
         steps=late.steps if late else 0,
     )
 
@@ -132,8 +130,7 @@ def build(
         disable_statistics=True,
         disable_analyzer_cache=True,
     )
-    # Known only when the facts are; the constructor takes a dictionary, so it is set behind it. The
-    # HyperRule's output is an input of this stage, and so its code version is in the cache key.
+    # Known only when the facts are; the constructor takes a dictionary, so it is set behind it.
     transform.spec.exec_properties["custom_config"] = (
         hyper_rule.outputs["transform_config"].future()[0].value
     )
@@ -149,7 +146,8 @@ def build(
             "model": msgspec.to_builtins(config.model),
             "train": msgspec.to_builtins(config.train),
             "checkpoints": f"{places.root}/checkpoints",
-            "code_version": version,
+            # In the cache key anyway; here, so that checkpoints of other code are not continued.
+            "code_version": code_version("components.trainer"),
         },
     )
     model = trainer.outputs["model"]
@@ -197,22 +195,27 @@ def build(
         custom_executor_spec=ExecutorClassSpec(pusher.Executor),
     )
 
+    components = [
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        hyper_rule,
+        transform,
+        trainer,
+        resolver,
+        evaluator,
+        *infra_validators,
+        push,
+    ]
+    for component in components:
+        # A Resolver is none: it is never cached, and its properties are its class's.
+        if isinstance(component, BaseComponent):
+            stage_code.add_to_key(component)
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=places.root,
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            hyper_rule,
-            transform,
-            trainer,
-            resolver,
-            evaluator,
-            *infra_validators,
-            push,
-        ],
+        components=components,
         enable_cache=True,
         metadata_connection_config=metadata,
         beam_pipeline_args=list(config.beam),

@@ -37,7 +37,6 @@ class ImageExampleGen(FileBasedExampleGen):
         range_config: range_config_pb2.RangeConfig | data_types.RuntimeParameter | None = None,
         max_pixels: int = IngestOptions.max_pixels,
         max_rejected_share: float = IngestOptions.max_rejected_share,
-        code_version: str = IngestOptions.code_version,
     ) -> None:
         """Wires the node.
 
@@ -53,7 +52,6 @@ class ImageExampleGen(FileBasedExampleGen):
                 not given.
             max_pixels: larger pictures are rejected.
             max_rejected_share: 0 to 1, of all files; more rejected files than that stop the run.
-            code_version: anything that changes with the code, for TFX's cache.
 
         Raises:
             ConfigError: a value is out of range; says what was received.
@@ -80,7 +78,7 @@ class ImageExampleGen(FileBasedExampleGen):
                     partition_feature_name=features.SHA256,
                 )
             ),
-            custom_config=IngestOptions(max_pixels, max_rejected_share, code_version).pack(),
+            custom_config=IngestOptions(max_pixels, max_rejected_share).pack(),
             range_config=range_config,
         )
 

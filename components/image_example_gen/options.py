@@ -20,8 +20,6 @@ class IngestOptions:
     max_pixels: int = MAX_PIXELS
     # Of all listed files; above it the run stops instead of training on what is left.
     max_rejected_share: float = 0.1
-    # Stands for the code in the cache key, which TFX cannot see.
-    code_version: str = ""
 
     def __post_init__(self) -> None:
         if self.max_pixels < 1:

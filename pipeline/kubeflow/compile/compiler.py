@@ -20,7 +20,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto.orchestration import pipeline_pb2
 
 from bitpipe.errors import ConfigError
-from pipeline import dag
+from pipeline import dag, stage_code
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.compile import ir, spec
 from pipeline.kubeflow.package import GATE_TASK, Package
@@ -39,7 +39,9 @@ def compile_pipeline(config: Config) -> Package:
         ConfigError: the image or a place is missing, or a stage's settings are too long.
     """
     require_places(config.kubeflow)
-    pipeline = dag.compile_ir(dag.build(config, _places(config.kubeflow), None, _late(config)))
+    graph = dag.build(config, _places(config.kubeflow), None, _late(config))
+    code = {node.id: stage_code.digests(node) for node in graph.components}
+    pipeline = dag.compile_ir(graph)
     declared = parameters.declared(config)
     packed = {
         entry.pipeline_node.node_info.id: ir.pack(
@@ -49,8 +51,8 @@ def compile_pipeline(config: Config) -> Package:
     }
     types = {parameter.name: parameter.type for parameter in declared}
     tasks = [
-        _task(entry.pipeline_node, packed[entry.pipeline_node.node_info.id], config.kubeflow, types)
-        for entry in pipeline.nodes
+        _task(entry.pipeline_node, packed[name], code[name], config.kubeflow, types)
+        for name, entry in zip(packed, pipeline.nodes, strict=True)
     ]
     tasks.append(_gate(config.kubeflow, after=tasks[-1].name))
     sdk = f"bitpipe-{importlib.metadata.version('bitpipe')}"
@@ -73,7 +75,7 @@ def compile_pipeline(config: Config) -> Package:
             "minimum_backend": spec.MINIMUM_BACKEND,
             "parameters": {p.name: {"type": p.type, "default": p.default} for p in declared},
             "nodes": {
-                name: {"sha256": ir.digest_of(text), "bytes": len(text)}
+                name: {"sha256": ir.digest_of(text), "bytes": len(text), "code": code[name]}
                 for name, text in packed.items()
             },
         },
@@ -119,6 +121,7 @@ def stage_of(node_id: str) -> str:
 def _task(
     node: pipeline_pb2.PipelineNode,
     packed: str,
+    code: str,
     settings: KubeflowSettings,
     types: Mapping[str, str],
 ) -> spec.Task:
@@ -136,6 +139,7 @@ def _task(
             f"--node={packed}",
             f"--sha256={ir.digest_of(packed)}",
             f"--tfx={tfx_version.__version__}",
+            f"--code={code}",
             *_common(settings),
             *(f"--param={name}={types[name]}:{spec.input_of(name)}" for name in needed),
         ),

@@ -16,6 +16,7 @@ import click
 from bitpipe import frameworks
 from bitpipe.errors import BitpipeError, ConfigError
 from components import progress
+from pipeline import stage_code
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.task import imports
 
@@ -37,6 +38,7 @@ _log = logging.getLogger("bitpipe")
 @click.option("--node", required=True, help="What pipeline.kubeflow.compile.ir packed.")
 @click.option("--sha256", required=True)
 @click.option("--tfx", required=True, help="Version that compiled the pipeline.")
+@click.option("--code", required=True, help="What pipeline.stage_code.digests said of the node.")
 @click.option("--run-id", required=True)
 @click.option("--summary", required=True, help="File for a summary in Markdown.")
 @click.option("--metadata", default="", help="Address of ML Metadata.")
@@ -45,6 +47,7 @@ def main(
     node: str,
     sha256: str,
     tfx: str,
+    code: str,
     run_id: str,
     summary: str,
     metadata: str,
@@ -57,7 +60,7 @@ def main(
     imports.defer_components()
     try:
         _refuse_unresolved([run_id, summary, *params])
-        part, connection = prepare(node, sha256, tfx, run_id, metadata, params)
+        part, connection = prepare(node, sha256, tfx, code, run_id, metadata, params)
         if part.nodes[0].pipeline_node.node_info.type.name.startswith(_EVALUATOR):
             imports.load_components()
         from pipeline import node as runner
@@ -72,7 +75,13 @@ def main(
 
 
 def prepare(
-    packed: str, sha256: str, tfx: str, run_id: str, metadata: str, params: tuple[str, ...]
+    packed: str,
+    sha256: str,
+    tfx: str,
+    code: str,
+    run_id: str,
+    metadata: str,
+    params: tuple[str, ...],
 ) -> tuple[pipeline_pb2.Pipeline, Connection]:
     """The pipeline of one node, ready to run, and where ML Metadata is.
 
@@ -93,6 +102,7 @@ def prepare(
             "compile it with the version of kubeflow.image."
         )
     part = ir.unpack(packed, sha256)
+    stage_code.require_same(part.nodes[0].pipeline_node.node_info.id, code)
     bound = parameters.bindings(dict(_parsed(param) for param in params))
     runtime_parameter_utils.substitute_runtime_parameter(
         part, {**bound, PIPELINE_RUN_ID_PARAMETER_NAME: run_id}

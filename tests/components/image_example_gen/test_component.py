@@ -29,8 +29,9 @@ class Home:
         self.root = path / "root"
         self._connection = metadata.sqlite_metadata_connection_config(str(path / "metadata.db"))
 
-    def run(self, data, **options):
+    def run(self, data, code_version="1", **options):
         node = ImageExampleGen(str(data), **options)
+        node.spec.exec_properties["code_version"] = code_version
         local_dag_runner.LocalDagRunner().run(
             pipeline.Pipeline(
                 pipeline_name="test",
@@ -74,8 +75,8 @@ def test_a_moved_label_is_ingested_again(home, photos):
 
 @pytest.mark.parametrize("change", [{"code_version": "2"}, {"splits": {"train": 3, "eval": 1}}])
 def test_another_code_version_or_split_is_ingested_again(home, photos, change):
-    home.run(photos, code_version="1")
-    home.run(photos, **{"code_version": "1", **change})
+    home.run(photos)
+    home.run(photos, **change)
 
     assert home.states() == [Execution.COMPLETE, Execution.COMPLETE]
 
@@ -178,10 +179,8 @@ def test_a_wrong_argument_is_refused_at_construction(options, message):
 
 
 def test_options_survive_the_execution_properties():
-    options = IngestOptions(max_pixels=123_456_789, max_rejected_share=0.25, code_version="é 1")
-    node = ImageExampleGen(
-        "DIR", max_pixels=123_456_789, max_rejected_share=0.25, code_version="é 1"
-    )
+    options = IngestOptions(max_pixels=123_456_789, max_rejected_share=0.25)
+    node = ImageExampleGen("DIR", max_pixels=123_456_789, max_rejected_share=0.25)
     packed = node.spec.exec_properties["custom_config"]
 
     assert IngestOptions.unpack(packed) == options

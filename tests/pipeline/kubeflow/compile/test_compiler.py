@@ -1,5 +1,8 @@
 """The compiled pipeline: the whole graph, the same bytes every time, within the limits."""
 
+import functools
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +12,15 @@ import yaml
 from click.testing import CliRunner
 from google.protobuf import json_format
 
+from components.code_version import PACKAGES, code_version
+from pipeline import stage_code
 from pipeline.cli import cli
 from pipeline.settings import config
 from pipeline.settings.kubeflow import STAGES
 
 pytestmark = pytest.mark.tfx
 
+REPOSITORY = Path(__file__).parents[4]
 CLUSTER = str(Path(__file__).parents[1] / "cluster.yaml")
 
 
@@ -113,6 +119,59 @@ def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that():
     assert spec.WhichOneof("serving_platform") == "kubernetes"
 
 
+def test_the_code_of_a_stage_is_in_its_key_and_travels_with_its_task(package):
+    from pipeline.kubeflow.compile import ir
+
+    entries = {}
+    for name, node in package.manifest["nodes"].items():
+        task = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+        arguments = dict(arg.split("=", 1) for arg in executor(package, task)["args"])
+        assert arguments["--code"] == node["code"]
+        (compiled,) = ir.unpack(arguments["--node"], arguments["--sha256"]).nodes
+        in_key = compiled.pipeline_node.parameters.parameters["code_version"]
+        # A Resolver has no key: it is asked in every run.
+        assert in_key.field_value.string_value == (node["code"] if name != "Resolver" else "")
+        if node["code"]:
+            entry, _, digest = node["code"].partition("=")
+            assert digest == code_version(entry)
+            entries[name] = entry
+    assert entries.keys() >= {"ImageExampleGen", "HyperRule", "Transform", "Trainer", "Pusher"}
+    assert entries["Trainer"] == "components.trainer"
+    assert entries["Transform"] == "components.preprocessing"
+    assert entries["Resolver"] == "components.gate.baseline"
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("components/release/pusher.py", {"Pusher"}),
+        ("components/bit/download.py", set()),
+        ("components/training/step.py", {"Trainer"}),
+        ("components/preprocessing.py", {"Transform", "Trainer"}),
+        ("components/features.py", {"ImageExampleGen", "HyperRule", "Transform", "Trainer"}),
+    ],
+)
+def test_a_change_of_code_reaches_the_stages_that_import_it(
+    package, tmp_path, monkeypatch, changed, again
+):
+    from pipeline import dag
+    from pipeline.kubeflow.compile import compiler
+
+    for name in PACKAGES:
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    with (tmp_path / changed).open("a") as file:
+        file.write("\n# changed\n")
+    elsewhere = functools.partial(code_version, top=tmp_path)
+    for module in (stage_code, dag):
+        monkeypatch.setattr(module, "code_version", elsewhere)
+    there = compiler.compile_pipeline(config.load(CLUSTER).config)
+
+    before, after = package.manifest["nodes"], there.manifest["nodes"]
+    found = {name for name in before if before[name]["sha256"] != after[name]["sha256"]}
+    # What judges may use anything of what it judges.
+    assert found - {"Evaluator"} == again
+
+
 def test_it_stays_far_within_the_limits_of_linux_and_argo(package):
     assert len(package.to_yaml()) < 100_000  # Argo's limit is about 700 KB
     for node in package.manifest["nodes"].values():
@@ -124,7 +183,7 @@ def test_another_process_with_other_hashes_writes_the_same_bytes(package, tmp_pa
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "compile", "--config", CLUSTER, "--out", str(out)],
         env={"PYTHONHASHSEED": "7", "PATH": "", "HOME": str(tmp_path)},
-        cwd=Path(__file__).parents[4],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         timeout=300,
