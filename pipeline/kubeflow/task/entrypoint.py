@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Progress goes to the log, where a line every so often is enough.
 _SECONDS_BETWEEN_LINES = 15.0
 
-_EVALUATOR = "tfx.components.evaluator."
+_EVALUATOR = "components.gate.component."
 
 _log = logging.getLogger("bitpipe")
 

@@ -101,7 +101,7 @@ def judge(examples, tmp_path):
     from tfx.types import standard_artifacts
     from tfx.utils import proto_utils
 
-    from components.gate import component, evaluation, verdict
+    from components.gate import evaluation, executor, verdict
 
     def run(candidate, baseline=None, gate=LENIENT):
         evaluated, blessing = (
@@ -112,13 +112,13 @@ def judge(examples, tmp_path):
         inputs = {"examples": [examples], "model": [candidate]}
         if baseline:
             inputs["baseline_model"] = [baseline]
-        component.Executor().Do(
+        executor.Executor().Do(
             inputs,
             {"evaluation": [evaluated], "blessing": [blessing]},
             {
                 "eval_config": proto_utils.proto_to_json(evaluation.eval_config(gate)),
                 "example_splits": json.dumps(None),
-                component.GATE_KEY: msgspec.json.encode(gate).decode(),
+                executor.GATE_KEY: msgspec.json.encode(gate).decode(),
             },
         )
         blessed = blessing.get_int_custom_property("blessed") == 1
