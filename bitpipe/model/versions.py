@@ -66,6 +66,8 @@ def locate(models: str, name: str, version: int | None = None) -> tuple[str, int
 
     Args:
         models: holds NAME/VERSION/, or the numbered versions themselves.
+        name: the model's.
+        version: its number; None for the newest.
 
     Raises:
         ModelFolderError: it holds no version, or not this one.

@@ -37,6 +37,7 @@ class LocalStore:
                     yield Entry(entry.name, False, facts.st_size, facts.st_mtime_ns)
 
     def identity(self, folder: str) -> Identity:
+        """See `Store`: device and inode."""
         return _identity(Path(folder).stat())
 
     def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
@@ -50,12 +51,14 @@ class LocalStore:
             yield Found(str(path))
 
     def names(self, folder: str) -> list[str]:
+        """See `Store`."""
         try:
             return [path.name for path in Path(folder).iterdir()]
         except FileNotFoundError:
             return []
 
     def read(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """See `Store`."""
         try:
             facts = Path(path).stat()
         except OSError as error:
@@ -72,6 +75,7 @@ class LocalStore:
         return Path(path).read_bytes()
 
     def write(self, path: str, parts: Iterable[bytes]) -> None:
+        """See `Store`. A rename puts the whole file in place."""
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         unfinished = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
@@ -83,6 +87,7 @@ class LocalStore:
             unfinished.unlink(missing_ok=True)
 
     def delete(self, path: str) -> None:
+        """See `Store`."""
         Path(path).unlink(missing_ok=True)
 
     def _below(

@@ -48,9 +48,11 @@ class RemoteStore:
                 yield Entry(name, is_folder=True)
 
     def identity(self, folder: str) -> None:  # noqa: ARG002  # there are no links
-        return None
+        """See `Store`: None, as there are no links."""
+        return
 
     def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
+        """See `Store`."""
         if glob.has_magic(given):
             paths = match(given)
         elif not given.endswith("/") and FileSystems.exists(given):
@@ -67,10 +69,12 @@ class RemoteStore:
             yield Found(path)
 
     def names(self, folder: str) -> list[str]:
+        """See `Store`."""
         prefix = f"{folder.rstrip('/')}/"
         return [path[len(prefix) :] for path in match(f"{prefix}*")]
 
     def read(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """See `Store`."""
         try:
             with FileSystems.open(path, _BINARY, _AS_IT_IS) as file:
                 data = bytes(file.read(max_bytes + 1))
@@ -84,6 +88,7 @@ class RemoteStore:
         return data
 
     def write(self, path: str, parts: Iterable[bytes]) -> None:
+        """See `Store`. A rename, or a copy where the store knows none, puts the whole file in place."""
         # Under a name of its own, because closing a file after a failure would publish half of it.
         folder, _, name = path.rpartition("/")
         unfinished = f"{folder}/.{name}.{uuid.uuid4().hex}"
@@ -97,6 +102,7 @@ class RemoteStore:
             raise
 
     def delete(self, path: str) -> None:
+        """See `Store`."""
         if FileSystems.exists(path):
             FileSystems.delete([path])
 

@@ -20,6 +20,7 @@ class Driver(driver.FileBasedDriver):
         range_config: range_config_pb2.RangeConfig | None = None,
         input_base_uri: str | None = None,
     ) -> input_processor.InputProcessor:
+        """See TFX's driver."""
         assert input_base_uri  # the component refuses an empty one
         return ImageInputProcessor(input_base_uri, splits, range_config)
 
@@ -44,6 +45,7 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         super().__init__(input_base_uri, splits, range_config)
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
+        """See TFX's processor; 0 and None where the pattern names no span."""
         if not self._is_match_span and not self._is_match_date:
             return 0, None  # Sparing TFX's own fingerprint, which would look at every file.
         try:
@@ -66,6 +68,7 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         return spans.together([*there, newest])
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
+        """Digests of the listings of the span, or of a window of them, names and labels included."""
         fingerprints = []
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)

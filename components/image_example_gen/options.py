@@ -30,6 +30,7 @@ class IngestOptions:
             )
 
     def pack(self) -> example_gen_pb2.CustomConfig:
+        """What goes into the execution properties; `unpack` reads it."""
         struct = struct_pb2.Struct()
         struct.update(asdict(self))
         config = example_gen_pb2.CustomConfig()

@@ -16,6 +16,8 @@ _MAX_LISTED_CONFLICTS = 100
 
 @dataclass(frozen=True, slots=True)
 class AcceptedFile:
+    """A picture that became an example of a split."""
+
     filename: str
     label: str
     split: str
@@ -25,6 +27,8 @@ class AcceptedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
+    """A file that became none, with the reason in words."""
+
     filename: str
     reason: str
 
@@ -56,9 +60,11 @@ class IngestReport:
 
     @property
     def num_examples(self) -> int:
+        """Examples of all splits."""
         return sum(sum(by_split.values()) for by_split in self.counts.values())
 
     def to_json(self) -> str:
+        """The counts, as in `ingest.json`."""
         splits: dict[str, int] = {}
         for by_split in self.counts.values():
             for split, count in by_split.items():
@@ -78,6 +84,7 @@ class IngestReport:
         return json.dumps(facts, indent=2) + "\n"
 
     def rejected_jsonl(self) -> str:
+        """A line of JSON per rejected file, as in `rejected.jsonl`."""
         lines = ({"filename": file.filename, "reason": file.reason} for file in self.rejected)
         return "".join(json.dumps(line) + "\n" for line in lines)
 

@@ -39,6 +39,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
+    """Pictures that are converted together, number `index` of `count` such groups."""
+
     index: int
     count: int
     pictures: tuple[ListedPicture, ...]

@@ -133,6 +133,7 @@ class Moment(click.ParamType):
     name = "time"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> datetime.datetime:
+        """An ISO 8601 moment; UTC where it names no zone."""
         try:
             # Python 3.10 does not know Z.
             moment = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))

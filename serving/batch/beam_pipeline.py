@@ -23,6 +23,7 @@ def run(job: Job, *, batch_size: int, options: Sequence[str]) -> None:
     """Answers all shards that have no answers yet.
 
     Args:
+        job: that was begun.
         batch_size: pictures that the model is given at a time.
         options: of Beam, as on a command line.
 

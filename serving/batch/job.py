@@ -78,9 +78,11 @@ class Job:
 
     @property
     def format(self) -> AnswerFormat:
+        """How answers are written."""
         return answer_formats.by_name(self.request.form, self.request.top)
 
     def answers_path(self, shard: int) -> str:
+        """Where the answers of a shard go."""
         name = f"answers-{shard:05d}-of-{self.shards:05d}.{self.request.form}"
         return join(self.out, name)
 
@@ -104,6 +106,7 @@ class Job:
                 place.delete(join(self.out, name))
 
     def progress(self) -> Progress:
+        """How far the job is; costs a listing of the folder of shards."""
         names = store_of(self.out).names(join(self.out, _SHARDS))
         todo = {int(match[1]) for name in names if (match := _TODO.fullmatch(name))}
         counts = {

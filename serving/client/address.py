@@ -30,14 +30,17 @@ class Address:
 
     @property
     def is_rest(self) -> bool:
+        """Whether REST is spoken there, else gRPC."""
         return self.scheme in _REST_SCHEMES
 
     @property
     def is_secure(self) -> bool:
+        """Whether the connection is encrypted."""
         return self.scheme in _SECURE_SCHEMES
 
     @property
     def is_loopback(self) -> bool:
+        """Whether it is this very machine."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:

@@ -12,8 +12,10 @@ from serving.client.stream import Answer
 
 
 class AnswerFile:
-    """Appends one record at a time, each whole and at once: killed at any moment, the process
-    leaves whole records and at most a half-written last one, which a resumed run drops.
+    """Appends one record at a time, each whole and at once.
+
+    Killed at any moment, the process leaves whole records and at most a half-written last one,
+    which a resumed run drops.
 
     Args:
         path: the file; made where it is missing.

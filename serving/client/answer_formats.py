@@ -59,6 +59,7 @@ class JsonLinesFormat:
         self._top = top
 
     def encode(self, answer: Answer) -> bytes:
+        """See `AnswerFormat`."""
         record: dict[str, Any] = {"file": answer.source}
         if answer.prediction is None:
             record["error"] = answer.reason
@@ -73,15 +74,18 @@ class JsonLinesFormat:
         return json.dumps(record).encode() + b"\n"
 
     def records(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """See `AnswerFormat`."""
         return (line for line in lines if line.endswith(b"\n"))
 
     def decode(self, record: bytes) -> tuple[str, bool]:
+        """See `AnswerFormat`."""
         document = json.loads(record)
         if not isinstance(document, dict) or not isinstance(document.get("file"), str):
             raise ValueError(document)
         return document["file"], "error" in document
 
     def may_begin(self, half: bytes) -> bool:
+        """See `AnswerFormat`."""
         return half.startswith(self._BEGIN[: len(half)])
 
 
@@ -94,6 +98,7 @@ class CsvFormat:
         self.header = self._row(["file", "model_version", "error", *best])
 
     def encode(self, answer: Answer) -> bytes:
+        """See `AnswerFormat`."""
         if answer.prediction is None:
             return self._row([answer.source, "", answer.reason, *[""] * (2 * self._top)])
         best = answer.prediction.scores[: self._top]
@@ -102,6 +107,7 @@ class CsvFormat:
         return self._row([answer.source, answer.prediction.model_version, "", *cells])
 
     def records(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """See `AnswerFormat`."""
         record = b""
         for line in lines:
             record += line
@@ -111,12 +117,14 @@ class CsvFormat:
                 record = b""
 
     def decode(self, record: bytes) -> tuple[str, bool]:
+        """See `AnswerFormat`."""
         rows = list(csv.reader(io.StringIO(record.decode(*_ENCODING), newline=""), strict=True))
         if len(rows) != 1 or len(rows[0]) != 3 + 2 * self._top:
             raise ValueError(rows)
         return rows[0][0], bool(rows[0][2])
 
     def may_begin(self, half: bytes) -> bool:
+        """See `AnswerFormat`."""
         return bool(half)
 
     def _row(self, cells: list[Any]) -> bytes:

@@ -71,12 +71,16 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
+    """Names and types of what a signature takes and returns."""
+
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
 
 
 @dataclass(frozen=True)
 class ModelMetadata:
+    """What a server tells of the version that answers."""
+
     model_version: int
     signatures: dict[str, Signature]
 
@@ -147,6 +151,7 @@ def ranked(labels: Sequence[str], scores: Sequence[float], version: int) -> Pred
 
 
 def metadata_request(model: ModelRef) -> Any:
+    """A GetModelMetadataRequest for the signatures."""
     request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
     _fill_spec(request.model_spec, model)
     return request
@@ -174,6 +179,7 @@ def metadata(response: Any) -> ModelMetadata:
 
 
 def status_request(model: ModelRef) -> Any:
+    """A GetModelStatusRequest."""
     request = messages.GetModelStatusRequest()
     _fill_spec(request.model_spec, model)
     return request

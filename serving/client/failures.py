@@ -36,6 +36,7 @@ class Failures:
     timeout_s: float
 
     def unreachable(self, details: str) -> ServerUnreachableError:
+        """Nothing answers at the address."""
         return ServerUnreachableError(
             f"No server answers at {self.server} ({details}). Start one with "
             f"`bitpipe serve --models DIR --name {self.name}`, or correct the address "
@@ -43,18 +44,21 @@ class Failures:
         )
 
     def insecure(self, details: str) -> TlsError:
+        """No secure connection can be agreed on."""
         return TlsError(
             f"{self.server} and this client agree on no secure connection ({details}). Name the "
             f"authority of the server's certificate, or correct the address."
         )
 
     def deadline(self) -> DeadlineExceededError:
+        """No answer came within the time limit."""
         return DeadlineExceededError(
             f"{self.server} did not answer within {self.timeout_s:g} s. Check the address, or "
             f"allow more time."
         )
 
     def too_large(self, details: str) -> MessageTooLargeError:
+        """A request or its reply is larger than one side allows."""
         return MessageTooLargeError(
             f"A request for {self.name!r} or its reply is too large for {self.server}: {details}",
             details,

@@ -13,8 +13,10 @@ _R = TypeVar("_R")
 
 
 class Workers:
-    """A few threads. Those of `concurrent.futures` would let nobody leave the process, not even
-    with Ctrl-C, while a server keeps one of them waiting.
+    """A few threads.
+
+    Those of `concurrent.futures` would let nobody leave the process, not even with Ctrl-C, while a
+    server keeps one of them waiting.
     """
 
     def __init__(self, count: int) -> None:
@@ -39,6 +41,8 @@ class Workers:
         """`function` of each item, in the items' order.
 
         Args:
+            function: called by the threads.
+            items: taken one by one, as there is room.
             ahead: how many items are taken at most whose results have not been asked for.
 
         Raises:

@@ -41,16 +41,20 @@ class Transport(Protocol):
 
     batch_bytes: int
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes the connection; requests in flight fail."""
 
     def picture_bytes(self, data: bytes) -> int:
         """The part of `batch_bytes` which a picture takes."""
 
-    def predict(self, pictures: Sequence[bytes]) -> list[Prediction]: ...
+    def predict(self, pictures: Sequence[bytes]) -> list[Prediction]:
+        """The prediction for each encoded picture, in their order."""
 
-    def metadata(self) -> ModelMetadata: ...
+    def metadata(self) -> ModelMetadata:
+        """What the server tells of the model."""
 
-    def status(self) -> list[VersionStatus]: ...
+    def status(self) -> list[VersionStatus]:
+        """The state of each version that the server knows."""
 
 
 class PredictionClient:
@@ -116,6 +120,7 @@ class PredictionClient:
         self.close()
 
     def close(self) -> None:
+        """Closes the connection; requests in flight fail."""
         self._transport.close()
 
     def predict(self, pictures: Sequence[bytes]) -> list[Prediction]:

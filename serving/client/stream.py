@@ -60,6 +60,7 @@ def answer_each(
 
     Args:
         ask: the predictions for a batch; InvalidInputError if it refuses one of its pictures.
+        items: what is asked about, any number.
         batch_size: pictures in a batch.
         batch_bytes: room in a batch; a picture that takes more is alone.
         in_flight: batches asked about at the same time.

@@ -33,19 +33,24 @@ class GrpcTransport:
         self._status = self._method("ModelService/GetModelStatus", messages.GetModelStatusResponse)
 
     def close(self) -> None:
+        """See `Transport`."""
         self._channel.close()
 
     def picture_bytes(self, data: bytes) -> int:
+        """See `Transport`."""
         return len(data) + _PICTURE_BYTES
 
     def predict(self, pictures: Sequence[bytes]) -> list[codec.Prediction]:
+        """See `Transport`."""
         response = self._call(self._predict, codec.predict_request(self._model, pictures))
         return codec.predictions(response, len(pictures))
 
     def metadata(self) -> codec.ModelMetadata:
+        """See `Transport`."""
         return codec.metadata(self._call(self._metadata, codec.metadata_request(self._model)))
 
     def status(self) -> list[codec.VersionStatus]:
+        """See `Transport`."""
         return codec.statuses(self._call(self._status, codec.status_request(self._model)))
 
     def _method(self, name: str, response_class: Any) -> Any:

@@ -78,6 +78,7 @@ class SavedModelServable:
             raise
 
     def close(self) -> None:
+        """Frees the memory; nothing may be asked afterwards."""
         self._session.close()
 
     def predict(self, request: Any) -> Any:
@@ -115,6 +116,7 @@ class SavedModelServable:
         """All outputs, even those a request leaves out: requests for the same can be joined.
 
         Args:
+            signature: its name.
             inputs: in the order of their sorted names.
 
         Raises:

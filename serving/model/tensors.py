@@ -34,6 +34,8 @@ def array(alias: str, index: int, proto: Any, info: Any) -> np.ndarray:
     Args:
         alias: the input's name in the signature.
         index: its place among the sorted names, for TensorFlow Serving's text.
+        proto: the TensorProto.
+        info: the TensorInfo.
 
     Raises:
         InvalidArgumentError: another dtype or shape, or values that do not fill it.

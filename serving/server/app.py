@@ -129,7 +129,7 @@ class ModelServer:
 
     @property
     def versions(self) -> dict[str, int | None]:
-        """name -> newest version in service."""
+        """Name -> newest version in service."""
         return self._catalog.versions()
 
     def _run(self) -> None:

@@ -62,6 +62,7 @@ class Batcher:
 
     @property
     def queued_rows(self) -> int:
+        """Rows that wait."""
         return self._queued_rows
 
     def close(self) -> None:
@@ -76,6 +77,8 @@ class Batcher:
         A request that is cancelled leaves the queue.
 
         Args:
+            signature: its name.
+            inputs: in the order of their sorted names.
             pixels: of each row; none for rows that are no pictures.
 
         Raises:

@@ -123,7 +123,7 @@ class Catalog:
         return dict(sorted(states.items(), reverse=True))
 
     def versions(self) -> dict[str, int | None]:
-        """name -> newest version in service."""
+        """Name -> newest version in service."""
         return {name: manager.version for name, manager in self._managers.items()}
 
     def has(self, name: str) -> bool:
@@ -131,6 +131,7 @@ class Catalog:
         return name in self._managers
 
     def labels(self, name: str) -> dict[str, int]:
+        """Label -> version of a model; none for an unknown one."""
         return dict(self._labels.get(name, {}))
 
     def loaded(self) -> Iterator[tuple[str, int]]:

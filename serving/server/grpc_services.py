@@ -47,6 +47,9 @@ def add_to_server(
     """Lets `server` answer for the models of the catalog; returns the health it reports.
 
     Args:
+        server: not started yet.
+        catalog: the models.
+        metrics: told of each request.
         model_root: the folder that models named by a client must lie in; None for no such models.
     """
     servicers = (
@@ -68,8 +71,10 @@ def add_to_server(
 
 
 def _handlers(servicer: Any) -> dict[str, grpc.RpcMethodHandler]:
-    """The servicer's methods. What the generated code adds says UNKNOWN, and logs a traceback, for
-    each request that is no message.
+    """The servicer's methods.
+
+    What the generated code adds says UNKNOWN, and logs a traceback, for each request that is no
+    message.
     """
     return {
         method: grpc.unary_unary_rpc_method_handler(
@@ -90,6 +95,7 @@ def _parsed(request_class: Any, data: bytes) -> Any:
 
 
 async def report_serving(reported: health.aio.HealthServicer) -> None:
+    """Lets the health service say SERVING, for the server and each of its services."""
     # TensorFlow Serving's names lack the package, against gRPC's convention: both are there.
     for service in ("", *_SERVICES, *(name.rpartition(".")[2] for name in _SERVICES)):
         await reported.set(service, health_pb2.HealthCheckResponse.SERVING)

@@ -84,6 +84,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(document: dict[str, Any]) -> str:
+    """The signature that a body asks for; empty for the default one."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise InvalidArgumentError(

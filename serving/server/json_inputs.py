@@ -31,7 +31,9 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
     """Fills the inputs of a PredictRequest from a parsed body.
 
     Args:
+        document: the body.
         infos: name -> TensorInfo of the signature's inputs.
+        request: whose inputs are filled.
 
     Returns:
         ROW or COLUMNAR, the format of the body and so of the reply.
@@ -65,7 +67,7 @@ def fill_request(document: dict[str, Any], infos: Mapping[str, Any], request: An
 
 
 def _joined(instances: list[Any], infos: Mapping[str, Any]) -> dict[str, _Tensor]:
-    """name -> the values of all instances, which must have the same shape."""
+    """Name -> the values of all instances, which must have the same shape."""
     if not isinstance(instances[0], dict) and len(infos) > 1:
         raise InvalidArgumentError(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
@@ -121,7 +123,7 @@ def _bracketed(shape: list[int]) -> str:
 
 
 def _named(value: Any, infos: Mapping[str, Any]) -> dict[str, Any]:
-    """name -> value of the columnar format."""
+    """Name -> value of the columnar format."""
     if not _is_named(value):
         if len(infos) > 1:
             raise InvalidArgumentError(

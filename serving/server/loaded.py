@@ -35,6 +35,7 @@ class LoadedModel:
 
     @property
     def queued_rows(self) -> int:
+        """Rows that wait for a batch."""
         return self._batcher.queued_rows
 
     async def predict(self, request: Any) -> Any:
@@ -66,6 +67,7 @@ class LoadedModel:
         return await asyncio.to_thread(self._servable.run, signature, inputs)
 
     def close(self) -> None:
+        """Answers what waits, then frees the memory on a thread of its own."""
         self._batcher.close()
         # Freeing a large model takes a while, and the caller may be the event loop.
         threading.Thread(target=self._servable.close, name="unload").start()

@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 class Servable(Protocol):
     """A loaded version."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Frees what the version holds."""
 
 
 ServableT = TypeVar("ServableT", bound=Servable)

@@ -72,6 +72,8 @@ async def reload(catalog: Catalog, request: Any, root: Path | None) -> Any:
     """The ReloadConfigResponse to a ReloadConfigRequest, once its models are in service.
 
     Args:
+        catalog: the models.
+        request: the ReloadConfigRequest.
         root: the folder that the models must lie in; None where no client may name models.
     """
     if request.config.WhichOneof("config") != "model_config_list":

@@ -68,6 +68,7 @@ class Metrics:
         self._requests[model, status] += 1
 
     def batched(self, model: str, rows: int, waited_s: float) -> None:
+        """Counts a batch of `rows`, the first of which waited for `waited_s`."""
         self._batch_rows.labels(model).observe(rows)
         self._queue_wait.labels(model).observe(waited_s)
 
@@ -78,8 +79,10 @@ class Metrics:
 
 
 class _RequestCount:
-    """Told as untyped: to a counter the library would append `_total`, which dashboards of
-    TensorFlow Serving do not expect.
+    """Told as untyped.
+
+    To a counter the library would append `_total`, which dashboards of TensorFlow Serving do not
+    expect.
     """
 
     def __init__(self, requests: Counter[tuple[str, str]]) -> None:
