@@ -88,7 +88,7 @@ class RemoteStore:
         return data
 
     def write(self, path: str, parts: Iterable[bytes]) -> None:
-        """See `Store`. A rename, or a copy where the store knows none, puts the whole file in place."""
+        """See `Store`. A rename, or a copy in its stead, puts the whole file in place."""
         # Under a name of its own, because closing a file after a failure would publish half of it.
         folder, _, name = path.rpartition("/")
         unfinished = f"{folder}/.{name}.{uuid.uuid4().hex}"

@@ -68,7 +68,7 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         return spans.together([*there, newest])
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
-        """Digests of the listings of the span, or of a window of them, names and labels included."""
+        """Digests of the listings of the span, or of a window of them, labels included."""
         fingerprints = []
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
