@@ -14,7 +14,7 @@ def classify(
     """The labels of each picture with their scores, best first, as soon as they are known.
 
     Args:
-        images: files in any format that `bitpipe.pictures` reads.
+        images: files in any format that `bitpipe.pictures` reads, and folders of them.
         backbone: where the weights come from, as of `components.bit.classifier.open_classifier`.
         variant: the network that the weights belong to; `None` for what `backbone` is known to be.
         size: side in pixels to which pictures are resized; `None` for what `backbone` is known to

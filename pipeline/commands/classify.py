@@ -12,7 +12,7 @@ import click
     "images",
     nargs=-1,
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, path_type=Path),
 )
 @click.option(
     "--backbone",
@@ -33,7 +33,7 @@ import click
 def classify(
     images: tuple[Path, ...], backbone: str, variant: str | None, size: int | None, top: int
 ) -> None:
-    """Say what IMAGES show, without training or a server.
+    """Say what IMAGES show, files and folders, without training or a server.
 
     Released classifiers answer with the 1,000 classes of ImageNet, exported models with their own.
     """

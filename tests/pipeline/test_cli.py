@@ -156,12 +156,14 @@ def test_classify_answers_in_a_line_per_picture_until_a_bad_one(tmp_path):
     photos = tmp_path / "photos"
     make_class(photos, 2)
     (photos / "bad.jpg").write_bytes(b"no picture")
-    pictures = [str(photos / name) for name in ("0.png", "1.png", "bad.jpg", "0.png")]
+    given = [str(photos / "1.png"), str(photos), str(photos / "0.png")]
     options = ["--backbone", str(tmp_path / "weights.npz"), "--variant", "r14x0.5", "--size", "32"]
-    code, _, out, err = probe("classify", *pictures, *options)
+    code, _, out, err = probe("classify", *given, *options)
     assert code == 2
     lines = out.splitlines()
-    assert [line.partition(": ")[0] for line in lines] == pictures[:2]
+    assert [line.partition(": ")[0] for line in lines] == [
+        str(photos / name) for name in ("1.png", "0.png", "1.png")
+    ]
     for line in lines:
         answers = line.partition(": ")[2].split("  ")
         assert len(answers) == 5

@@ -36,8 +36,8 @@ class Tree:
 def walk(path: str) -> Tree:
     """Lists what lies below `path`, at any depth.
 
-    Hidden names and what file managers leave behind are passed over, and so is a folder that links
-    to one above it.
+    Hidden names and what file managers leave behind are passed over, and so is a link to a folder
+    above it, be it `path` itself.
 
     Raises:
         DataError: a folder is missing or cannot be listed.
@@ -51,7 +51,10 @@ def walk(path: str) -> Tree:
     pending: list[tuple[str, tuple[tuple[int, int] | None, ...]]] = [("", ())]
     while pending:
         prefix, above = pending.pop()
-        for entry in _scan(store, join(path, prefix) if prefix else path):
+        entries = _scan(store, join(path, prefix) if prefix else path)
+        if not prefix:  # after the scan, which tells what is wrong with it
+            above = (store.identity(path),)
+        for entry in entries:
             name = prefix + entry.name
             if is_litter(entry.name):
                 continue

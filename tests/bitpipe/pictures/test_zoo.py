@@ -16,7 +16,9 @@ from bitpipe.pictures.headers import size
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import Picture, normalise
 from bitpipe.stores import files
+from bitpipe.stores.paths import join
 from bitpipe.stores.store import Found
+from components.image_example_gen.sources import class_folders
 from tests.bitpipe.pictures.zoo import ZOO, Specimen, write
 
 WEB = Path(__file__).parents[3] / "serving/server/web"
@@ -58,10 +60,14 @@ def classify(path: Path) -> bytes:
 
 def ingest(path: Path) -> bytes:
     from components.image_example_gen import images
+    from components.image_example_gen.listing import ListedPicture
 
     data = next(folder for folder in path.parents if folder.name == "class").parent
+    listed = ListedPicture(
+        str(path.relative_to(data)), "class", None, 0, 0, source=class_folders.NAME
+    )
     try:
-        return images.read_image(str(data), str(path.relative_to(data)), MAX_PIXELS).image
+        return images.read_image(str(data), listed, MAX_PIXELS).image
     except images.RejectedImageError as error:
         raise UnreadablePictureError(str(error), path) from error
 
@@ -104,13 +110,38 @@ def test_the_server_refuses_what_is_too_large(zoo: Path) -> None:
         limits.check((np.array([data], object),), limits.Limits())
 
 
+def found_by_client(folder: str) -> list[str]:
+    return [found.path for found in files.find([folder])]
+
+
+def found_by_ingest(folder: str) -> list[str]:
+    listing = class_folders.list_pictures(folder)
+    return [join(folder, picture.path) for picture in listing.pictures]
+
+
 def test_a_folder_means_the_same_files_wherever_it_is_named(
     zoo: Path, bucket: Callable[[Path], str]
 ) -> None:
-    listed = sorted(str(zoo / specimen.name) for specimen in ZOO if specimen.listed)
-    assert [found.path for found in files.find([zoo])] == listed
-    addresses = [found.path for found in files.find([bucket(zoo)])]
-    assert addresses == [bucket(Path(path)) for path in listed]
+    listed = [str(zoo / specimen.name) for specimen in ZOO if specimen.listed]
+    for address in (str, bucket):
+        expected = sorted(address(path) for path in listed)
+        assert sorted(found_by_client(address(zoo))) == expected
+        assert sorted(found_by_ingest(address(zoo.parent))) == expected
+
+
+def test_links_mean_the_same_wherever_their_folder_is_named(tmp_path: Path) -> None:
+    for name in ("data/a/1", "data/a/deep/2", "data/b/3", "elsewhere"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    data = tmp_path / "data"
+    for link, target in (
+        *(("a/up", data), ("a/deep/self", data / "a/deep"), ("b/other", data / "a/deep")),
+        *(("a/file", tmp_path / "elsewhere"), ("a/gone", tmp_path / "nothing")),
+    ):
+        (data / link).symlink_to(target)
+    expected = ["a/1", "a/deep/2", "a/file", "a/gone", "b/3", "b/other/2"]
+    assert found_by_client(str(data)) == [str(data / name) for name in expected]
+    assert found_by_ingest(str(data)) == found_by_client(str(data))
 
 
 def test_the_largest_picture_has_one_default() -> None:
