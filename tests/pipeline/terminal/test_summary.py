@@ -22,6 +22,7 @@ def result(**changes):
         "rejected": [],
         "blessed": True,
         "objections": [],
+        "notes": [],
         "pushed": True,
         "version": 7,
         "model_dir": "out/serving/x",
@@ -51,6 +52,12 @@ def test_the_summary_names_score_verdict_version_and_next_commands():
 
 def test_a_comparison_is_shown_where_there_was_one():
     assert "(+0.0100 against the model in service)" in summary(accuracy_change=0.01)
+
+
+def test_what_the_gate_noted_is_shown_whatever_it_decided():
+    notes = ["the baseline is damaged"]
+    assert "the baseline is damaged" in summary(notes=notes)
+    assert "the baseline is damaged" in summary(notes=notes, blessed=False)
 
 
 def test_an_unchanged_model_is_called_that():
