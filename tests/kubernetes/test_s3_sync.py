@@ -68,8 +68,8 @@ def sync(
     started = []
 
     def start() -> subprocess.Popen:
-        log = (tmp_path / "log").open("w")
-        started.append(subprocess.Popen(["sh", SCRIPT], env=env, stdout=log, stderr=log))
+        with (tmp_path / "log").open("w") as log:
+            started.append(subprocess.Popen(["sh", SCRIPT], env=env, stdout=log, stderr=log))
         return started[-1]
 
     yield start
