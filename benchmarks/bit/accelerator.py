@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from benchmarks.bit import command, lineup
+from benchmarks.bit.process import Contender
 from benchmarks.bit.task import Task
 from benchmarks.kit import machine
-from benchmarks.kit.process import Contender
 
 VARIANT = "R50x1"  # the one that timm has, too
 # Pixels and batch: with fewer, bfloat16's losses of equal networks part after the first update.

@@ -7,9 +7,10 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.bit.lineup import Row
+from benchmarks.bit.process import OURS, PYTORCH, TORCH_PYTHON, Contender, Worker
 from benchmarks.bit.task import Task, Unavailable, write_inputs
 from benchmarks.kit import rounds
-from benchmarks.kit.process import OURS, PYTORCH, TORCH_PYTHON, BenchmarkError, Contender, Worker
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.kit.rounds import Goal
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from benchmarks.kit.process import KERAS, OURS, PYTORCH, Contender
+from benchmarks.bit.process import KERAS, OURS, PYTORCH, Contender
 from benchmarks.kit.rounds import Goal, fastest
 
 # Tensors keep their memory between iterations instead of asking the kernel for it again. PyTorch's

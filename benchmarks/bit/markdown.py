@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bit.comparison import Result
-from benchmarks.kit.process import KERAS, PYTORCH
+from benchmarks.bit.process import KERAS, PYTORCH
 from benchmarks.kit.rounds import Goal, fastest
 
 _COLUMNS = ("", "median", "middle half", "images/s", "speed", "ours")

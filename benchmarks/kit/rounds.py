@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 
 # Of logits to the largest one, and of each loss to itself: float32 in another order of summation.
 OUTPUT_TOLERANCE = 1e-3

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from benchmarks.kit import machine
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import (
     capacity,
     comparison,

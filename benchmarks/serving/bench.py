@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from benchmarks.kit.process import ROOT, BenchmarkError
+from benchmarks.kit.project import ROOT, BenchmarkError
 from benchmarks.serving.processes import Direct, Hosted, Process, Server
 from benchmarks.serving.scale import Scale
 

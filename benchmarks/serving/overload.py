@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import direct, models
 from benchmarks.serving.bench import Bench
 from benchmarks.serving.clients import GrpcClient

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.kit.process import ROOT, BenchmarkError
+from benchmarks.kit.project import ROOT, BenchmarkError
 from bitpipe import frameworks
 
 READY_S = 240.0  # TensorFlow's import takes 20 s on a small machine, and others start beside it

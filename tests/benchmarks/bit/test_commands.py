@@ -11,7 +11,7 @@ from benchmarks.bit import __main__ as bit
 from benchmarks.bit import accelerator, comparison, lineup, markdown
 from benchmarks.bit.comparison import Result
 from benchmarks.bit.task import Task
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 
 TRAIN = lineup.BIT_ROWS[0]
 

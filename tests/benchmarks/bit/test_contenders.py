@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.bit import lineup
 from benchmarks.bit.contenders import keras_resnet
+from benchmarks.bit.process import TORCH_PYTHON, Worker
 from benchmarks.bit.task import CHECKED_LOSSES
 from benchmarks.kit import rounds
-from benchmarks.kit.process import TORCH_PYTHON, Worker
 
 TENSORFLOW = [lineup.OURS_GRAPH, lineup.OURS_FOLDED, lineup.KERAS_GRAPH, lineup.KERAS_COMPILE]
 TORCH = [lineup.TORCH_EAGER, lineup.TORCH_FOLDED]

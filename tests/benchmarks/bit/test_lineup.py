@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from benchmarks.bit import lineup
-from benchmarks.kit.process import OURS
+from benchmarks.bit.process import OURS
 
 TRAIN, INFER_1, INFER_16 = lineup.BIT_ROWS
 

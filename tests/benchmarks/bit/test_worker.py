@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.bit import worker
 from benchmarks.bit.lineup import TORCH_EAGER
+from benchmarks.bit.process import Worker
 from benchmarks.bit.task import Task, Unavailable
-from benchmarks.kit.process import BenchmarkError, Worker
+from benchmarks.kit.project import BenchmarkError
 
 
 def answers(requests, training):

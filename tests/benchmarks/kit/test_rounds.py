@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.kit import rounds
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.kit.rounds import Goal
 
 LOGITS = np.array([[1.0, -4.0], [2.0, 0.5]])

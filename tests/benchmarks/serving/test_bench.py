@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import bench as bench_module
 from benchmarks.serving.bench import Bench
 from benchmarks.serving.scale import QUICK

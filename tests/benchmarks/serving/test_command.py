@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import __main__ as command
 from benchmarks.serving.__main__ import SCENARIOS, Scenario
 from benchmarks.serving.bench import Bench

@@ -6,7 +6,7 @@ import math
 import grpc
 import pytest
 
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import overload
 from tests.benchmarks.serving.servers import grpc_server, running
 

@@ -6,7 +6,7 @@ import signal
 import psutil
 import pytest
 
-from benchmarks.kit.process import BenchmarkError
+from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import processes
 from benchmarks.serving.processes import Direct, Hosted, Process, Server
 

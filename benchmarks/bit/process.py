@@ -15,18 +15,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bit.task import Task, Unavailable
+from benchmarks.kit.project import ROOT, BenchmarkError
 from bitpipe import frameworks
-from bitpipe.errors import BitpipeError
 
-ROOT = Path(__file__).resolve().parents[2]
 # Families of contenders.
 OURS, KERAS, PYTORCH = "ours", "keras", "pytorch"
 # An environment of its own for PyTorch, if the project's has none.
 TORCH_PYTHON = "BENCH_TORCH_PYTHON"
-
-
-class BenchmarkError(BitpipeError):
-    """The comparison cannot be made, or would not be of equals."""
 
 
 @dataclasses.dataclass(frozen=True)
