@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pretraining.state import Settings, State, nothing
 
 MOMENTUM = 0.9
 SAVED_EVERY_S = 180
+COOLED_AVERAGES = 5  # times the averaged span passes in a cool-down, at least
 
 
 class Trainer:
@@ -263,7 +265,9 @@ def cool(run: Path, copy_to: Path, pictures: int, size: int) -> Settings:
         raise TrainingError(f"a cool-down needs a run that has begun. Received: {run}.")
     settings = state.settings
     schedule = settings.schedule.cooling(state.seen, pictures, size)
-    state.settings = Settings(**{**vars(settings), "schedule": schedule})
+    # A longer average would hold mostly what was before the cool-down.
+    average = min(settings.average, max(settings.batch, pictures // COOLED_AVERAGES))
+    state.settings = dataclasses.replace(settings, schedule=schedule, average=average)
     checkpoints.save(state, copy_to)
     return state.settings
 

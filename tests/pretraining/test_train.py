@@ -116,6 +116,7 @@ def test_a_cool_down_is_a_copy_and_ends_by_itself(trainer, cache):
     assert state.seen == 120
     assert state.curve[-1]["size"] == 32
     assert state.curve[-1]["rate"] == 0
+    assert state.settings.average == 8  # of 40: what was before is forgotten
     assert (cache / "run" / checkpoints.FILE).read_bytes() == before
     # The same command again finds it done.
     assert train.cool(cache / "run", cache / "cooled", 40, 32) == settings
