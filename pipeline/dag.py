@@ -40,7 +40,7 @@ from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
 from components.release import pusher
 from components.settings import DataSettings
-from pipeline import stage_code
+from pipeline import stage_code, stages
 from pipeline.settings.config import Config
 
 # From a new node that has to pull the image of TensorFlow Serving to a loaded model.
@@ -156,7 +156,7 @@ def build(
         resolver = Resolver(
             strategy_class=LatestBlessedModelStrategy,
             **{MODEL: Channel(type=Model), MODEL_BLESSING: Channel(type=ModelBlessing)},
-        ).with_id("Resolver")
+        ).with_id(stages.RESOLVER)
     else:
         resolver = Resolver(
             strategy_class=ModelInService,
@@ -165,7 +165,7 @@ def build(
                 PUSHED_MODEL: Channel(type=PushedModel),
                 CANDIDATE: model,
             },
-        ).with_id("Resolver")
+        ).with_id(stages.RESOLVER)
 
     evaluator = Evaluator(
         examples=examples,
@@ -264,6 +264,6 @@ def compile_ir(pipeline: Pipeline) -> pipeline_pb2.Pipeline:
             component._resolve_pip_dependencies(pipeline.pipeline_info.pipeline_root)
     ir = Compiler().compile(pipeline)
     for node in ir.nodes:
-        if node.pipeline_node.node_info.id == "Pusher":
+        if node.pipeline_node.node_info.id == stages.PUSHER:
             node.pipeline_node.execution_options.caching_options.enable_cache = False
     return ir

@@ -15,6 +15,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from components.gate import evaluation, verdict
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
+from pipeline import stages
 from pipeline.node import Outcome
 
 
@@ -69,11 +70,11 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
             execution_id = outcomes[node].execution_id
             return execution_lib.get_output_artifacts(handle, execution_id)[key][0]
 
-        examples = Path(output("ImageExampleGen", "examples").uri)
-        evaluated = output("Evaluator", "evaluation").uri
+        examples = Path(output(stages.IMAGE_EXAMPLE_GEN, "examples").uri)
+        evaluated = output(stages.EVALUATOR, "evaluation").uri
         judged, said = evaluation.read(evaluated), verdict.read(evaluated)
-        blessing = output("Evaluator", "blessing")
-        pushed = output("Pusher", "pushed_model")
+        blessing = output(stages.EVALUATOR, "blessing")
+        pushed = output(stages.PUSHER, "pushed_model")
     ingest = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
     rejected = (examples / REJECTED_FILE).read_text(encoding="utf-8").splitlines()
     version = pushed.get_string_custom_property(pusher.VERSION)

@@ -1,0 +1,11 @@
+"""Ids of those nodes of the graph that are spoken of; TFX names a node after its class.
+
+The stages themselves know no ids, but two that report progress under theirs (`STAGE` in
+components.image_example_gen.executor and components.training.loop).
+"""
+
+IMAGE_EXAMPLE_GEN = "ImageExampleGen"
+TRAINER = "Trainer"
+RESOLVER = "Resolver"
+EVALUATOR = "Evaluator"
+PUSHER = "Pusher"
