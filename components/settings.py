@@ -53,8 +53,8 @@ SCRATCH = "scratch"
 class ModelSettings(_Settings, frozen=True):
     """Which network, and where its weights come from."""
 
-    # A name from components/bit/variants.py.
-    variant: str = "R50x1"
+    # A name from components/bit/variants.py; `None`: what the backbone tells, else R50x1.
+    variant: str | None = None
     # SCRATCH, a name from components.bit.sources.SOURCES, a path, or a TF Hub handle.
     backbone: str = "bit-m-r50x1"
 

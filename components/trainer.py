@@ -16,7 +16,7 @@ import tensorflow_transform as tft
 
 from bitpipe.errors import ConfigError, TrainingError
 from components import preprocessing
-from components.bit import resnet_v2, weights
+from components.bit import networks, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
 from components.settings import SCRATCH, ModelSettings, TrainSettings
@@ -35,6 +35,7 @@ def run_fn(fn_args: Any) -> None:
     """
     model_settings = msgspec.convert(fn_args.custom_config["model"], ModelSettings)
     settings = msgspec.convert(fn_args.custom_config["train"], TrainSettings)
+    variant = networks.variant_of(model_settings.backbone, model_settings.variant)
     strategy = devices.strategy(settings.distribution)  # first: workers must find each other
     rule = msgspec.convert(fn_args.hyperparameters["rule"], HyperRule)
     num_examples = fn_args.hyperparameters["facts"]["num_examples"]
@@ -58,7 +59,7 @@ def run_fn(fn_args: Any) -> None:
 
         with strategy.scope():
             model = resnet_v2.build(
-                model_settings.variant,
+                variant,
                 num_classes=len(class_names),
                 dtype=devices.policy(settings.precision, strategy),
             )
@@ -81,7 +82,7 @@ def run_fn(fn_args: Any) -> None:
         )
     if devices.is_chief():
         # Served in float32, on one device.
-        served = resnet_v2.build(model_settings.variant, len(class_names), dtype="float32")
+        served = resnet_v2.build(variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
         check_answers(served, rule)
         served_model.export(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from components.bit import sources, variants
+from components.bit import networks, sources
 
 
 def classify(
@@ -27,8 +27,7 @@ def classify(
     """
     sources.locate(backbone)
     sources.require_classifier(backbone)
-    if variant is not None:
-        variants.get(variant)
+    networks.variant_of(backbone, variant)
 
     from components.bit import classifier
 

@@ -21,10 +21,8 @@ from bitpipe.errors import (
 from bitpipe.model import signature
 from bitpipe.model.versions import find_versions
 from bitpipe.stores import files
-from components.bit import imagenet, resnet_v2, sources, weights
+from components.bit import imagenet, networks, resnet_v2, sources, weights
 from serving.model import saved_model
-
-DEFAULT_VARIANT = "R50x1"
 
 
 class Classifier(Protocol):
@@ -100,9 +98,7 @@ class ReleasedClassifier:
         sources.require_classifier(source)
         known = sources.find(source) or sources.find_by_file_name(source)
         self._size = size or (known and known.eval_size) or sources.FINE_TUNED_SIZE
-        model = resnet_v2.build(
-            variant or (known.variant if known else DEFAULT_VARIANT), sources.IMAGENET
-        )
+        model = resnet_v2.build(networks.variant_of(source, variant), sources.IMAGENET)
         _load_with_head(model, source)
         self._model = resnet_v2.fold(model)
         self._names = list(imagenet.labels())

@@ -80,10 +80,10 @@ def _keys(config: Config) -> list[str]:
 
 def _check_together(config: Config) -> None:
     """Rules that no single value can break."""
-    from components.bit import variants
+    from components.bit import networks
 
     try:
-        variants.get(config.model.variant)
+        networks.variant_of(config.model.backbone, config.model.variant)
     except ConfigError as error:
         raise ConfigError(f"model.variant: {error}") from None
     cluster.check(config.kubeflow)

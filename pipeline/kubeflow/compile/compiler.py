@@ -20,6 +20,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto.orchestration import pipeline_pb2
 
 from bitpipe.errors import ConfigError
+from components.bit import networks
 from pipeline import dag, stage_code
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.compile import ir, spec
@@ -60,7 +61,7 @@ def compile_pipeline(config: Config) -> Package:
         name=config.name,
         pipeline_spec=spec.pipeline_spec(
             config.name,
-            f"Fine-tunes {config.model.variant} and serves it as {config.name}.",
+            f"Fine-tunes {_variant(config)} and serves it as {config.name}.",
             declared,
             tasks,
             sdk,
@@ -111,6 +112,10 @@ def compile_vertex(config: Config) -> str:
         path = Path(folder) / "pipeline.json"
         runner.KubeflowV2DagRunner(settings, output_filename=str(path)).run(pipeline)
         return path.read_text(encoding="utf-8")
+
+
+def _variant(config: Config) -> str:
+    return networks.variant_of(config.model.backbone, config.model.variant)
 
 
 def stage_of(node_id: str) -> str:
