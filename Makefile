@@ -7,7 +7,7 @@ LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt
 ARGS ?=
 # Processes that share the tests; each may take 6 GB.
 WORKERS ?= 2
-SPREAD := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help

@@ -35,8 +35,11 @@ def check(config: Config, data: str) -> None:
         DataError: the folder holds no pictures by class.
         WeightsError: there are no such weights.
     """
-    if not config.data.has_spans:  # which span it is, the stage finds out
-        check_folder(data, min_images_per_class=config.data.min_images_per_class)
+    check_folder(
+        data,
+        pattern=config.data.pattern,
+        min_images_per_class=config.data.min_images_per_class,
+    )
     if config.model.backbone != SCRATCH:
         sources.locate(config.model.backbone)
 

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,19 +14,33 @@ from PIL import Image
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
-TESTS = Path(__file__).parent
+
 # Folders whose tests share what takes long to make, the longest first: started last, it would end
 # long after everything else.
 SHARING = ("e2e", "contract")
 
 
+def folder_of(nodeid: str) -> str:
+    """`tests/e2e/test_demo.py::test_x` -> `e2e`."""
+    return nodeid.split("/")[1]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share fixtures on one of pytest-xdist's workers: a file's, or a folder's."""
-    for item in items:
-        place = item.path.relative_to(TESTS)
-        shared = place.parts[0] in SHARING
-        item.add_marker(pytest.mark.xdist_group(place.parts[0] if shared else str(place)))
-    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SHARING)
+    """Lets what takes longest begin first."""
+    items.sort(key=lambda item: folder_of(item.nodeid) not in SHARING)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives one of pytest-xdist's workers a file at a time, or a folder of those above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = folder_of(nodeid)
+            return folder if folder in SHARING else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture
