@@ -1,7 +1,9 @@
-"""What a run can be told, typed and frozen; the defaults leave the BiT-HyperRule untouched.
+"""What training can be told, typed and frozen; the defaults leave the BiT-HyperRule untouched.
 
 Plain msgspec structs without any framework, so that the command line can check a configuration in
-milliseconds and a stage in a container can read it back from its execution properties.
+milliseconds and a stage in a container can read it back from its execution properties. What the
+ingest and the gate can be told stands beside them: the Trainer's cache key holds this file, and a
+new setting of the gate is no reason to train again.
 """
 
 from __future__ import annotations
@@ -11,46 +13,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bitpipe.pictures.limits import MAX_PIXELS
-
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 PositiveFloat = Annotated[float, Meta(gt=0.0)]
 PixelSize = Annotated[int, Meta(ge=8, le=4096)]
 
 
-class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Common options: immutable, and an unknown key is an error rather than a silent no-op."""
-
-
-class DataSettings(_Settings, frozen=True):
-    """How photographs become examples."""
-
-    # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
-    # `span-{SPAN}/*/*`, of which the latest is taken.
-    pattern: Annotated[str, Meta(pattern=r"^([^|]+/)?\*/\*$")] = "*/*"
-    # How many spans, up to the latest one, are taken together.
-    span_window: PositiveInt = 1
-    # Share of the images held out for evaluation, by hash of the content, in percent steps.
-    eval_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.2
-    # A class with fewer files than this cannot be split into training and evaluation.
-    min_images_per_class: Annotated[int, Meta(ge=2)] = 5
-    # The run stops when more than this share of the files cannot be read.
-    max_rejected_share: Share = 0.1
-    # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
-    max_megapixels: PositiveFloat = MAX_PIXELS / 1e6
-
-    @property
-    def has_spans(self) -> bool:
-        """Whether the data folder holds spans of class folders."""
-        return "{" in self.pattern  # {SPAN}, or {YYYY}, {MM} and {DD}
 
 
 # A backbone that is not pre-trained.
 SCRATCH = "scratch"
 
 
-class ModelSettings(_Settings, frozen=True):
+class ModelSettings(Settings, frozen=True):
     """Which network, and where its weights come from."""
 
     # A name from components/bit/variants.py; `None`: what the backbone tells, else R50x1.
@@ -59,7 +36,7 @@ class ModelSettings(_Settings, frozen=True):
     backbone: str = "bit-m-r50x1"
 
 
-class LabelSafe(_Settings, frozen=True):
+class LabelSafe(Settings, frozen=True):
     """Which augmentations keep the label true.
 
     No crop where things are counted, no flip where orientation is the label.
@@ -69,7 +46,7 @@ class LabelSafe(_Settings, frozen=True):
     flip: bool = True
 
 
-class TrainSettings(_Settings, frozen=True):
+class TrainSettings(Settings, frozen=True):
     """Overrides of the HyperRule; `None` leaves its choice."""
 
     steps: PositiveInt | None = None
@@ -101,17 +78,3 @@ class TrainSettings(_Settings, frozen=True):
         names = ("steps", "learning_rate", "warmup_steps", "boundaries", "resize", "crop")
         given = {name: getattr(self, name) for name in (*names, "mixup_alpha")}
         return {name: value for name, value in given.items() if value is not None}
-
-
-class GateSettings(_Settings, frozen=True):
-    """What a candidate must show on the evaluation split to be served."""
-
-    min_accuracy: Share = 0.5
-    # Accuracy the candidate may lose against the model in service (0.01 = one percentage point).
-    max_drop: Share = 0.0
-    # The floor that every single class must reach; `None` judges the whole split only.
-    min_class_accuracy: Share | None = None
-    # Classes that the model in service knows may be missing, as after a half-synced folder.
-    allow_removed_classes: bool = False
-    # A class of which no evaluation picture is recognised may be served.
-    allow_unlearned_classes: bool = False

@@ -38,8 +38,8 @@ from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MO
 from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.settings import DataSettings
 from components.release import pusher
-from components.settings import DataSettings
 from pipeline import stage_code, stages
 from pipeline.settings.config import Config
 

@@ -37,12 +37,11 @@ def add_to_key(component: BaseComponent) -> None:
         component.spec.exec_properties[PROPERTY] = code
 
 
-def require_same(node_id: str, compiled: str) -> None:
+def require_same(compiled: str) -> None:
     """Refuses to run code that is not what the cache key says.
 
     Args:
-        node_id: for the message.
-        compiled: `digests` where the pipeline was compiled.
+        compiled: `digests` of a node where the pipeline was compiled.
 
     Raises:
         ConfigError: a module is another one here, or not there.
@@ -55,9 +54,9 @@ def require_same(node_id: str, compiled: str) -> None:
             found = "none"
         if found != expected:
             raise ConfigError(
-                f"this image holds other code of {node_id} than the pipeline was compiled with "
-                f"({found} against {expected}, of {module}); build the image of the same checkout "
-                "with `make image`, set kubeflow.image to it and compile again."
+                f"this image holds other code of {module} than the pipeline was compiled with "
+                f"({found} against {expected}); build the image of the same checkout with "
+                "`make image`, set kubeflow.image to it and compile again."
             )
 
 

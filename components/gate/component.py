@@ -10,7 +10,7 @@ from tfx.dsl.components.base import executor_spec
 
 from components.gate import evaluation
 from components.gate.executor import GATE_KEY, Executor
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 
 
 class Evaluator(TfxEvaluator):

@@ -16,7 +16,7 @@ from tensorflow_model_analysis.proto import (
 from bitpipe.model import signature
 from components import features, preprocessing
 from components.gate import unusable_scores
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 
 ACCURACY = "sparse_categorical_accuracy"
 EXAMPLE_COUNT = "example_count"

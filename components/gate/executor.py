@@ -14,8 +14,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from components.gate import evaluation, labels, rules
+from components.gate.settings import GateSettings
 from components.gate.verdict import Verdict, write
-from components.settings import GateSettings
 
 # Execution property: JSON of `GateSettings`, for the rules that TFMA does not know.
 GATE_KEY = "gate"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 
 _SHOWN = 12  # names in a sentence
 

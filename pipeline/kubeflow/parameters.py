@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from bitpipe.errors import ConfigError
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 from pipeline.kubeflow.package import Parameter
 from pipeline.settings.config import Config
 

@@ -13,7 +13,9 @@ import msgspec
 
 from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import ConfigError
-from components.settings import DataSettings, GateSettings, ModelSettings, TrainSettings
+from components.gate.settings import GateSettings
+from components.image_example_gen.settings import DataSettings
+from components.settings import ModelSettings, TrainSettings
 from pipeline.settings import kubeflow as cluster
 from pipeline.settings import layers, mistakes, shipped
 from pipeline.settings.kubeflow import KubeflowSettings

@@ -77,6 +77,7 @@ def changed_stages(copy, *changed):
         "components/bit/download.py",
         "components/bit/classifier.py",
         "components/image_example_gen/component.py",
+        "components/image_example_gen/settings.py",
         "components/code_version.py",
         "bitpipe/errors.py",
         "serving",

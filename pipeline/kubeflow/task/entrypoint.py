@@ -57,10 +57,11 @@ def main(
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     frameworks.log_warnings()
-    imports.defer_components()
     try:
+        stage_code.require_same(code)
         _refuse_unresolved([run_id, summary, *params])
-        part, connection = prepare(node, sha256, tfx, code, run_id, metadata, params)
+        imports.defer_components()
+        part, connection = prepare(node, sha256, tfx, run_id, metadata, params)
         if part.nodes[0].pipeline_node.node_info.type.name.startswith(_EVALUATOR):
             imports.load_components()
         from pipeline import node as runner
@@ -75,13 +76,7 @@ def main(
 
 
 def prepare(
-    packed: str,
-    sha256: str,
-    tfx: str,
-    code: str,
-    run_id: str,
-    metadata: str,
-    params: tuple[str, ...],
+    packed: str, sha256: str, tfx: str, run_id: str, metadata: str, params: tuple[str, ...]
 ) -> tuple[pipeline_pb2.Pipeline, Connection]:
     """The pipeline of one node, ready to run, and where ML Metadata is.
 
@@ -102,7 +97,6 @@ def prepare(
             "compile it with the version of kubeflow.image."
         )
     part = ir.unpack(packed, sha256)
-    stage_code.require_same(part.nodes[0].pipeline_node.node_info.id, code)
     bound = parameters.bindings(dict(_parsed(param) for param in params))
     runtime_parameter_utils.substitute_runtime_parameter(
         part, {**bound, PIPELINE_RUN_ID_PARAMETER_NAME: run_id}

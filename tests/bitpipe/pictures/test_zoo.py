@@ -146,7 +146,7 @@ def test_links_mean_the_same_wherever_their_folder_is_named(tmp_path: Path) -> N
 
 def test_the_largest_picture_has_one_default() -> None:
     from components.image_example_gen.options import IngestOptions
-    from components.settings import DataSettings
+    from components.image_example_gen.settings import DataSettings
     from serving.server.options import Limits
 
     assert DataSettings().max_megapixels * 1e6 == MAX_PIXELS

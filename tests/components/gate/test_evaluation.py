@@ -5,7 +5,7 @@ from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 
 pytestmark = pytest.mark.tfx
 

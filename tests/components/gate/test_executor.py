@@ -6,7 +6,7 @@ import shutil
 import msgspec
 import pytest
 
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 from tests.pictures import picture
 
 pytestmark = pytest.mark.tfx

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.gate import rules
-from components.settings import GateSettings
+from components.gate.settings import GateSettings
 
 GATE = GateSettings()
 

@@ -3,7 +3,6 @@
 import pytest
 
 from bitpipe.errors import ConfigError
-from components.code_version import code_version
 from pipeline.kubeflow.task import entrypoint
 
 pytestmark = pytest.mark.tfx
@@ -35,7 +34,6 @@ def prepare(packed, **changed):
         "packed": packed,
         "sha256": ir.digest_of(packed),
         "tfx": version.__version__,
-        "code": f"components.trainer={code_version('components.trainer')}",
         "run_id": "run",
         "metadata": "grpc://mlmd",
         "params": ("steps=NUMBER_INTEGER:7",),
@@ -63,8 +61,6 @@ def test_the_launcher_finds_ml_metadata_in_the_description(packed):
     ("changed", "sentence"),
     [
         ({"tfx": "0.1"}, r"compiled with TFX 0\.1, this image has"),
-        ({"code": "components.trainer=cd34"}, r"other code of Trainer .* against cd34.*make image"),
-        ({"code": "components.gone=cd34"}, r"other code of Trainer .*none against cd34"),
         ({"sha256": "0"}, "damaged on its way"),
         ({"params": ()}, "no value for steps"),
         ({"params": ("steps=NUMBER_INTEGER:all",)}, "NUMBER_INTEGER. Received: 'all'"),

@@ -1,0 +1,33 @@
+"""The `data` section of a configuration; as of `components.settings`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from bitpipe.pictures.limits import MAX_PIXELS
+from components.settings import PositiveFloat, PositiveInt, Settings, Share
+
+
+class DataSettings(Settings, frozen=True):
+    """How photographs become examples."""
+
+    # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
+    # `span-{SPAN}/*/*`, of which the latest is taken.
+    pattern: Annotated[str, Meta(pattern=r"^([^|]+/)?\*/\*$")] = "*/*"
+    # How many spans, up to the latest one, are taken together.
+    span_window: PositiveInt = 1
+    # Share of the images held out for evaluation, by hash of the content, in percent steps.
+    eval_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.2
+    # A class with fewer files than this cannot be split into training and evaluation.
+    min_images_per_class: Annotated[int, Meta(ge=2)] = 5
+    # The run stops when more than this share of the files cannot be read.
+    max_rejected_share: Share = 0.1
+    # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
+    max_megapixels: PositiveFloat = MAX_PIXELS / 1e6
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether the data folder holds spans of class folders."""
+        return "{" in self.pattern  # {SPAN}, or {YYYY}, {MM} and {DD}
