@@ -91,8 +91,8 @@ setup(
     # Named one by one: found automatically, `kubernetes/` (YAML only) would be shipped as a
     # namespace package and clash with the Kubernetes client that TFX imports.
     packages=find_packages(include=[*PACKAGES, *(f"{name}.*" for name in PACKAGES)]),
+    # Each package's py.typed needs no line: setuptools ships it by itself.
     package_data={
-        "": ["py.typed"],
         "pipeline": ["configs/*.yaml"],
         "components.bit": ["imagenet_classes.txt"],
         "serving.server": ["web/*"],

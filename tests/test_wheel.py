@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from serving.server import ModelServer
 from tests import serving_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +81,8 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(models):
+    from serving.server import ModelServer  # the other tests need no TensorFlow
+
     with ModelServer(models, "colours", port=0, rest_port=0) as running:
         yield running
 

@@ -24,10 +24,16 @@ def resolve(handle: str) -> Path:
     """The local folder of a TF Hub handle, downloaded by tensorflow-hub if it is not cached.
 
     Raises:
-        WeightsError: the handle cannot be reached or is no module.
+        WeightsError: the handle cannot be reached or is no module, or tensorflow-hub is too old.
     """
-    import tensorflow_hub  # not above: it loads Keras 2 too, for seconds, and few runs need it
-
+    try:
+        import tensorflow_hub  # not above: it loads Keras 2 too, for seconds, and few runs need it
+    except ImportError as error:  # TFX asks for 0.15, which this TensorFlow has outgrown
+        release = ".".join(tf.__version__.split(".")[:2])
+        raise WeightsError(
+            f"TF Hub handles need tensorflow-hub 0.16.1. Received: {handle}. Install it: uv pip "
+            f"install tensorflow-hub==0.16.1 'tf-keras=={release}.*'."
+        ) from error
     try:
         return Path(tensorflow_hub.resolve(handle))
     except Exception as error:  # the hub raises whatever its HTTP client and tarfile raise
