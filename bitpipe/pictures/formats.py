@@ -4,8 +4,6 @@ The content of a file decides whether it is a picture. Names only spare a look a
 none, so that a folder may hold a licence or a list of labels beside its pictures.
 """
 
-from pathlib import PurePosixPath
-
 # As Pillow names them; only decoders which work in this process: its EPS plugin, for one, runs
 # Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
@@ -46,7 +44,8 @@ def is_candidate(name: str) -> bool:
 
     A file that the user names is tried whatever its name.
     """
-    return not is_litter(name) and PurePosixPath(name).suffix.lower() not in _NO_PICTURE
+    _, dot, ending = name.rpartition(".")  # a path object would cost more than the listing
+    return not (is_litter(name) or f"{dot}{ending}".lower() in _NO_PICTURE)
 
 
 def is_litter(name: str) -> bool:
