@@ -21,6 +21,8 @@ ALLOWED = {
     *("re", "reprlib", "shutil", "signal", "socket", "ssl", "stat", "string", "struct", "sys"),
     *("tempfile", "textwrap", "threading", "time", "token", "tokenize", "traceback", "types"),
     *("typing", "urllib", "uuid", "warnings", "weakref", "xml", "zlib"),
+    # which uuid loads, by way of platform
+    *("fcntl", "platform", "select", "selectors", "subprocess"),
 }
 
 
