@@ -1,38 +1,11 @@
 """Which versions of a model a folder holds, by TensorFlow Serving's layout: NAME/VERSION/."""
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bitpipe.errors import ModelFolderError
+from bitpipe.model.layout import SAVED_MODEL, complete_versions
 from bitpipe.stores.open import store_of
 from bitpipe.stores.paths import is_remote, join
-
-# Pusher writes this file last: without it a version is not complete yet.
-SAVED_MODEL = "saved_model.pb"
-_MAX_VERSION = 2**63 - 1  # int64 in ModelSpec
-
-
-def as_version(name: str) -> int | None:
-    """The version that a folder of this name holds; None where it is none."""
-    if not (name.isascii() and name.isdigit()):
-        return None
-    version = int(name)
-    return version if 0 < version <= _MAX_VERSION else None
-
-
-def complete_versions(names: Iterable[str], has_model: Callable[[str], bool]) -> dict[int, str]:
-    """Version -> name of its folder; of several for a version, 007 and 7, the last by its name.
-
-    Args:
-        names: of folders that lie beside each other.
-        has_model: whether the folder of a name holds SAVED_MODEL; asked for versions alone.
-    """
-    found = {}
-    for name in sorted(names):
-        version = as_version(name)
-        if version is not None and has_model(name):
-            found[version] = name
-    return found
 
 
 def find_versions(folder: Path) -> dict[int, Path]:

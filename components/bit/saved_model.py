@@ -10,8 +10,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from bitpipe.errors import WeightsError
+from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.signature import SERVING
-from bitpipe.model.versions import SAVED_MODEL
 from components.bit.matching import Array
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"

@@ -11,7 +11,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-from bitpipe.model.versions import SAVED_MODEL
+from bitpipe.model.layout import SAVED_MODEL
 from components.release import pusher
 
 MODEL = "model"

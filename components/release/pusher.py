@@ -17,7 +17,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from bitpipe.errors import ModelFolderError
-from bitpipe.model.versions import SAVED_MODEL, as_version, complete_versions
+from bitpipe.model.layout import SAVED_MODEL, as_version, complete_versions
 
 # Custom properties of the PushedModel artifact.
 MODEL_ID = "model_id"  # the Model artifact that is in service after this run; 0 if not blessed

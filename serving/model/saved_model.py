@@ -5,7 +5,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from bitpipe.errors import ModelLoadError
 from bitpipe.model import signature
-from bitpipe.model.versions import SAVED_MODEL
+from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.stores.open import store_of
 from bitpipe.stores.paths import join
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bitpipe.errors import ModelFolderError
-from bitpipe.model.versions import SAVED_MODEL, find_versions
+from bitpipe.model.layout import SAVED_MODEL
+from bitpipe.model.versions import find_versions
 from serving.server.loaded import LoadedModel
 from serving.server.manager import ModelManager, VersionState
 from serving.server.model_config import ModelConfig

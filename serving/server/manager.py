@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from bitpipe.errors import ModelLoadError
-from bitpipe.model.versions import SAVED_MODEL, find_versions
+from bitpipe.model.layout import SAVED_MODEL
+from bitpipe.model.versions import find_versions
 from serving.server.model_config import VersionPolicy
 from serving.status import Code, StatusError
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from bitpipe.errors import ModelFolderError
-from bitpipe.model.versions import complete_versions, find_model_folder, find_versions
+from bitpipe.model.layout import complete_versions
+from bitpipe.model.versions import find_model_folder, find_versions
 
 
 def push(folder: Path, name: str) -> Path:
