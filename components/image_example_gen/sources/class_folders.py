@@ -1,12 +1,17 @@
 """`DIR/<class>/**/<file>`: the first folder on a picture's way is its class."""
 
 from bitpipe.errors import DataError
-from bitpipe.stores.paths import is_remote
+from bitpipe.stores.paths import is_remote, join
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import tree
 
 NAME = "class_folders"
 PATTERN = "*/*"
+
+# What people call the parts of a data set that is split already.
+_SPLITS = frozenset(
+    ("train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing")
+)
 
 
 def list_pictures(path: str, pattern: str = PATTERN) -> Listing:
@@ -21,7 +26,7 @@ def list_folder(path: str, source: str) -> Listing:
     loose = [
         name for name in (*(f.path for f in found.files), *found.skipped) if not tree.top(name)
     ]
-    return Listing(
+    listing = Listing(
         path,
         tuple(
             ListedPicture(file.path, label, None, file.size, file.mtime_ns, source)
@@ -32,6 +37,8 @@ def list_folder(path: str, source: str) -> Listing:
         loose_files=len(loose),
         skipped_files=sum(bool(tree.top(name)) for name in found.skipped),
     )
+    _refuse_other_levels(listing)
+    return listing
 
 
 def check(path: str, pattern: str = PATTERN, min_images_per_class: int = 2) -> Listing | None:
@@ -68,6 +75,32 @@ def check_listing(listing: Listing, min_images_per_class: int) -> None:
             f"Each class needs at least {min_images_per_class} pictures. "
             f"Received: {', '.join(few[:3])}{more} in {listing.path}; "
             "add pictures or remove the folder."
+        )
+
+
+def _refuse_other_levels(listing: Listing) -> None:
+    """Raises DataError where the top folders are splits or data sets.
+
+    Trained on, they would make a model that answers `train` or `val`, and with a fine accuracy.
+    """
+    folders = listing.classes
+    if len(folders) > 1 and all(folder.casefold() in _SPLITS for folder in folders):
+        raise DataError(
+            "The data folder must hold a folder per class. "
+            f"Received: {listing.path}, whose folders are named like splits ({', '.join(folders)});"
+            f" name one of them, such as {join(listing.path, folders[0])}: it is split by itself."
+        )
+    below: dict[str, set[str]] = {folder: set() for folder in folders}
+    for picture in listing.pictures:
+        _, *deeper, _ = picture.path.split("/")
+        below[picture.label].add(deeper[0] if deeper else "")
+    sets = list(below.values())
+    if len(sets) > 1 and len(sets[0]) > 1 and "" not in sets[0] and all(s == sets[0] for s in sets):
+        raise DataError(
+            "The data folder must hold a folder per class. "
+            f"Received: {listing.path}, whose folders ({', '.join(folders[:3])}) all hold the same "
+            f"folders ({', '.join(sorted(sets[0])[:3])}), as data sets do; name one of them, such "
+            f"as {join(listing.path, folders[0])}, or flatten the classes."
         )
 
 

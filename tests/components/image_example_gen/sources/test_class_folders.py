@@ -198,3 +198,30 @@ def test_a_class_name_that_is_not_utf8_is_refused(tmp_path):
     os.makedirs(os.path.join(os.fsencode(tmp_path), b"caf\xe9"))  # noqa: PTH103, PTH118
     with pytest.raises(DataError, match="must be valid UTF-8"):
         list_pictures(str(tmp_path))
+
+
+def test_folders_named_like_splits_are_no_classes(tmp_path):
+    for name in ["Train/ant/1.jpg", "val/ant/1.jpg", "Train/bee/1.jpg", "val/bee/1.jpg"]:
+        touch(tmp_path / name)
+    with pytest.raises(DataError, match=r"named like splits \(Train, val\); name one .*Train:"):
+        list_pictures(str(tmp_path))
+
+
+def test_one_class_may_be_named_like_a_split(tmp_path):
+    for name in ["test/1.jpg", "quiz/1.jpg"]:
+        touch(tmp_path / name)
+    assert list_pictures(str(tmp_path)).classes == ("quiz", "test")
+
+
+def test_a_folder_of_data_sets_is_no_folder_of_classes(tmp_path):
+    for name in ["2025/ant/1.jpg", "2025/bee/1.jpg", "2026/ant/1.jpg", "2026/bee/1.jpg"]:
+        touch(tmp_path / name)
+    with pytest.raises(DataError, match=r"all hold the same folders \(ant, bee\)"):
+        list_pictures(str(tmp_path))
+
+
+@pytest.mark.parametrize("other", ["bee/3.jpg", "bee/loose/1.jpg", "cat/1.jpg"])
+def test_folders_below_classes_are_fine_where_they_differ(tmp_path, other):
+    for name in ["ant/indoors/1.jpg", "ant/outdoors/1.jpg", "bee/indoors/1.jpg", other]:
+        touch(tmp_path / name)
+    assert "ant" in list_pictures(str(tmp_path)).classes
