@@ -1,4 +1,7 @@
-"""The compiled pipeline, executed from its YAML: every task a process, ML Metadata behind gRPC."""
+"""The compiled pipeline, executed from its YAML, ML Metadata behind gRPC.
+
+In the first run every task is a process of its own, as on a cluster; the others share one.
+"""
 
 import dataclasses
 import os
@@ -36,9 +39,12 @@ class Cluster:
     folder: Path
     environment: dict
 
-    def run(self, **parameters):
+    def run(self):
         execute = runner.as_process(sys.executable, self.environment, self.folder)
-        return runner.run(self.text, self.folder / "outputs", execute, **parameters)
+        return runner.run(self.text, self.folder / "outputs", execute)
+
+    def run_again(self, execute, **parameters):
+        return runner.run(self.text, self.folder / "outputs", execute, workers=1, **parameters)
 
     @property
     def served(self):
@@ -76,13 +82,21 @@ def after_first(cluster, first):
 
 
 @pytest.fixture(scope="session")
-def second(cluster, after_first):
-    return cluster.run()
+def one_process(cluster):
+    with runner.in_one_process(
+        sys.executable, cluster.environment, cluster.folder, cluster.folder / "tasks.log"
+    ) as execute:
+        yield execute
 
 
 @pytest.fixture(scope="session")
-def refused(cluster, second):
-    return cluster.run(steps=1, min_accuracy=1.0, max_drop=1.0, span=1)
+def second(cluster, one_process, after_first):
+    return cluster.run_again(one_process)
+
+
+@pytest.fixture(scope="session")
+def refused(cluster, one_process, second):
+    return cluster.run_again(one_process, steps=1, min_accuracy=1.0, max_drop=1.0, span=1)
 
 
 def state(done, name):

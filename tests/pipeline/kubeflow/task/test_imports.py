@@ -24,7 +24,7 @@ def python(code):
 
 def test_the_evaluator_finds_what_model_analysis_dropped():
     loaded = python(
-        "from pipeline.kubeflow import imports\n"
+        "from pipeline.kubeflow.task import imports\n"
         "imports.defer_components()\n"
         "import pipeline.node\n"
         "imports.load_components()\n"
@@ -37,7 +37,7 @@ def test_the_evaluator_finds_what_model_analysis_dropped():
 def test_the_launcher_comes_without_the_components_and_they_come_when_asked_for():
     loaded = python(
         "import sys\n"
-        "from pipeline.kubeflow import imports\n"
+        "from pipeline.kubeflow.task import imports\n"
         "imports.defer_components()\n"
         "import pipeline.node\n"
         "for name in ('tensorflow_model_analysis', 'tfx.components.trainer'):\n"
