@@ -16,7 +16,7 @@ from pretraining.pictures import Pictures
 from pretraining.prefetch import Ahead
 from pretraining.views import Views
 
-BATCH = 50  # pictures; larger ones leave the processor's cache
+BATCH = 50  # pictures
 
 
 def write(

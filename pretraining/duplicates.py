@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 
 SIDE = 16  # pixels of a thumbnail
-CORRELATION = 0.97  # of two thumbnails' values; resizing and JPEG cost about 0.01
+# Of two thumbnails' values. From 128 to 64 px and JPEG q70, 200 pictures kept 0.998 or more; crops
+# would not. In the 100,000 it finds 310 pairs, 306 of them across sets.
+CORRELATION = 0.97
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:

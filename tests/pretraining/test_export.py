@@ -38,6 +38,7 @@ def test_what_float16_cannot_hold_is_refused(tmp_path):
 
 
 def test_a_proof_is_judged_by_the_product_alone(tmp_path):
+    pytest.importorskip("keras", reason="this environment is for training alone")
     from components.bit import resnet_v2, weights
 
     export.write(arrays(), tmp_path / "weights.npz")
@@ -54,6 +55,7 @@ def test_a_proof_is_judged_by_the_product_alone(tmp_path):
 
 
 def test_pytorch_and_keras_agree(tmp_path):
+    pytest.importorskip("keras", reason="this environment is for training alone")
     pytest.importorskip("torch", reason="PyTorch trains the student; it is in no lock")
     export.write(arrays(), tmp_path / "weights.npz")
     export.write_proof(tmp_path / "weights.npz", tmp_path / "proof.npz", VARIANT.name)
