@@ -53,7 +53,8 @@ def _read(path: Path) -> str | None:
     import numpy as np  # not at import: a configuration is checked without it
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: of what is no archive, NumPy would leave the file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             roots = [name for name in file.files if name.endswith(_ROOT)]
             return _of_shapes(file.files, {name: file[name].shape for name in roots})
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):

@@ -81,7 +81,8 @@ def _from_file(path: Path, form: str, shapes: Mapping[str, tuple[int, ...]]) -> 
 
 
 def _read_npz(path: Path) -> list[Array]:
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here: of what is no archive, NumPy would leave the file open.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return [Array(name, file[name]) for name in file.files]
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bitpipe.model import signature, versions
+from bitpipe.model import layout, signature
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("bitpipe", "components", "serving", "pipeline", "benchmarks")
-HOMES = {"bitpipe/model/signature.py", "bitpipe/model/versions.py"}
+HOMES = {"bitpipe/model/signature.py", "bitpipe/model/layout.py"}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_served_models_input_is_the_ingested_feature() -> None:
 
 
 def test_unmistakable_names_are_spelt_in_one_place() -> None:
-    names = {signature.SERVING, signature.TRANSFORM_FEATURES, versions.SAVED_MODEL}
+    names = {signature.SERVING, signature.TRANSFORM_FEATURES, layout.SAVED_MODEL}
     spelt = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
         for package in PACKAGES
