@@ -12,7 +12,7 @@ pytestmark = pytest.mark.tfx
 def python(code):
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
         timeout=200,
