@@ -70,7 +70,8 @@ class Executor(executor.Executor):
             unusable=found.unusable,
             by_class=found.by_class,
             counts=found.counts,
-            labels=labels.of(candidate),
+            # Loading it takes seconds, for a comparison alone.
+            labels=() if served_labels is None else labels.of(candidate),
             served_labels=served_labels,
         )
         objections = (*found.objections, *rules.objections(facts, gate))

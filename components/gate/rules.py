@@ -22,7 +22,7 @@ class Facts:
         unusable: pictures of the evaluation split on which a score is not a finite number.
         by_class: accuracy of each class that has pictures in the evaluation split, 0 to 1.
         counts: pictures of each of those classes.
-        labels: classes that the candidate knows.
+        labels: classes that the candidate knows; needed beside `served_labels` alone.
         served_labels: classes that the model in service knows; None where there is none.
     """
 
