@@ -20,6 +20,9 @@ RUN uv=$(sh tools/uv.sh) \
     && "$uv" venv --quiet --no-project --python python3 /opt/bitpipe \
     && "$uv" pip install --quiet --python /opt/bitpipe/bin/python --no-deps --require-hashes \
         --build-constraints requirements/build.in --requirement requirements/image.txt
+# For whoever has the image: what is in it, and under which terms.
+COPY tools/licences.py tools/
+RUN /opt/bitpipe/bin/python tools/licences.py requirements/image.txt >/opt/bitpipe/licences.md
 COPY tools/slim.sh tools/
 RUN command -v strip || { apt-get update && apt-get install --yes --no-install-recommends binutils; }
 RUN sh tools/slim.sh /opt/bitpipe
@@ -79,6 +82,7 @@ FROM packages AS packages-gpu
 COPY requirements/image-gpu.txt requirements/
 RUN "$(sh tools/uv.sh)" pip install --quiet --python /opt/bitpipe/bin/python --no-deps --require-hashes \
         --build-constraints requirements/build.in --requirement requirements/image-gpu.txt \
+    && /opt/bitpipe/bin/python tools/licences.py requirements/image-gpu.txt >/opt/bitpipe/licences.md \
     && sh tools/slim.sh /opt/bitpipe --compile
 
 FROM runtime AS gpu

@@ -2,7 +2,7 @@
 # LANE=stable|current, PYTHON=/path/to/python and VENV=DIR override what setup chooses.
 VENV ?= .venv
 BIN := $(VENV)/bin
-LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/uv.txt
+LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/uv.txt requirements/supply.txt
 # Words after the target's own, e.g. make test ARGS="-k lanes -x"
 ARGS ?=
 # Processes that share the tests; each may take 6 GB.
@@ -11,7 +11,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator bench-serving pretrain check format lock clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator bench-serving pretrain check format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -84,7 +84,16 @@ lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
 	@for image in image image-gpu; do $(COMPILE) requirements/$$image.txt setup.py requirements/$$image.in $(EXTRAS) \
 		--override requirements/current.override.in --python-version 3.11 --universal || exit; done
 	@$(COMPILE) requirements/uv.txt requirements/uv.in --python-version 3.8 --universal
+	@$(COMPILE) requirements/supply.txt requirements/supply.in --python-version 3.10 --universal
 	@python3 tools/check_locks.py $(LOCKS)
+
+sbom: setup ## Write dist/*.cdx.json, what the images hold, and dist/licences.md, this environment's licences
+	@sh tools/supply.sh sbom
+	@$(BIN)/python tools/licences.py "requirements/$$(head -n 1 $(VENV)/bitpipe.lane).txt" > dist/licences.md
+	@echo "dist/licences.md: licences of lane $$(head -n 1 $(VENV)/bitpipe.lane)"
+
+audit: ## Look the locks' packages up in the database of known vulnerabilities; needs the internet
+	@sh tools/supply.sh audit
 
 clean: ## Remove what builds, tests and the demo left
 	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
