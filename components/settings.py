@@ -34,6 +34,9 @@ class ModelSettings(Settings, frozen=True):
     variant: str | None = None
     # SCRATCH, a name from components.bit.sources.SOURCES, a path, or a TF Hub handle.
     backbone: str = "bit-m-r50x1"
+    # A SavedModel given as backbone is a program; whether it may be run, to tell which of its
+    # weights is which where they have no names.
+    trust_backbone: bool = False
 
 
 class LabelSafe(Settings, frozen=True):

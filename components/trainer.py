@@ -64,7 +64,7 @@ def run_fn(fn_args: Any) -> None:
                 dtype=devices.policy(settings.precision, strategy),
             )
             if model_settings.backbone != SCRATCH:
-                weights.load(model, model_settings.backbone, head=False)
+                weights.load(model, model_settings.backbone, trusted=model_settings.trust_backbone)
         finished = fine_tune(
             model,
             batches,

@@ -9,7 +9,12 @@ from components.bit import networks, sources
 
 
 def classify(
-    images: Iterable[Path], backbone: str, *, variant: str | None = None, size: int | None = None
+    images: Iterable[Path],
+    backbone: str,
+    *,
+    variant: str | None = None,
+    size: int | None = None,
+    trusted: bool = False,
 ) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
     """The labels of each picture with their scores, best first, as soon as they are known.
 
@@ -19,6 +24,7 @@ def classify(
         variant: the network that the weights belong to; `None` for what `backbone` is known to be.
         size: side in pixels to which pictures are resized; `None` for what `backbone` is known to
             be judged on.
+        trusted: the program of a SavedModel may be run; by default its weights are read alone.
 
     Raises:
         ConfigError, WeightsError: at once, and before TensorFlow is imported where it is not
@@ -31,5 +37,5 @@ def classify(
 
     from components.bit import classifier
 
-    opened = classifier.open_classifier(backbone, variant=variant, size=size)
+    opened = classifier.open_classifier(backbone, variant=variant, size=size, trusted=trusted)
     return classifier.classify_files(opened, images)

@@ -4,7 +4,7 @@ Pictures are fed one by one: memory stays flat, each answer can be shown as soon
 on a CPU a batch of 480 px pictures is no faster.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from bitpipe.errors import (
     UnreadablePictureError,
     WeightsError,
 )
-from bitpipe.model import signature
+from bitpipe.model import description, signature
 from bitpipe.model.versions import find_versions
 from bitpipe.stores import files
 from components.bit import imagenet, networks, resnet_v2, sources, weights
@@ -39,7 +39,11 @@ class Classifier(Protocol):
 
 
 def open_classifier(
-    source: str | Path, *, variant: str | None = None, size: int | None = None
+    source: str | Path,
+    *,
+    variant: str | None = None,
+    size: int | None = None,
+    trusted: bool = False,
 ) -> Classifier:
     """A classifier from a source of weights (see `components.bit.weights`).
 
@@ -49,6 +53,8 @@ def open_classifier(
         variant: the network the weights belong to; None for what `source` is known to be.
         size: side in pixels of the square to which pictures are resized; None for what `source` is
             known to be judged on.
+        trusted: the program of a SavedModel may be run. By default what an export of ours says of
+            itself is read, its weights are too, and nothing of it is run.
 
     Raises:
         ConfigError: an unknown variant, or one given where the model itself says it.
@@ -58,13 +64,15 @@ def open_classifier(
         source = versions[max(versions)]
     path = Path(source).expanduser()
     if not is_export(path):
-        return ReleasedClassifier(source, variant=variant, size=size)
+        return ReleasedClassifier(source, variant=variant, size=size, trusted=trusted)
     if variant is not None or size is not None:
         raise ConfigError(
             f"an exported model knows its own network and picture size. Received: {source} with "
             "a variant or a size. Leave them out."
         )
-    return ExportedClassifier(path)
+    if trusted:
+        return ExportedClassifier(path)
+    return DescribedClassifier(path)
 
 
 def classify_files(
@@ -89,22 +97,16 @@ def classify_files(
         yield Path(found.path), [(names[index], float(scores[index])) for index in order]
 
 
-class ReleasedClassifier:
-    """A network with a head for ILSVRC-2012. Arguments and errors as of `open_classifier`."""
+class _Network:
+    """A network with class names; its pictures are squashed to a square of `size` pixels."""
 
-    def __init__(
-        self, source: str | Path, *, variant: str | None = None, size: int | None = None
-    ) -> None:
-        sources.require_classifier(source)
-        known = sources.find(source) or sources.find_by_file_name(source)
-        self._size = size or (known and known.eval_size) or sources.FINE_TUNED_SIZE
-        model = resnet_v2.build(networks.variant_of(source, variant), sources.IMAGENET)
-        _load_with_head(model, source)
+    def __init__(self, model: keras.Model, names: Sequence[str], size: int) -> None:
         self._model = resnet_v2.fold(model)
-        self._names = list(imagenet.labels())
+        self._names = list(names)
+        self._size = size
 
     def answer(self, picture: bytes) -> tuple[list[str], np.ndarray]:
-        """See `Classifier.answer`; the classes are those of ImageNet."""
+        """See `Classifier.answer`."""
         # Decoding has no GPU kernel, and on a GPU host the picture would travel twice.
         with tf.device("/cpu:0"):
             pixels = tf.io.decode_image(picture, channels=3, expand_animations=False)
@@ -114,8 +116,56 @@ class ReleasedClassifier:
         return self._names, keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
 
 
+class ReleasedClassifier(_Network):
+    """A network with a head for ILSVRC-2012. Arguments and errors as of `open_classifier`."""
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        variant: str | None = None,
+        size: int | None = None,
+        trusted: bool = False,
+    ) -> None:
+        sources.require_classifier(source)
+        known = sources.find(source) or sources.find_by_file_name(source)
+        model = resnet_v2.build(networks.variant_of(source, variant), sources.IMAGENET)
+        _load_with_head(model, source, trusted)
+        super().__init__(
+            model,
+            imagenet.labels(),
+            size or (known and known.eval_size) or sources.FINE_TUNED_SIZE,
+        )
+
+
+class DescribedClassifier(_Network):
+    """An exported model by its weights and by what it says of itself; its program is not run.
+
+    Args:
+        path: a folder for which `is_export` holds.
+
+    Raises:
+        WeightsError: it is damaged, or does not say what it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            known = description.read(str(path))
+        except ModelLoadError as error:
+            raise WeightsError(str(error)) from error
+        if known is None:
+            raise WeightsError(
+                f"{path} does not say what it is, as models of this bitpipe do in "
+                f"{description.PLACE}; and a SavedModel is a program that may do anything. If you "
+                "trust its maker, say --trust-backbone, or export the model again."
+            )
+        model = resnet_v2.build(known.variant, len(known.labels))
+        weights.load(model, path, head=True)
+        super().__init__(model, known.labels, known.size)
+
+
 class ExportedClassifier:
-    """A model exported by the pipeline, with the names and the preprocessing it carries.
+    """A model exported by the pipeline, run with the names and the preprocessing it carries.
 
     Args:
         path: a folder for which `is_export` holds.
@@ -150,12 +200,12 @@ def is_export(path: Path) -> bool:
     return True
 
 
-def _load_with_head(model: keras.Model, source: str | Path) -> None:
+def _load_with_head(model: keras.Model, source: str | Path, trusted: bool) -> None:
     try:
-        weights.load(model, source, head=True)
+        weights.load(model, source, head=True, trusted=trusted)
     except WeightsError as error:
         # The head of released weights is known to fit; their download is not tried twice.
-        if sources.find(source) or not _loads_without_head(model, source):
+        if sources.find(source) or not _loads_without_head(model, source, trusted):
             raise
         raise WeightsError(
             f"{source} cannot say what a picture shows: it has no head, or not one for the "
@@ -164,9 +214,9 @@ def _load_with_head(model: keras.Model, source: str | Path) -> None:
         ) from error
 
 
-def _loads_without_head(model: keras.Model, source: str | Path) -> bool:
+def _loads_without_head(model: keras.Model, source: str | Path, trusted: bool) -> bool:
     try:
-        weights.load(model, source, head=False)
+        weights.load(model, source, head=False, trusted=trusted)
     except WeightsError:
         return False
     return True

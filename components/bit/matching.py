@@ -107,7 +107,7 @@ def by_order(
     matchings: list[dict[str, np.ndarray]] = []
     for names in (projection_last, order):
         matching = _zip_by_kind(arrays, names, wanted)
-        if matching and not any(_same(matching, other) for other in matchings):
+        if matching and not any(same(matching, other) for other in matchings):
             matchings.append(matching)
     return matchings
 
@@ -193,7 +193,8 @@ def _rank_projection_last(name: str) -> tuple[object, ...]:
     return (*rank[:3], "d") if "/proj/" in name else rank
 
 
-def _same(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> bool:
+def same(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> bool:
+    """Whether two matchings of the same arrays give each name the same one."""
     # The head is last in every order, and a view of its own in each matching.
     return all(left[name] is right[name] for name in left if name != HEAD_KERNEL)
 

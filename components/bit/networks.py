@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from bitpipe.errors import ConfigError
@@ -55,13 +55,19 @@ def _read(path: Path) -> str | None:
     try:
         # Opened here: of what is no archive, NumPy would leave the file open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            roots = [name for name in file.files if name.endswith(_ROOT)]
-            return _of_shapes(file.files, {name: file[name].shape for name in roots})
+            return of_names(file.files, lambda name: file[name].shape)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None  # which whoever loads it will tell
 
 
-def _of_shapes(names: Iterable[str], roots: Mapping[str, tuple[int, ...]]) -> str | None:
+def of_names(names: Collection[str], shape_of: Callable[[str], tuple[int, ...]]) -> str | None:
+    """The variant whose weights have these names; None where it is none, or not one.
+
+    Args:
+        names: of all weights, canonical (see `components.bit.matching`) or a checkpoint's.
+        shape_of: gives the shape of a name's weights; asked for the root's kernel alone.
+    """
+    roots = [name for name in names if name.endswith(_ROOT)]
     if len(roots) != 1:
         return None
     units = [0, 0, 0, 0]
@@ -69,12 +75,12 @@ def _of_shapes(names: Iterable[str], roots: Mapping[str, tuple[int, ...]]) -> st
         if unit := _UNIT.search(name):
             block = int(unit[1]) - 1
             units[block] = max(units[block], int(unit[2]))
-    (root,) = roots.values()
+    channels = shape_of(roots[0])[-1]
     return next(
         (
             variant.name
             for variant in variants.VARIANTS.values()
-            if variant.units == tuple(units) and variant.root_channels == root[-1]
+            if variant.units == tuple(units) and variant.root_channels == channels
         ),
         None,
     )

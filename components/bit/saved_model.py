@@ -1,7 +1,7 @@
 """TF2 SavedModels as sources of weights: their arrays, and what they answer to an image."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,15 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from bitpipe.errors import WeightsError
+from bitpipe.errors import ModelLoadError, WeightsError
+from bitpipe.model import description
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.signature import SERVING
 from components.bit.matching import Array
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+# Of an export's list `variables`, in its checkpoint.
+_VARIABLE_KEY = "variables/{}/.ATTRIBUTES/VARIABLE_VALUE"
 # Odd and not square, so that wrong padding or swapped sides show; small, to cost nothing. 224 is
 # for modules that were traced for the size of ImageNet pictures alone.
 IMAGE_SIZES = ((97, 65), (224, 224))
@@ -48,7 +51,8 @@ def read(path: Path) -> list[list[Array]]:
     """The floating-point arrays of a SavedModel, once for every order they may have been made in.
 
     The orders are those of the object graph, from the root layer by layer and branch by branch,
-    and that of the sorted places in it.
+    and that of the sorted places in it. Exports of ours say what their arrays are called. Nothing
+    of the model is run.
 
     Raises:
         WeightsError: `path` holds no SavedModel, or a damaged one.
@@ -60,7 +64,7 @@ def read(path: Path) -> list[list[Array]]:
     try:
         reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
         keys = reader.get_variable_to_shape_map()
-        places = list(_places(reader, keys))
+        places = _described(path, keys) or list(_places(reader, keys))
         arrays = {
             key: Array(name, reader.get_tensor(key))
             for key, name in places
@@ -166,6 +170,22 @@ def _flat(outputs: Any) -> np.ndarray:
     if array.ndim != 2:
         raise ValueError("neither features nor logits")
     return array.astype(np.float32)
+
+
+def _described(path: Path, keys: Collection[str]) -> list[tuple[str, str]]:
+    """Key and name of every variable as the model describes itself; nothing where it does not."""
+    try:
+        known = description.read(str(path))
+    except ModelLoadError as error:
+        raise WeightsError(str(error)) from error
+    named = enumerate(known.variables if known else ())
+    places = [(_VARIABLE_KEY.format(number), name) for number, name in named]
+    if lost := [name for key, name in places if key not in keys]:
+        raise WeightsError(
+            f"the SavedModel {path} describes weights that it does not hold: {', '.join(lost[:3])}"
+            f"{', ...' if lost[3:] else ''}. Copy it again, or take its {description.PLACE} away."
+        )
+    return places
 
 
 def _places(reader: Any, keys: dict[str, Any]) -> Iterator[tuple[str, str]]:

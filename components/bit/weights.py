@@ -5,6 +5,7 @@ A source is a name in `sources.SOURCES`, a `.npz` or TF2 `.h5` file of google-re
 handle.
 """
 
+import logging
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from bitpipe.errors import WeightsError
 from components.bit import download, matching, resnet_v2, saved_model, sources
 from components.bit.matching import HEAD_BIAS, HEAD_KERNEL, Array
 
+_log = logging.getLogger(__name__)
+
 # Module and network must agree this closely on one image; wrong matchings differ by about 1.
 MODULE_TOLERANCE = 1e-3
 
@@ -29,6 +32,7 @@ def load(
     source: str | Path,
     *,
     head: bool = False,
+    trusted: bool = False,
     cache: Path | None = None,
     progress: bool = True,
 ) -> None:
@@ -39,6 +43,9 @@ def load(
         source: see above.
         head: True fills the head from the source's, which must have as many outputs. False cuts
             the source's head off and leaves the model's as it is.
+        trusted: a SavedModel's program may be run, to see whether it computes what the network
+            does. Its maker could have written anything into it, so by default its checkpoint is
+            read and nothing run; modules that BiT's authors released are trusted.
         cache: folder for downloads; `download.default_cache()` if None.
         progress: shows downloads on the standard error.
 
@@ -48,9 +55,10 @@ def load(
     """
     location, form, sha256 = sources.locate(source)
     if form == "hub":
-        weights = _from_module(saved_model.resolve(location), model)
+        released = sources.find(source) is not None
+        weights = _from_module(saved_model.resolve(location), model, trusted or released)
     elif form == "saved_model":
-        weights = _from_module(Path(location).expanduser(), model)
+        weights = _from_module(Path(location).expanduser(), model, trusted)
     elif sources.is_address(location):
         path = download.fetch(location, cache=cache, sha256=sha256, progress=progress)
         try:
@@ -100,21 +108,46 @@ def _text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _from_module(path: Path, model: keras.Model) -> Weights:
-    """Weights with which our network answers as the SavedModel does."""
+def _from_module(path: Path, model: keras.Model, trusted: bool) -> Weights:
+    """Weights of a SavedModel; of a trusted one, those with which our network answers as it does.
+
+    What has no names of its own can fit in more than one way: then only its answers tell.
+    """
+    shapes = _shapes(_features(model))
+    orders = saved_model.read(path)
+    fitting: list[Weights] = []
+    reasons = []
+    for weights in _candidates(orders, shapes):
+        backbone = {name: value for name, value in weights.items() if not _is_head(name)}
+        if reason := matching.differences(backbone, shapes):
+            reasons.append(reason)
+        elif not any(matching.same(weights, other) for other in fitting):
+            fitting.append(weights)
+    if not fitting:
+        detail = reasons[0] if reasons else matching.kind_differences(orders[0], shapes)
+        raise _does_not_compute(path, model, detail)
+    if trusted:
+        return _answering(path, model, fitting)
+    if len(fitting) > 1:
+        raise WeightsError(
+            f"the weights of the SavedModel {path} have no names, and fit into {model.name} in "
+            f"{len(fitting)} ways. Its answer to an image would tell, but it is a program that may "
+            "do anything. If you trust its maker, say --trust-backbone to classify, or set "
+            "model.trust_backbone to true for a run."
+        )
+    return fitting[0]
+
+
+def _answering(path: Path, model: keras.Model, candidates: Sequence[Weights]) -> Weights:
+    """The first candidate with which our network answers to an image as the SavedModel does."""
+    _log.info("Running the program of the SavedModel %s, which is trusted.", path)
     module = saved_model.Module(path)
     images, answer = module.answer()
     # Modules of the hub take [0, 1]; the reference's own Keras model takes [-1, 1].
     answers = (answer, module.answer_to(2 * images - 1))
     twin = _float32_features(model)
-    shapes = _shapes(twin)
     reasons = []
-    orders = saved_model.read(path)
-    for weights in _candidates(orders, shapes):
-        backbone = {name: value for name, value in weights.items() if not _is_head(name)}
-        if reason := matching.differences(backbone, shapes):
-            reasons.append(reason)
-            continue
+    for weights in candidates:
         for variable in twin.variables:
             variable.assign(weights[_name(variable)])
         ours = keras.ops.convert_to_numpy(twin(images, training=False))
@@ -131,8 +164,11 @@ def _from_module(path: Path, model: keras.Model) -> Weights:
             if np.ptp(answer)
             else "it answers the same to everything, which proves nothing"
         )
-    detail = reasons[0] if reasons else matching.kind_differences(orders[0], shapes)
-    raise WeightsError(
+    raise _does_not_compute(path, model, reasons[0])
+
+
+def _does_not_compute(path: Path, model: keras.Model, detail: str | None) -> WeightsError:
+    return WeightsError(
         f"the SavedModel {path} does not compute what {model.name} does: {detail}. Choose the "
         "variant it was made with."
     )
@@ -155,8 +191,12 @@ def _float32_features(model: keras.Model) -> keras.Model:
     def in_float32(layer: keras.layers.Layer) -> keras.layers.Layer:
         return layer.__class__.from_config(layer.get_config() | {"dtype": "float32"})
 
-    features = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
-    return keras.models.clone_model(features, clone_function=in_float32)
+    return keras.models.clone_model(_features(model), clone_function=in_float32)
+
+
+def _features(model: keras.Model) -> keras.Model:
+    """The same network, its variables too, without its head."""
+    return keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
 
 
 def _assign(model: keras.Model, weights: Weights, head: bool, source: str | Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from bitpipe.model import signature
+from bitpipe.model import description, signature
+from bitpipe.stores.paths import join
 from components import features, preprocessing
-from components.bit import resnet_v2
+from components.bit import matching, networks, resnet_v2
 
 
 class ServedModel(tf.__internal__.tracking.AutoTrackable):
@@ -32,6 +34,10 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
     ) -> None:
         super().__init__()
         folded = resnet_v2.fold(model)
+        # A closure, because an attribute would be tracked.
+        self.describe: Callable[[], description.Description | None] = functools.partial(
+            _describe, folded, transform, class_names
+        )
         # The variables themselves, not the Keras model. Keras 3 exports its own wrappers with a
         # second handle for each variable, and only that one is restored by loaders that work on the
         # graph, as TensorFlow Serving does: "Could not find variable".
@@ -40,7 +46,6 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         self.regularization_losses: list[tf.Tensor] = []
         self.transform_layer = transform.transform_features_layer()
         self.class_names = tf.constant(list(class_names))
-        # A closure, because an attribute would be tracked.
         self._logits = _also_of_none(lambda pictures: folded(pictures, training=False))
         features_of = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
         # Standardising twice changes nothing, so the network that standardises runs on the folded
@@ -80,6 +85,23 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         return {preprocessing.LABEL: index}
 
 
+def _describe(
+    model: keras.Model, transform: tft.TFTransformOutput, class_names: Sequence[str]
+) -> description.Description | None:
+    """None for a network of a variant of one's own, which has no name to be built by."""
+    shapes = {
+        str(matching.canonical_name(variable.path)): tuple(variable.shape)
+        for variable in model.variables
+    }
+    variant = networks.of_names(shapes, shapes.__getitem__)
+    if variant is None:
+        return None
+    size, _, _ = transform.transformed_feature_spec()[preprocessing.EVAL_IMAGE].shape
+    return description.Description(
+        variant=variant, size=size, labels=tuple(class_names), variables=tuple(shapes)
+    )
+
+
 def _also_of_none(network: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
     """The network for empty batches, too.
 
@@ -96,7 +118,7 @@ def _also_of_none(network: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Ten
 
 
 def export(served: ServedModel, path: str) -> None:
-    """Writes the SavedModel with its signatures to `path`."""
+    """Writes the SavedModel with its signatures, and what it is, to `path`."""
     tf.saved_model.save(
         served,
         path,
@@ -105,3 +127,8 @@ def export(served: ServedModel, path: str) -> None:
             signature.TRANSFORM_FEATURES: served.transform_features,
         },
     )
+    if described := served.describe():
+        place = join(path, description.PLACE)
+        tf.io.gfile.makedirs(place.rpartition("/")[0])
+        with tf.io.gfile.GFile(place, "w") as file:
+            file.write(described.to_json())

@@ -29,9 +29,20 @@ import click
     metavar="PIXELS",
     help="Side to which pictures are resized. Default: what the source was judged on, else 480.",
 )
+@click.option(
+    "--trust-backbone",
+    is_flag=True,
+    help="Run a SavedModel's own program, where its weights alone do not tell enough. It may do "
+    "anything that you may.",
+)
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Labels shown.")
 def classify(
-    images: tuple[Path, ...], backbone: str, variant: str | None, size: int | None, top: int
+    images: tuple[Path, ...],
+    backbone: str,
+    variant: str | None,
+    size: int | None,
+    trust_backbone: bool,
+    top: int,
 ) -> None:
     """Say what IMAGES show, files and folders, without training or a server.
 
@@ -41,5 +52,7 @@ def classify(
     from pipeline import classify as classification
 
     frameworks.silence()
-    for path, scores in classification.classify(images, backbone, variant=variant, size=size):
+    for path, scores in classification.classify(
+        images, backbone, variant=variant, size=size, trusted=trust_backbone
+    ):
         click.echo(f"{path}: " + "  ".join(f"{label} {score:.3f}" for label, score in scores[:top]))

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
+from bitpipe.model import description
 from bitpipe.model.signature import LABEL, SCORES, SERVING
 from components import preprocessing
 from components.bit import classifier, imagenet, resnet_v2, sources, variants, weights
@@ -151,7 +152,7 @@ def test_what_else_is_wrong_with_a_source_is_told_by_its_own_sentence(npz, tmp_p
 def test_a_failed_download_is_not_tried_twice(monkeypatch):
     attempts = []
 
-    def load(model, source, *, head):
+    def load(model, source, *, head, **_):
         attempts.append(head)
         raise WeightsError("cannot download")
 
@@ -201,8 +202,9 @@ def export(transform_output, tmp_path_factory):
     return path
 
 
-def test_an_export_answers_with_its_own_names_and_preprocessing(export, photos):
-    opened = classifier.open_classifier(export)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_an_export_answers_with_its_own_names_and_preprocessing(export, photos, trusted):
+    opened = classifier.open_classifier(export, trusted=trusted)
     signature = tf.saved_model.load(str(export)).signatures[SERVING]
     for path, answer in classifier.classify_files(opened, photos):
         outputs = signature(image=tf.constant([path.read_bytes()]))
@@ -239,8 +241,19 @@ def test_an_export_takes_neither_variant_nor_size(export, option):
 def test_a_damaged_export_is_refused_in_one_sentence(export, tmp_path):
     shutil.copytree(export, tmp_path / "7")
     shutil.rmtree(tmp_path / "7" / "variables")
-    with pytest.raises(WeightsError, match="it is damaged"):
+    with pytest.raises(WeightsError, match="cannot read the variables of"):
         classifier.open_classifier(tmp_path / "7")
+    with pytest.raises(WeightsError, match="it is damaged"):
+        classifier.open_classifier(tmp_path / "7", trusted=True)
+
+
+def test_an_export_that_does_not_say_what_it_is_answers_only_where_it_is_trusted(export, tmp_path):
+    shutil.copytree(export, tmp_path / "7")
+    (tmp_path / "7" / description.PLACE).unlink()
+    with pytest.raises(WeightsError, match=r"does not say what it is.*--trust-backbone"):
+        classifier.open_classifier(tmp_path / "7")
+    opened = classifier.open_classifier(tmp_path / "7", trusted=True)
+    assert set(opened.answer(picture("red"))[0]) == {"red", "green", "blue"}
 
 
 class Module(tf.Module):
@@ -260,7 +273,7 @@ def test_a_saved_model_with_imagenets_head_answers_like_its_weights(npz, release
     model = resnet_v2.build(VARIANT, sources.IMAGENET)
     weights.load(model, npz[0], head=True)
     tf.saved_model.save(Module(model), str(tmp_path))
-    opened = classifier.open_classifier(tmp_path, variant=VARIANT, size=SIZE)
+    opened = classifier.open_classifier(tmp_path, variant=VARIANT, size=SIZE, trusted=True)
     data = picture("blue", noise=90)
     np.testing.assert_allclose(opened.answer(data)[1], released.answer(data)[1], rtol=1e-4)
 
@@ -269,4 +282,4 @@ def test_a_saved_model_of_features_is_no_export_and_has_no_head(tmp_path):
     tf.saved_model.save(Module(resnet_v2.build(VARIANT)), str(tmp_path))
     assert not classifier.is_export(tmp_path)
     with pytest.raises(WeightsError, match="has no head, or not one for"):
-        classifier.open_classifier(tmp_path, variant=VARIANT)
+        classifier.open_classifier(tmp_path, variant=VARIANT, trusted=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bitpipe.model import description
 from bitpipe.model.signature import SERVING, TRANSFORM_FEATURES
 from components import preprocessing
 from components.bit import resnet_v2, weights
@@ -68,6 +69,17 @@ def test_a_batch_answers_like_its_pictures_alone(loaded):
     together = classify(loaded, pictures)["scores"]
     alone = np.concatenate([classify(loaded, [one])["scores"] for one in pictures])
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_it_says_what_it_is_in_a_file_that_can_be_read_without_running_it(path, model):
+    described = description.read(path)
+    assert described.variant == "R14x0.5"
+    assert described.labels == CLASSES
+    assert described.size == 16
+    copy = resnet_v2.build(described.variant, len(described.labels))
+    weights.load(copy, path, head=True)
+    pictures = np.random.default_rng(0).random((2, 16, 16, 3), "float32")
+    np.testing.assert_allclose(copy(pictures), model(pictures), rtol=1e-3)
 
 
 def test_an_empty_batch_is_answered_with_nothing(loaded):
