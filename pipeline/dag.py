@@ -224,11 +224,15 @@ def build(
 
 def _infra_validator(model: BaseChannel, image: str) -> InfraValidator:
     """Loads the model in TensorFlow Serving. Sends no pictures: TFX would send tf.Examples."""
-    name, _, tag = image.rpartition(":")
+    name, at, digest = image.partition("@")
+    served = infra_validator_pb2.TensorFlowServing(image_name=name, digests=[digest])
+    if not at:
+        name, _, tag = image.rpartition(":")
+        served = infra_validator_pb2.TensorFlowServing(image_name=name, tags=[tag])
     return InfraValidator(
         model=model,
         serving_spec=infra_validator_pb2.ServingSpec(
-            tensorflow_serving=infra_validator_pb2.TensorFlowServing(image_name=name, tags=[tag]),
+            tensorflow_serving=served,
             kubernetes=infra_validator_pb2.KubernetesConfig(),
         ),
         validation_spec=infra_validator_pb2.ValidationSpec(

@@ -64,6 +64,12 @@ _ORDER = (
         help="Where Kubeflow keeps its own outputs. Default: the installation's.",
     ),
 )
+force = click.option(
+    "--force",
+    is_flag=True,
+    help="Also where that ends a run in flight, as Kubeflow Pipelines before 2.16 does; newer ones "
+    "let it go on.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--catch-up", is_flag=True, help="Also run for the slots missed while it was paused.")
 @click.option("--start", type=kubeflow_options.Moment(), help="No run before. Default: now.")
 @click.option("--end", type=kubeflow_options.Moment(), help="No run after. Default: never.")
+@kubeflow_options.force
 @kubeflow_options.as_json
 @click.pass_context
 def schedule(
@@ -51,12 +52,14 @@ def schedule(
     name: str | None,
     cron: str | None,
     span_window: int | None,
+    force: bool,
     as_json: bool,
     **when: Any,
 ) -> None:
     """Run the pipeline on Kubeflow again and again.
 
-    With --cron: create the schedule, or replace the one of its name; a paused one stays paused.
+    With --cron: create the schedule, or replace the one of its name; a paused one stays paused, and
+    a run in flight goes on.
     """
     if ctx.invoked_subcommand:
         if cron is not None:
@@ -80,7 +83,7 @@ def schedule(
     fields, config = kubeflow_fields(cron), order.load()
     plan = Plan(name or config.name, fields, **when)
     done = cluster.schedule(
-        config, connection, plan, span_window=span_window, note=note, **order.how()
+        config, connection, plan, span_window=span_window, force=force, note=note, **order.how()
     )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))

@@ -50,9 +50,18 @@ def resume(connection: Connection, name: str) -> None:
 @click.command()
 @click.argument("name")
 @kubeflow_options.connected
-def delete(connection: Connection, name: str) -> None:
-    """Delete schedule NAME. Its runs and the uploaded pipeline stay."""
-    _change(connection, name, "delete", "deleted")
+@kubeflow_options.force
+def delete(connection: Connection, name: str, force: bool) -> None:
+    """Delete schedule NAME. Its runs stay, those in flight too, and so does the uploaded pipeline.
+
+    Kubeflow Pipelines before 2.16 would end a run in flight: the schedule is not deleted then.
+    """
+    from pipeline.kubeflow import cluster
+    from pipeline.kubeflow.api import schedule
+
+    client = cluster.connect(connection, kubeflow_options.note)
+    for item in schedule.delete(client, name, force=force):
+        click.echo(f"deleted {item.name} ({item.id})")
 
 
 COMMANDS = (list_, pause, resume, delete)

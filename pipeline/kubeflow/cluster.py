@@ -64,7 +64,7 @@ def submit(
         KubeflowError, BackendError: as of `Client`.
     """
     values = _values(config, params)
-    client = connect(connection, note)
+    client = connect(connection, note, minimum=spec.minimum_backend(config.kubeflow))
     package = _compiled(config, note)
     run = client.submit(
         package,
@@ -85,6 +85,7 @@ def schedule(
     span_window: int | None = None,
     experiment: str | None = None,
     pipeline_root: str = "",
+    force: bool = False,
     note: Note = lambda _: None,
 ) -> Scheduled:
     """Starts runs again and again; replaces the schedule of the plan's name.
@@ -97,16 +98,18 @@ def schedule(
         span_window: train on so many of the latest spans; `None` leaves it to the configuration.
         experiment: groups runs; `None` for the configuration's name.
         pipeline_root: where Kubeflow keeps its own outputs; empty for the installation's.
+        force: also where that ends a run in flight, as backends before 2.16 do.
         note: is told what takes long, and what is doubtful.
 
     Raises:
         ConfigError: the configuration or a parameter cannot be used.
-        KubeflowError, BackendError, ReplaceError: as of `pipeline.kubeflow.api.schedule.replace`.
+        KubeflowError, BackendError, ActiveRunError, ReplaceError: as of
+            `pipeline.kubeflow.api.schedule.replace`.
     """
     if span_window is not None:
         params = (*params, f"span_window={span_window}")
     values = _values(config, params, spans=span_window is not None)
-    client = connect(connection, note)
+    client = connect(connection, note, minimum=spec.minimum_backend(config.kubeflow))
     return schedules.replace(
         client,
         _compiled(config, note),
@@ -115,21 +118,31 @@ def schedule(
         experiment=experiment or config.name,
         service_account=config.kubeflow.service_account,
         pipeline_root=pipeline_root,
+        force=force,
     )
 
 
-def connect(connection: Connection, note: Note = lambda _: None) -> Client:
+def connect(
+    connection: Connection,
+    note: Note = lambda _: None,
+    minimum: str = spec.MINIMUM_BACKEND,
+) -> Client:
     """A client of a backend that is new enough; of one that does not say so, `note` is told.
+
+    Args:
+        connection: where, and how to get in.
+        note: is told what is doubtful.
+        minimum: the oldest backend that will do.
 
     Raises:
         ConfigError, KubeflowError, BackendError: as of `Client`.
     """
     client = Client(connection)
-    client.require_backend(spec.MINIMUM_BACKEND)
+    client.require_backend(minimum)
     if version_of(client.backend) is None:
         note(
             f"The backend does not tell its version ({client.backend or 'nothing'}); "
-            f"{spec.MINIMUM_BACKEND} or newer is needed."
+            f"{minimum} or newer is needed."
         )
     return client
 

@@ -71,7 +71,8 @@ class Resources(_Settings, frozen=True):
     image: str | None = None
     # How often a failed task is tried again in the same run.
     retries: Annotated[int, Meta(ge=0, le=100)] | None = None
-    # Seconds after which Kubernetes ends the pod.
+    # Seconds after which Kubernetes ends the pod, counted anew for each attempt and only once the
+    # pod has a node: one that waits for a node waits for ever.
     timeout: PositiveInt | None = None
 
     def over(self, base: Resources) -> Resources:
@@ -105,6 +106,15 @@ class Secret(_Settings, frozen=True):
     path: Annotated[str, Meta(pattern="^/")] | None = None
 
 
+class SecurityContext(_Settings, frozen=True):
+    """As whom every task runs, where the namespace wants to be told."""
+
+    run_as_non_root: bool = True
+    # Empty: the image's. Leave them out where the cluster assigns users itself (OpenShift).
+    run_as_user: Annotated[int, Meta(ge=0)] | None = None
+    run_as_group: Annotated[int, Meta(ge=0)] | None = None
+
+
 class KubeflowSettings(_Settings, frozen=True):
     """How `bitpipe compile` and what builds on it turn the graph into a pipeline on a cluster."""
 
@@ -123,13 +133,18 @@ class KubeflowSettings(_Settings, frozen=True):
     # ML Metadata: grpc://HOST:PORT, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:PATH; ${NAME} is
     # replaced by the task's environment variable. Empty: the service that Kubeflow installs.
     metadata: str = ""
-    # TensorFlow Serving's image with its tag: each candidate must load in a pod of it before it is
-    # pushed. Empty: no such stage.
-    infra_validator: Annotated[str, Meta(pattern=r"^$|^[^:@]+:[^:@/]+$")] = ""
+    # TensorFlow Serving's image with its tag or digest: each candidate must load in a pod of it
+    # before it is pushed. Empty: no such stage.
+    infra_validator: Annotated[
+        str,
+        Meta(pattern=r"^$|^[^:@]+(:[0-9]+/[^:@]+)?:[^:@/]+$|^[^@]+@sha256:[0-9a-f]{64}$"),
+    ] = ""
     service_account: str = ""
     volumes: tuple[Volume, ...] = ()
     secrets: tuple[Secret, ...] = ()
     env: dict[EnvName, str] = {}
+    # For namespaces that enforce Pod Security's `restricted`; needs Kubeflow Pipelines 2.16.
+    security_context: SecurityContext | None = None
     pools: dict[str, Resources] = {}
     stages: dict[str, Stage] = {}
 

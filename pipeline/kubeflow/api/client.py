@@ -105,6 +105,15 @@ class Client:
                 f"{minimum} or newer: upgrade the backend."
             )
 
+    def is_at_least(self, version: str) -> bool:
+        """Whether the backend says that it is of that version or newer."""
+        own, wanted = version_of(self.backend), version_of(version)
+        return own is not None and wanted is not None and own >= wanted
+
+    def run_url(self, run_id: str) -> str:
+        """The address of a run's page."""
+        return f"{self._pages}/#/runs/details/{run_id}"
+
     def call(self, service: str, operation: str, *arguments: Any, **options: Any) -> Any:
         """One request, for example `call("run", "get_run", run_id)`.
 
@@ -185,7 +194,7 @@ class Client:
             service_account=service_account or None,
         )
         run_id = self.call("run", "create_run", run).run_id
-        return Submitted(run_id, f"{self._pages}/#/runs/details/{run_id}")
+        return Submitted(run_id, self.run_url(run_id))
 
     def runtime_config(self, values: Mapping[str, Value], pipeline_root: str) -> Any:
         """The parameters of a run as the API takes them."""
@@ -212,12 +221,24 @@ class Client:
             "upgrade the backend to version 2."
         )
 
+    def delete(self, path: str, **query: str) -> None:
+        """A plain DELETE, for options that the API package may be too old for.
+
+        Raises:
+            KubeflowError, BackendError: as the class says.
+        """
+        self._request("DELETE", path, query)
+
     def _get(self, path: str) -> dict[str, Any]:
         """A plain GET: the package's model of healthz drops the version."""
+        return self._request("GET", path, {})
+
+    def _request(self, verb: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         answer = self._translated(
             self._api.call_api,
             path,
-            "GET",
+            verb,
+            query_params=list(query.items()),
             header_params={"Accept": "application/json"},
             auth_settings=["Bearer"],
             _preload_content=False,

@@ -32,6 +32,10 @@ class NotFoundError(KubeflowError):
     """Kubeflow does not have what was asked for."""
 
 
+class ConflictError(KubeflowError):
+    """Kubeflow has another of that name already."""
+
+
 class PageError(KubeflowError):
     """A web page where the API should be."""
 
@@ -67,6 +71,8 @@ class Failures:
             )
         if status == 404:
             return NotFoundError(f"{self.host} does not have it (404): {said}.")
+        if status == 409:
+            return ConflictError(f"{self.host} has it already (409): {said}.")
         if status == 0:
             return KubeflowError(
                 f"{self.host}: no trusted connection ({said.splitlines()[-1]}); check the scheme, "

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bitpipe.errors import BitpipeError, ConfigError
+from pipeline.kubeflow.api import removal
 from pipeline.kubeflow.api.client import Client
+from pipeline.kubeflow.api.failures import NotFoundError
+from pipeline.kubeflow.api.removal import is_paused
+from pipeline.kubeflow.api.upload import upload
 from pipeline.kubeflow.api.values import Value
 from pipeline.kubeflow.package import Package
+
+# Looks until nothing is left to be done; two where nobody else schedules.
+_ROUNDS = 20
+_NEXT_SECOND_S = 1.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Scheduled:
 
 
 class ReplaceError(BitpipeError):
-    """The new schedule is there, and so is an old one."""
+    """The new schedule is there, but not as it should be."""
 
 
 def replace(
@@ -70,19 +76,36 @@ def replace(
     experiment: str,
     service_account: str = "",
     pipeline_root: str = "",
+    force: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Scheduled:
-    """Creates the schedule, then deletes those that had its name; a paused one stays paused.
+    """Creates the schedule in the place of those that had its name; a paused one stays paused.
 
-    Where anything fails before the new one is there, the old one is untouched.
+    It is created paused, and enabled when no other is left, so that no slot starts two runs. Where
+    anything fails before it is there, the old one is untouched. Of several callers at once, all but
+    the last one's are removed again.
+
+    Args:
+        client: where.
+        package: what to run.
+        values: the runs' parameters.
+        plan: when.
+        experiment: groups runs.
+        service_account: of the tasks' pods; empty for the installation's.
+        pipeline_root: where Kubeflow keeps its own outputs; empty for the installation's.
+        force: also where that ends a run in flight; see `pipeline.kubeflow.api.removal`.
+        sleep: waits for seconds.
 
     Raises:
         KubeflowError, BackendError: as of `Client`.
-        ReplaceError: an old one could not be deleted.
+        ActiveRunError: the old one has a run in flight, and stays.
+        ReplaceError: the old one could not be deleted, or the new one not be enabled.
     """
     client.require_backend(package.manifest["minimum_backend"])
-    old = client.named("recurring_run", "list_recurring_runs", "recurring_runs", plan.name)
+    old = _named(client, plan.name)
+    if not force:
+        removal.refuse_active(client, old)
     pipeline_id, version_id = upload(client, package)
-    paused = bool(old) and all(_is_paused(item) for item in old)
     models = client.models
     wanted = models.V2beta1RecurringRun(
         display_name=plan.name,
@@ -97,54 +120,73 @@ def replace(
                 cron=plan.cron, start_time=plan.start, end_time=plan.end
             )
         ),
-        mode=models.RecurringRunMode.DISABLE if paused else models.RecurringRunMode.ENABLE,
+        mode=models.RecurringRunMode.DISABLE,
         max_concurrency=str(plan.max_concurrency),
         no_catchup=not plan.catch_up,
         service_account=service_account or None,
     )
     created = client.call("recurring_run", "create_recurring_run", wanted)
-    for item in old:
-        try:
-            client.call("recurring_run", "delete_recurring_run", item.recurring_run_id)
-        except BitpipeError as error:
-            raise ReplaceError(
-                f"the schedule {plan.name!r} was created, but an old one of the name is still "
-                f"there ({item.recurring_run_id}): {error} Schedule it again to clear up."
-            ) from None
-    replaced = tuple(item.recurring_run_id for item in old)
-    return Scheduled(created.recurring_run_id, plan.name, plan.cron, paused, version_id, replaced)
+    if any(item.created_at >= created.created_at for item in old):
+        # Kubeflow counts whole seconds, and the order must be the same for everybody.
+        sleep(_NEXT_SECOND_S)
+        created = client.call("recurring_run", "create_recurring_run", wanted)
+    try:
+        return _settle(client, created, old, force=force)
+    except removal.ActiveRunError:
+        # It started after the first look. The old one goes on, so the new one goes.
+        removal.remove(client, created, force=True)
+        raise
+    except ReplaceError:
+        raise
+    except BitpipeError as error:
+        raise ReplaceError(
+            f"the schedule {plan.name!r} is there ({created.recurring_run_id}), but maybe paused, "
+            f"or beside an old one: {error} Schedule it again to clear up; if it is paused then, "
+            f"`bitpipe schedule resume {plan.name}` starts it."
+        ) from None
 
 
-def upload(client: Client, package: Package) -> tuple[str, str]:
-    """Makes the package a version of the pipeline of its name, unless it is one already.
+def _settle(client: Client, created: Any, old: Sequence[Any], *, force: bool) -> Scheduled:
+    """Leaves the newest of the name, and enables it unless all that were there were paused.
 
-    Returns:
-        Kubeflow's identifiers of the pipeline and of the version.
+    Everybody who has created one does this until there is nothing left to do. All agree on which
+    is the newest, so that at least one stays, and the last to look leaves no more.
     """
-    text = package.to_yaml()
-    version = f"{package.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    pipelines = client.named("pipeline", "list_pipelines", "pipelines", package.name)
-    versions: list[Any] = []
-    if pipelines:
-        pipeline_id = pipelines[0].pipeline_id
-        versions = _versions(client, pipeline_id)
-        for known in versions:
-            if known.display_name == version:
-                return pipeline_id, known.pipeline_version_id
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "pipeline.yaml"
-        file.write_text(text, encoding="utf-8")
-        if not pipelines:
-            # Makes a first version as well, named after the pipeline.
-            pipeline_id = client.call(
-                "upload", "upload_pipeline", str(file), name=package.name, **client.scope()
-            ).pipeline_id
-            [first] = _versions(client, pipeline_id)
-            return pipeline_id, first.pipeline_version_id
-        uploaded = client.call(
-            "upload", "upload_pipeline_version", str(file), name=version, pipelineid=pipeline_id
+    name, mine = created.display_name, created.recurring_run_id
+    was_on = not old
+    replaced = dict.fromkeys(item.recurring_run_id for item in old)
+    for _ in range(_ROUNDS):
+        found = _named(client, name)
+        if not found:
+            raise BitpipeError("somebody deleted it meanwhile.")
+        was_on |= any(
+            not is_paused(item) for item in [*old, *found] if item.recurring_run_id != mine
         )
-    return pipeline_id, uploaded.pipeline_version_id
+        last = max(found, key=lambda item: (item.created_at, item.recurring_run_id))
+        others = [item for item in found if item is not last]
+        for item in others:
+            removal.remove(client, item, force=force)
+            replaced[item.recurring_run_id] = None
+        if was_on and is_paused(last):
+            try:
+                client.call("recurring_run", "enable_recurring_run", last.recurring_run_id)
+            except NotFoundError:  # a still newer one took its place
+                continue
+        elif not others:
+            if last.recurring_run_id != mine and not _alike(last, created):
+                raise ReplaceError(
+                    f"somebody else scheduled {name!r} at the same time, and theirs stays "
+                    f"({_scheduled(last).cron}); schedule it again if it should be yours."
+                )
+            for stays in (last.recurring_run_id, mine):
+                replaced.pop(stays, None)
+            return dataclasses.replace(_scheduled(last), replaced=tuple(replaced))
+    raise BitpipeError("others keep on scheduling it.")
+
+
+def _alike(one: Any, other: Any) -> bool:
+    fields = ("trigger", "pipeline_version_reference", "runtime_config", "max_concurrency")
+    return all(getattr(one, field) == getattr(other, field) for field in fields)
 
 
 def every(client: Client) -> list[Scheduled]:
@@ -154,25 +196,47 @@ def every(client: Client) -> list[Scheduled]:
 
 
 def change(client: Client, name: str, operation: str) -> list[Scheduled]:
-    """Applies `disable`, `enable` or `delete` to what has the name.
-
-    That is one, unless others made more.
+    """Applies `disable` or `enable` to what has the name: one, unless others made more.
 
     Raises:
         ConfigError: there is none.
     """
-    found = client.named("recurring_run", "list_recurring_runs", "recurring_runs", name)
-    if not found:
-        names = ", ".join(sorted({item.name for item in every(client)}))
-        raise ConfigError(f"no schedule {name!r}; there is {names or 'none at all'}.")
+    found = _existing(client, name)
     for item in found:
         client.call("recurring_run", f"{operation}_recurring_run", item.recurring_run_id)
     return [_scheduled(item) for item in found]
 
 
-def _versions(client: Client, pipeline_id: str) -> list[Any]:
-    listed = client.every("pipeline", "list_pipeline_versions", "pipeline_versions", pipeline_id)
-    return list(listed)
+def delete(client: Client, name: str, *, force: bool = False) -> list[Scheduled]:
+    """Deletes what has the name; the runs that it started stay.
+
+    Args:
+        client: where.
+        name: the schedule's.
+        force: also where that ends a run in flight.
+
+    Raises:
+        ConfigError: there is none.
+        ActiveRunError: it has a run in flight, and stays.
+    """
+    found = _existing(client, name)
+    if not force:
+        removal.refuse_active(client, found)
+    for item in found:
+        removal.remove(client, item, force=force)
+    return [_scheduled(item) for item in found]
+
+
+def _named(client: Client, name: str) -> list[Any]:
+    return client.named("recurring_run", "list_recurring_runs", "recurring_runs", name)
+
+
+def _existing(client: Client, name: str) -> list[Any]:
+    found = _named(client, name)
+    if not found:
+        names = ", ".join(sorted({item.name for item in every(client)}))
+        raise ConfigError(f"no schedule {name!r}; there is {names or 'none at all'}.")
+    return found
 
 
 def _scheduled(run: Any) -> Scheduled:
@@ -182,10 +246,6 @@ def _scheduled(run: Any) -> Scheduled:
         run.recurring_run_id,
         run.display_name,
         (trigger and trigger.cron) or "",
-        _is_paused(run),
+        is_paused(run),
         (reference and reference.pipeline_version_id) or "",
     )
-
-
-def _is_paused(run: Any) -> bool:
-    return run.status == "DISABLED" or (run.status is None and run.mode == "DISABLE")

@@ -15,7 +15,7 @@ from pipeline.kubeflow.api.failures import BackendError, UnreachableError
 from pipeline.kubeflow.package import GATE_TASK, Package
 
 POLL_S = 5.0
-_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 _MARKS = {"SUCCEEDED": "✓", "FAILED": "✗", "CANCELED": "✗", "SKIPPED": "-"}
 _WORDS = {"FAILED": "failed", "CANCELED": "cancelled", "SKIPPED": "skipped"}
 # The API is asked for hours; a restart of its pod must not end the watch.
@@ -91,7 +91,7 @@ def follow(
             details = _by_name(answer, tasks)
             for line in _news(details, tasks, shown):
                 show(line)
-            if answer.state in _ENDED:
+            if answer.state in ENDED:
                 failed = tuple(name for name, detail in details.items() if detail.state == "FAILED")
                 return Ended(answer.state, failed, exit_code(answer.state, failed))
         if timeout_s is not None and clock() - started + poll_s > timeout_s:
@@ -138,7 +138,7 @@ def _news(details: dict[str, Any], tasks: Sequence[str], shown: dict[str, str]) 
     order = {name: place for place, name in enumerate(tasks)}
     for name in sorted(details, key=lambda name: order.get(name.removesuffix("-driver"), 0)):
         state = details[name].state
-        if shown.get(name) == state or state not in ("RUNNING", *_ENDED):
+        if shown.get(name) == state or state not in ("RUNNING", *ENDED):
             continue
         shown[name] = state
         if state == "RUNNING":

@@ -73,7 +73,7 @@ def compile_pipeline(config: Config) -> Package:
             "made_by": sdk,
             "tfx": tfx_version.__version__,
             "image": config.kubeflow.image,
-            "minimum_backend": spec.MINIMUM_BACKEND,
+            "minimum_backend": spec.minimum_backend(config.kubeflow),
             "parameters": {p.name: {"type": p.type, "default": p.default} for p in declared},
             "nodes": {
                 name: {"sha256": ir.digest_of(text), "bytes": len(text), "code": code[name]}

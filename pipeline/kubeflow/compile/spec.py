@@ -15,16 +15,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.kubeflow.package import Parameter
-from pipeline.settings.kubeflow import KubeflowSettings, Resources
+from pipeline.settings.kubeflow import KubeflowSettings, Resources, SecurityContext
 
 # Kubeflow's driver replaces it when it is the whole value of a task's input, and nowhere else.
 RUN_ID = "{{$.pipeline_job_uuid}}"
 # From this backend on (older ones leave the placeholder as it is).
 MINIMUM_BACKEND = "2.5.0"
+# The first that knows `securityContext`.
+_SECURITY_CONTEXT_BACKEND = "2.16.0"
 SCHEMA_VERSION = "2.1.0"
 SUMMARY = "summary"
 
 _RUN_ID_INPUT = "run_id"
+# Argo counts it from the first attempt's start and ends a retry at its end, so it must outlast all
+# attempts of the longest stage: ten years. (Without it newer backends write 0, which is no retry at
+# all; Kubernetes' deadline of a pod, into which Argo turns what is left of it, ends at 68 years.)
+_ALL_ATTEMPTS = f"{10 * 365 * 24 * 3600}s"
 _MEMORY_BYTES = {
     "": 1,
     **{unit: 1000**power for power, unit in enumerate(("k", "M", "G", "T", "P"), start=1)},
@@ -91,6 +97,11 @@ def platform_spec(tasks: Sequence[Task], settings: KubeflowSettings) -> dict[str
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
+def minimum_backend(settings: KubeflowSettings) -> str:
+    """The oldest backend that knows everything that these settings make the pipeline say."""
+    return MINIMUM_BACKEND if settings.security_context is None else _SECURITY_CONTEXT_BACKEND
+
+
 def _definition(parameter: Parameter) -> dict[str, Any]:
     default = {} if parameter.default is None else {"defaultValue": parameter.default}
     return {
@@ -127,7 +138,7 @@ def _task(task: Task) -> dict[str, Any]:
         spec["retryPolicy"] = {
             "backoffDuration": "0s",
             "backoffFactor": 2.0,
-            "backoffMaxDuration": "3600s",
+            "backoffMaxDuration": _ALL_ATTEMPTS,
             "maxRetryCount": task.resources.retries,
         }
     spec["taskInfo"] = {"name": task.name}
@@ -203,7 +214,7 @@ def _platform(wanted: Resources, settings: KubeflowSettings) -> dict[str, Any]:
                     {"envVar": variable, "secretKey": key}
                     for key, variable in sorted(secret.env.items())
                 ],
-                "optional": False,
+                # No `optional`, which backends before 2.15 refuse: without it a secret must exist.
                 **_secret(secret.name),
             }
             for secret in as_env
@@ -214,6 +225,8 @@ def _platform(wanted: Resources, settings: KubeflowSettings) -> dict[str, Any]:
             {"mountPath": secret.path, "optional": False, **_secret(secret.name)}
             for secret in as_files
         ]
+    if settings.security_context is not None:
+        spec["securityContext"] = _security_context(settings.security_context)
     if wanted.tolerations:
         spec["tolerations"] = [
             {
@@ -223,6 +236,15 @@ def _platform(wanted: Resources, settings: KubeflowSettings) -> dict[str, Any]:
             }
             for toleration in wanted.tolerations
         ]
+    return spec
+
+
+def _security_context(wanted: SecurityContext) -> dict[str, Any]:
+    spec: dict[str, Any] = {"runAsNonRoot": wanted.run_as_non_root}
+    if wanted.run_as_user is not None:
+        spec["runAsUser"] = str(wanted.run_as_user)
+    if wanted.run_as_group is not None:
+        spec["runAsGroup"] = str(wanted.run_as_group)
     return spec
 
 

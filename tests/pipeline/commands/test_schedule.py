@@ -110,3 +110,23 @@ def test_cron_does_not_go_with_a_subcommand(invoke, stub, compiled):
 
 def test_help_tells_the_time_zone(invoke):
     assert "UTC" in invoke("schedule", "--help")[1]
+
+
+@pytest.mark.parametrize(
+    "change", [("delete", "flowers"), ("--cron", "0 3 * * *")], ids=["delete", "replace"]
+)
+def test_a_run_in_flight_that_would_be_ended_is_told_and_can_be_forced(
+    invoke, stub, compiled, config, change
+):
+    where = ("--host", stub.url)
+    invoke("schedule", "--config", config, *where, "--cron", "0 2 * * *")
+    [first] = stub.recurring
+    run = stub.start(first)
+    arguments = ("schedule", *change, *where)
+    if change[0] == "--cron":
+        arguments = ("schedule", "--config", config, *change, *where)
+    code, _, err = invoke(*arguments)
+    assert (code, list(stub.recurring)) == (2, [first])
+    assert run in err
+    assert invoke(*arguments, "--force")[0] == 0
+    assert first not in stub.recurring

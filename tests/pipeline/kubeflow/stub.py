@@ -16,6 +16,8 @@ import urllib.parse
 from tests.pipeline.kubeflow.objects import Objects
 from tests.pipeline.kubeflow.openapi import OPERATIONS, Refused, check
 
+# What the API knows, or ignores, and kfp 2.5's package of it does not.
+OLDER_PACKAGES_LACK = {"delete_recurring_run": {"propagation_policy"}}
 PAGE = b"<!doctype html><html><title>Log in</title></html>"
 
 
@@ -34,6 +36,7 @@ class Stub(Objects):
       mode: "" or what it is instead: "html", "redirect", "loop", "v1", "v1-page", "elsewhere",
         "hang", "broken".
       failing: names of operations that answer 500.
+      before: is called with an operation's name before it is performed; others may ask meanwhile.
 
     Attribute to read:
       requests: (operation or path, body).
@@ -41,8 +44,9 @@ class Stub(Objects):
 
     def __init__(self):
         super().__init__()
-        self.tag, self.page_server = "2.5.0", False
+        self.page_server = False
         self.token, self.mode, self.failing = "", "", set()
+        self.before = lambda _: None
         self.requests = []
         self._lock = threading.Lock()
 
@@ -91,6 +95,7 @@ class Stub(Objects):
             elif self.mode in ("redirect", "loop"):
                 status = 302
             else:
+                self.before(_operation_of(handler.command, url.path))
                 with self._lock:
                     answer = json.dumps(self._answer(handler, url, data)).encode()
         except Refused as refusal:
@@ -140,7 +145,7 @@ class Stub(Objects):
 
     def _perform(self, operation, ids, query_text, handler, data):
         query = dict(urllib.parse.parse_qsl(query_text, strict_parsing=bool(query_text)))
-        unknown = set(query) - operation.query
+        unknown = set(query) - operation.query - OLDER_PACKAGES_LACK.get(operation.name, set())
         if unknown:
             raise Refused(400, f"{operation.name}: unknown query {sorted(unknown)}")
         body = None
@@ -164,6 +169,13 @@ class Stub(Objects):
         if method is None:
             raise Refused(501, f"{operation.name} is not stubbed", 12)
         return method
+
+
+def _operation_of(verb, path):
+    for operation in OPERATIONS:
+        if operation.verb == verb and operation.pattern.fullmatch(path):
+            return operation.name
+    return path
 
 
 def _uploaded(content_type, data):

@@ -1,13 +1,16 @@
 """One schedule per name, which runs what it was made with."""
 
 import datetime
+import random
+import threading
 
 import pytest
 
 from bitpipe.errors import ConfigError
-from pipeline.kubeflow.api import schedule
+from pipeline.kubeflow.api import schedule, upload
 from pipeline.kubeflow.api.failures import BackendError, KubeflowError
-from pipeline.kubeflow.api.schedule import Plan
+from pipeline.kubeflow.api.removal import ActiveRunError
+from pipeline.kubeflow.api.schedule import Plan, ReplaceError
 from tests.pipeline.kubeflow.packages import connect, make_package
 
 NIGHTLY = Plan("nightly", "0 0 2 * * *")
@@ -18,9 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:HTTPResponse.get:DeprecationWarn
 
 def replace(stub, package=None, plan=NIGHTLY, values=None, **options):
     package = package or make_package()
-    return schedule.replace(
-        connect(stub), package, values or {}, plan, experiment="photos", **options
-    )
+    options = {"experiment": "photos", "sleep": stub.sleep, **options}
+    return schedule.replace(connect(stub), package, values or {}, plan, **options)
 
 
 def test_a_schedule_is_created_with_its_pipeline_and_its_version_pinned(stub):
@@ -33,7 +35,8 @@ def test_a_schedule_is_created_with_its_pipeline_and_its_version_pinned(stub):
     }
     assert version["pipeline_spec"] == make_package().pipeline_spec
     assert body["trigger"] == {"cron_schedule": {"cron": "0 0 2 * * *"}}
-    assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == ("1", True, "ENABLE")
+    assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == ("1", True, "DISABLE")
+    assert stub.recurring[made.id]["status"] == "ENABLED"
     assert body["runtime_config"] == {"parameters": {"data": "/photos"}}
     assert body["service_account"] == "bitpipe"
     assert made.pipeline_version_id == version["pipeline_version_id"]
@@ -65,10 +68,6 @@ def test_a_second_one_of_the_name_replaces_the_first(stub):
     second = replace(stub, plan=Plan("nightly", "0 0 3 * * *"))
     assert list(stub.recurring) == [second.id]
     assert second.replaced == (first.id,)
-    names = [name for name, _ in stub.requests]
-    assert names.index("delete_recurring_run") > len(names) - 1 - names[::-1].index(
-        "create_recurring_run"
-    )
 
 
 def test_all_that_others_made_under_the_name_are_replaced_beyond_the_first_page(stub):
@@ -96,7 +95,7 @@ def test_where_creation_fails_the_old_one_stays(stub, step):
     first = replace(stub)
     stub.failing = {step}
     with pytest.raises(BackendError, match=f"{step} failed"):
-        replace(stub, make_package(description="changed"))
+        replace(stub, make_package(sdkVersion="changed"))
     assert list(stub.recurring) == [first.id]
     assert stub.recurring[first.id]["status"] == "ENABLED"
 
@@ -104,8 +103,9 @@ def test_where_creation_fails_the_old_one_stays(stub, step):
 def test_an_old_one_that_cannot_be_deleted_is_named(stub):
     first = replace(stub)
     stub.failing = {"delete_recurring_run"}
-    with pytest.raises(schedule.ReplaceError, match=f"{first.id}.*Schedule it again"):
+    with pytest.raises(ReplaceError, match=r"beside an old one.*Schedule it again"):
         replace(stub)
+    assert stub.recurring[first.id]["status"] == "ENABLED"
     stub.failing = set()
     last = replace(stub)
     assert list(stub.recurring) == [last.id]
@@ -129,16 +129,16 @@ def test_a_paused_schedule_stays_paused_when_it_is_replaced(stub):
 def test_the_same_bytes_make_no_second_version(stub):
     client = connect(stub)
     replace(stub)
-    changed = make_package(description="changed")
-    first = schedule.upload(client, changed)
-    assert schedule.upload(client, changed) == first
+    changed = make_package(sdkVersion="changed")
+    first = upload.upload(client, changed)
+    assert upload.upload(client, changed) == first
     assert len(stub.pipelines) == 1
     assert len(stub.versions) == 2
 
 
 def test_an_uploaded_change_leaves_the_schedule_at_its_version(stub):
     made = replace(stub)
-    schedule.upload(connect(stub), make_package(description="changed"))
+    upload.upload(connect(stub), make_package(sdkVersion="changed"))
     [run] = stub.recurring.values()
     reference = run["pipeline_version_reference"]
     assert reference["pipeline_version_id"] == made.pipeline_version_id
@@ -151,7 +151,7 @@ def test_schedules_are_paused_resumed_and_deleted_by_name(stub):
         [changed] = schedule.change(client, "nightly", operation)
         assert changed.id == made.id
         assert stub.recurring[made.id]["status"] == status
-    schedule.change(client, "nightly", "delete")
+    schedule.delete(client, "nightly")
     assert stub.recurring == {}
     assert len(stub.versions) == 1
 
@@ -178,10 +178,10 @@ def test_a_schedule_without_cron_is_listed_too(stub):
 
 def test_a_name_that_is_not_there_lists_those_that_are(stub):
     with pytest.raises(ConfigError, match="no schedule 'x'; there is none at all"):
-        schedule.change(connect(stub), "x", "delete")
+        schedule.delete(connect(stub), "x")
     replace(stub)
     with pytest.raises(ConfigError, match="no schedule 'x'; there is nightly"):
-        schedule.change(connect(stub), "x", "delete")
+        schedule.change(connect(stub), "x", "enable")
 
 
 def test_a_namespace_keeps_its_schedules(stub):
@@ -189,3 +189,222 @@ def test_a_namespace_keeps_its_schedules(stub):
     client = connect(stub, namespace="alice")
     schedule.replace(client, make_package(), {}, NIGHTLY, experiment="photos")
     assert [item.name for item in schedule.every(client)] == ["nightly"]
+
+
+def test_no_slot_starts_two_runs_while_one_replaces_another(stub):
+    replace(stub)
+    enabled = []
+
+    def look(operation):
+        enabled.append([run["status"] for run in stub.recurring.values()].count("ENABLED"))
+
+    stub.before = look
+    replace(stub)
+    assert set(enabled) == {0, 1}
+
+
+def test_the_first_upload_is_named_by_its_content_and_not_made_twice(stub):
+    replace(stub)
+    replace(stub)
+    [version] = stub.versions.values()
+    [pipeline] = stub.pipelines.values()
+    assert version["display_name"].startswith(f"{pipeline['display_name']}-")
+
+
+@pytest.mark.parametrize("operation", ["create_pipeline", "upload_pipeline_version"])
+def test_one_who_uploads_the_same_at_once_is_no_failure(stub, operation):
+    client = connect(stub)
+
+    def another(asked):
+        if asked == operation:
+            stub.before = lambda _: None
+            upload.upload(connect(stub), make_package())
+
+    stub.before = another
+    assert upload.upload(client, make_package())[1] in stub.versions
+    assert (len(stub.pipelines), len(stub.versions)) == (1, 1)
+
+
+def state(stub):
+    return [
+        (run["trigger"]["cron_schedule"]["cron"], run["status"]) for run in stub.recurring.values()
+    ]
+
+
+@pytest.mark.parametrize(("paused", "a_second"), [(True, 1), (False, 3)])
+def test_two_who_schedule_at_once_leave_one_whenever_the_second_comes(stub, paused, a_second):
+    stub.creations_a_second = a_second
+    steps = count_requests(stub, lambda: replace(stub))
+    for step in range(steps):
+        stub.recurring.clear()
+        replace(stub)
+        if paused:
+            schedule.change(connect(stub), "nightly", "disable")
+        left = step
+
+        def another(operation):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                stub.before = lambda _: None
+                replace(stub, plan=Plan("nightly", "0 0 4 * * *"))
+
+        stub.before = another
+        told = ""
+        try:
+            replace(stub, plan=Plan("nightly", "0 0 3 * * *"))
+        except ReplaceError as error:
+            told = str(error)
+        [(cron, status)] = state(stub)
+        assert told == "" or "somebody else scheduled 'nightly' at the same time" in told
+        assert cron == ("0 0 4 * * *" if told else "0 0 3 * * *")
+        assert status == ("DISABLED" if paused else "ENABLED")
+
+
+def count_requests(stub, action):
+    asked = []
+    stub.before = asked.append
+    action()
+    stub.before = lambda _: None
+    return len(asked)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_whose_requests_alternate_at_random_leave_one_that_is_on(stub, seed):
+    if seed % 2:
+        replace(stub)
+    turns, turn = random.Random(seed), threading.Condition()
+    running = {"a", "b"}
+    next_one = "a"
+
+    def wait():
+        nonlocal next_one
+        me = threading.current_thread().name
+        with turn:
+            turn.wait_for(lambda: next_one == me or next_one not in running, timeout=10)
+            next_one = turns.choice("ab")
+            turn.notify_all()
+
+    clients = {name: connect(stub) for name in running}
+    for client in clients.values():
+        client._translated = lambda *a, ask=client._translated, **k: (wait(), ask(*a, **k))[1]
+    ended = {}
+
+    def go():
+        name = threading.current_thread().name
+        plan = Plan("nightly", f"0 {'ab'.index(name)} 3 * * *")
+        try:
+            made = schedule.replace(clients[name], make_package(), {}, plan, experiment="photos")
+            ended[name] = made.id
+        except ReplaceError as error:
+            ended[name] = str(error)
+        with turn:
+            running.discard(name)
+            turn.notify_all()
+
+    threads = [threading.Thread(target=go, name=name) for name in sorted(running)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    [(_, status)] = state(stub)
+    assert status == "ENABLED"
+    [kept] = stub.recurring
+    assert kept in ended.values()
+    # Who was first may have ended before the other began to replace it.
+    assert all("at the same time" in end for end in ended.values() if " " in end)
+
+
+def replace_it(stub, **options):
+    return replace(stub, plan=Plan("nightly", "0 0 3 * * *"), **options)
+
+
+def delete_it(stub, **options):
+    return schedule.delete(connect(stub), "nightly", **options)
+
+
+either = pytest.mark.parametrize("change", [replace_it, delete_it])
+
+
+@either
+@pytest.mark.parametrize("tag", ["2.16.0", "2.17.1"])
+def test_a_run_in_flight_goes_on_where_the_backend_lets_go_of_it(stub, change, tag):
+    stub.tag = tag
+    made = replace(stub)
+    stub.start(made.id)
+    change(stub)
+    assert made.id not in stub.recurring
+    assert stub.killed == []
+
+
+@either
+@pytest.mark.parametrize("tag", ["2.5.0", "2.15.2", "unknown", None])
+@pytest.mark.parametrize("status", ["PENDING", "RUNNING"])
+def test_elsewhere_a_schedule_with_a_run_in_flight_stays_unless_forced(stub, change, tag, status):
+    stub.tag = tag
+    made = replace(stub)
+    run = stub.start(made.id, status)
+    before = dict(stub.recurring)
+    with pytest.raises(ActiveRunError, match=rf"run in flight.*{run}.*--force") as error:
+        change(stub)
+    assert error.value.exit_code == 2
+    assert (stub.recurring, stub.killed) == (before, [])
+    change(stub, force=True)
+    assert made.id not in stub.recurring
+    assert stub.killed == [run]
+
+
+@either
+def test_runs_that_have_ended_hold_nobody_up(stub, change):
+    made = replace(stub)
+    for status in ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"):
+        stub.start(made.id, status)
+    stub.start("another schedule")
+    change(stub)
+    assert made.id not in stub.recurring
+
+
+@either
+def test_a_run_that_starts_after_the_first_look_is_not_killed_either(stub, change):
+    made = replace(stub)
+
+    def start(operation):
+        if operation == "disable_recurring_run":
+            stub.before = lambda _: None
+            stub.start(made.id)
+
+    stub.before = start
+    with pytest.raises(ActiveRunError):
+        change(stub)
+    assert list(stub.recurring) == [made.id]
+    assert stub.recurring[made.id]["status"] == "ENABLED"
+    assert stub.killed == []
+
+
+@pytest.mark.parametrize("tag", ["2.5.0", "2.16.0"])
+def test_what_is_gone_already_is_deleted(stub, tag):
+    stub.tag = tag
+    replace(stub)
+
+    def vanish(operation):
+        if operation in ("disable_recurring_run", "delete_recurring_run"):
+            stub.recurring.clear()
+
+    stub.before = vanish
+    schedule.delete(connect(stub), "nightly")
+
+
+def test_a_schedule_that_cannot_be_enabled_says_how(stub):
+    stub.failing = {"enable_recurring_run"}
+    with pytest.raises(ReplaceError, match=r"maybe paused.*schedule resume nightly"):
+        replace(stub)
+
+
+def test_a_release_refuses_a_pipeline_with_fields_of_a_later_one(stub):
+    executor = {"securityContext": {"runAsNonRoot": True}}
+    deployment = {"deploymentSpec": {"executors": {"exec-trainer": executor}}}
+    package = make_package({"platforms": {"kubernetes": deployment}})
+    with pytest.raises(KubeflowError, match="securityContext"):
+        replace(stub, package)
+    stub.tag = "2.16.0"
+    replace(stub, package)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from google.protobuf import json_format
 
 from components.code_version import PACKAGES, code_version
 from pipeline import stage_code
 from pipeline.cli import cli
 from pipeline.settings import config
 from pipeline.settings.kubeflow import STAGES
+from tests.pipeline.kubeflow import messages
 
 pytestmark = pytest.mark.tfx
 
@@ -63,9 +63,10 @@ def test_tasks_wait_for_what_they_read_and_for_nothing_that_comes_later(tasks):
     ]
 
 
-def test_kubeflows_own_message_takes_it(package):
-    pb2 = pytest.importorskip("kfp.pipeline_spec.pipeline_spec_pb2")
-    json_format.ParseDict(package.pipeline_spec, pb2.PipelineSpec())
+def test_every_release_of_the_backend_from_the_minimum_on_takes_it(package):
+    for release in messages.RELEASES:
+        messages.check_pipeline(release, package.pipeline_spec, package.platform_spec)
+    assert package.manifest["minimum_backend"] == messages.RELEASES[0]
 
 
 def test_a_stage_runs_where_its_pool_says(package):
@@ -99,14 +100,15 @@ def test_a_pattern_with_spans_brings_the_parameter(package):
     assert "--param=span=NUMBER_INTEGER:{{$.inputs.parameters['span']}}" in arguments
 
 
-def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that():
+@pytest.mark.parametrize("ending", [":2.19.1", "@sha256:" + "0" * 64])
+def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that(ending):
     from tfx.proto import infra_validator_pb2
     from tfx.utils import proto_utils
 
     from pipeline import dag
     from pipeline.kubeflow.compile import compiler
 
-    image = "registry.example/serving:2.19.1"
+    image = f"registry.example:5000/serving{ending}"
     checked = config.load(CLUSTER, [f"kubeflow.infra_validator={image}"]).config
     tasks = compiler.compile_pipeline(checked).pipeline_spec["root"]["dag"]["tasks"]
     assert set(tasks) - {"gate"} == {stage.replace("_", "-") for stage in STAGES}
@@ -114,8 +116,9 @@ def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that():
     validator = dag._infra_validator(dag.Channel(type=dag.Model), image)
     spec = infra_validator_pb2.ServingSpec()
     proto_utils.json_to_proto(validator.exec_properties["serving_spec"], spec)
-    assert spec.tensorflow_serving.image_name == "registry.example/serving"
-    assert spec.tensorflow_serving.tags == ["2.19.1"]
+    served = spec.tensorflow_serving
+    assert served.image_name == "registry.example:5000/serving"
+    assert [*map(":{}".format, served.tags), *map("@{}".format, served.digests)] == [ending]
     assert spec.WhichOneof("serving_platform") == "kubernetes"
 
 

@@ -1,8 +1,12 @@
 """The dictionaries are what Kubeflow's own messages hold, and say what was asked for."""
 
+import re
+
+import msgspec
 import pytest
 from google.protobuf import json_format
 
+from pipeline.kubeflow.api.client import version_of
 from pipeline.kubeflow.compile import spec
 from pipeline.kubeflow.package import Package, Parameter
 from pipeline.settings.kubeflow import (
@@ -10,9 +14,11 @@ from pipeline.settings.kubeflow import (
     KubeflowSettings,
     Resources,
     Secret,
+    SecurityContext,
     Toleration,
     Volume,
 )
+from tests.pipeline.kubeflow import messages
 
 PARAMETERS = (
     Parameter("data", "STRING", None, "Where."),
@@ -40,18 +46,95 @@ def kubernetes(settings=None, **resources):
     return executors["exec-trainer"]
 
 
-def test_kubeflows_own_message_takes_every_field():
-    pb2 = pytest.importorskip("kfp.pipeline_spec.pipeline_spec_pb2")
-    tasks = task(name="a"), task(after=("a",), retries=2, cpu="2", memory="1Gi")
-    parsed = json_format.ParseDict(document(*tasks), pb2.PipelineSpec())
-    assert parsed.root.dag.tasks["trainer"].dependent_tasks == ["a"]
-    assert parsed.root.dag.tasks["trainer"].retry_policy.max_retry_count == 2
-    assert not parsed.root.dag.tasks["trainer"].caching_options.enable_cache
-    deployment = pb2.PipelineDeploymentConfig()
-    json_format.ParseDict(
-        document(*tasks)["deploymentSpec"], deployment, ignore_unknown_fields=True
+EVERYTHING = KubeflowSettings(
+    image_pull_policy="Always",
+    image_pull_secrets=("registry",),
+    volumes=(Volume(claim="store", path="/store"),),
+    secrets=(Secret(name="s3", env={"id": "AWS_ID"}), Secret(name="ca", path="/ca")),
+)
+WISHES = {
+    "accelerator": Accelerator(type="nvidia.com/gpu", count=2),
+    "cpu": "2",
+    "memory": "1Gi",
+    "node_selector": {"b": "2", "a": "1"},
+    "retries": 2,
+    "timeout": 60,
+    "tolerations": (
+        Toleration(key="google.com/tpu"),
+        Toleration(key="k", operator="Equal", value="v"),
+    ),
+}
+
+
+@pytest.mark.parametrize("release", messages.RELEASES)
+@pytest.mark.parametrize("security", [None, SecurityContext(run_as_user=1, run_as_group=1)])
+def test_every_release_from_the_minimum_on_takes_every_field(release, security):
+    settings = msgspec.structs.replace(EVERYTHING, security_context=security)
+    tasks = task(name="a"), task(after=("a",), **WISHES)
+    platform = spec.platform_spec(tasks, settings)
+    if version_of(release) < version_of(spec.minimum_backend(settings)):
+        with pytest.raises(json_format.ParseError, match="securityContext"):
+            messages.check_pipeline(release, document(*tasks), platform)
+    else:
+        messages.check_pipeline(release, document(*tasks), platform)
+
+
+def test_releases_from_the_minimum_to_what_is_newest_here_are_asked():
+    assert messages.RELEASES[0] == spec.MINIMUM_BACKEND
+    assert "2.14.4" in messages.RELEASES
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"secretAsEnv": [{"optional": False}]},
+        {"nodeSelector": {"label": {}}},
+        {"pvcMount": [{"constant": "a", "componentInputParameter": "b"}]},
+        {"activeDeadlineSeconds": "soon"},
+    ],
+)
+def test_a_release_refuses_what_it_does_not_know(change):
+    platform = spec.platform_spec([task()], KubeflowSettings())
+    platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-trainer"] |= change
+    with pytest.raises(json_format.ParseError):
+        messages.check_pipeline("2.14.4", document(task()), platform)
+
+
+def test_the_newest_release_knows_every_field_of_the_deployment_too():
+    deployment = document(task(**WISHES))["deploymentSpec"]
+    parsed = messages.parse(
+        messages.RELEASES[-1], "ml_pipelines.PipelineDeploymentConfig", deployment
     )
-    assert deployment.executors["exec-trainer"].container.resources.cpu_limit == 2.0
+    assert parsed.executors["exec-trainer"].container.resources.cpu_limit == 2.0
+
+
+def test_the_table_says_of_the_installed_messages_what_they_say():
+    pb2 = pytest.importorskip("kfp.pipeline_spec.pipeline_spec_pb2")
+    tasks = task(name="a"), task(after=("a",), **WISHES)
+    theirs = json_format.ParseDict(document(*tasks), pb2.PipelineSpec())
+    ours = messages.parse("2.5.0", "ml_pipelines.PipelineSpec", document(*tasks))
+    assert json_format.MessageToDict(ours) == json_format.MessageToDict(theirs)
+    assert theirs.root.dag.tasks["trainer"].retry_policy.max_retry_count == 2
+
+
+def test_a_stage_of_many_hours_is_tried_again():
+    policy = document(task(retries=2))["root"]["dag"]["tasks"]["trainer"]["retryPolicy"]
+    seconds = int(re.fullmatch(r"(\d+)s", policy["backoffMaxDuration"])[1])
+    # Argo counts from the first attempt on, and makes what is left a pod's deadline: 31 bits.
+    assert 365 * 24 * 3600 < seconds < 2**31
+
+
+def test_a_namespace_that_enforces_restricted_pods_is_told_whom_to_run_as():
+    assert "securityContext" not in kubernetes()
+    said = kubernetes(KubeflowSettings(security_context=SecurityContext()))
+    assert said["securityContext"] == {"runAsNonRoot": True}
+    chosen = SecurityContext(run_as_user=65532, run_as_group=0)
+    said = kubernetes(KubeflowSettings(security_context=chosen))
+    assert said["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": "65532",
+        "runAsGroup": "0",
+    }
 
 
 def test_the_run_id_is_an_input_because_kubeflow_replaces_it_nowhere_else():
@@ -108,21 +191,7 @@ def test_nothing_asked_for_is_nothing_said():
 
 
 def test_kubernetes_is_told_of_nodes_volumes_and_secrets():
-    settings = KubeflowSettings(
-        image_pull_policy="Always",
-        image_pull_secrets=("registry",),
-        volumes=(Volume(claim="store", path="/store"),),
-        secrets=(Secret(name="s3", env={"id": "AWS_ID"}), Secret(name="ca", path="/ca")),
-    )
-    said = kubernetes(
-        settings,
-        timeout=60,
-        node_selector={"b": "2", "a": "1"},
-        tolerations=(
-            Toleration(key="google.com/tpu"),
-            Toleration(key="k", operator="Equal", value="v"),
-        ),
-    )
+    said = kubernetes(EVERYTHING, **WISHES)
     assert said["activeDeadlineSeconds"] == "60"
     assert list(said["nodeSelector"]["labels"]) == ["a", "b"]
     assert said["pvcMount"][0]["constant"] == "store"
@@ -133,21 +202,6 @@ def test_kubernetes_is_told_of_nodes_volumes_and_secrets():
         {"key": "google.com/tpu", "operator": "Exists", "effect": "NoSchedule"},
         {"key": "k", "operator": "Equal", "value": "v", "effect": "NoSchedule"},
     ]
-
-
-def test_kubeflows_own_platform_message_takes_every_field():
-    pb2 = pytest.importorskip("kfp.kubernetes.kubernetes_executor_config_pb2", reason="kfp >= 2.7")
-    settings = KubeflowSettings(
-        volumes=(Volume(claim="store", path="/store"),),
-        secrets=(Secret(name="s3", env={"id": "AWS_ID"}, path="/s3"),),
-        image_pull_secrets=("registry",),
-        image_pull_policy="Always",
-    )
-    said = kubernetes(
-        settings, timeout=60, node_selector={"a": "1"}, tolerations=(Toleration(key="k"),)
-    )
-    parsed = json_format.ParseDict(said, pb2.KubernetesExecutorConfig())
-    assert parsed.active_deadline_seconds == 60
 
 
 def test_the_yaml_has_a_second_document_only_where_there_is_something_to_say():
