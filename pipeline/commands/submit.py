@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @kubeflow_options.ordered
 @kubeflow_options.connected
-@click.option("--wait", is_flag=True, help="Follow the stages until the run ends.")
+@click.option(
+    "--wait", is_flag=True, help="Follow the stages until the run ends, and tell what it waits for."
+)
 @click.option(
     "--timeout",
     "timeout_s",

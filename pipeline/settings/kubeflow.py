@@ -130,8 +130,9 @@ class KubeflowSettings(_Settings, frozen=True):
     root: str = ""
     # Parent of the model folders that TensorFlow Serving watches.
     serving: str = ""
-    # ML Metadata: grpc://HOST:PORT, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:PATH; ${NAME} is
-    # replaced by the task's environment variable. Empty: the service that Kubeflow installs.
+    # ML Metadata: grpc://HOST:PORT, grpcs://HOST:PORT?ca=FILE (over TLS),
+    # mysql://USER:PASSWORD@HOST/DATABASE or sqlite:PATH; ${NAME} is replaced by the task's
+    # environment variable. Empty: the service that Kubeflow installs.
     metadata: str = ""
     # TensorFlow Serving's image with its tag or digest: each candidate must load in a pod of it
     # before it is pushed. Empty: no such stage.

@@ -114,6 +114,7 @@ def test_every_task_succeeds_and_the_model_is_pushed(first, after_first):
 def test_each_task_leaves_a_summary_of_what_it_read_and_wrote(first):
     assert "| model | Model" in first["trainer"].summary
     assert "| examples | Examples" in first["trainer"].summary
+    assert "The model is blessed." in first["evaluator"].summary
     assert first["gate"].summary == "# Gate\n\nThe model was blessed.\n"
 
 
@@ -135,7 +136,9 @@ def test_parameters_reach_their_stages_and_a_refused_model_ends_at_the_gate(refu
     assert "span-1/*/*" in refused["image-example-gen"].log
     assert refused["pusher"].exit_code == 0
     assert refused["gate"].exit_code == 3
-    assert "not blessed" in refused["gate"].summary
+    assert refused["gate"].summary == ""
+    assert "The model is not blessed, and nothing is pushed." in refused["evaluator"].summary
+    assert re.search(r"^- .*accuracy", refused["evaluator"].summary, re.MULTILINE)
 
 
 def test_a_refused_model_is_not_served(cluster, refused, after_first):

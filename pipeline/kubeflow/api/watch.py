@@ -21,6 +21,8 @@ _WORDS = {"FAILED": "failed", "CANCELED": "cancelled", "SKIPPED": "skipped"}
 # The API is asked for hours; a restart of its pod must not end the watch.
 _TOLERATED_FAILURES = 5
 _NAME_WIDTH = 17
+# Longer than pods usually wait for a node and its image.
+_PATIENCE_S = 120.0
 
 
 class WatchError(BitpipeError):
@@ -77,6 +79,7 @@ def follow(
     """
     started = clock()
     shown: dict[str, str] = {}
+    pending = _Pending(run.run_id, tasks)
     failures = 0
     while True:
         try:
@@ -91,11 +94,17 @@ def follow(
             details = _by_name(answer, tasks)
             for line in _news(details, tasks, shown):
                 show(line)
+            for line in pending.news(answer, details, clock()):
+                show(line)
             if answer.state in ENDED:
                 failed = tuple(name for name, detail in details.items() if detail.state == "FAILED")
                 return Ended(answer.state, failed, exit_code(answer.state, failed))
         if timeout_s is not None and clock() - started + poll_s > timeout_s:
-            raise WatchError(f"the run has not ended within {timeout_s:g} s; it goes on: {run.url}")
+            waits = ", ".join(pending.waits_for) or "Kubeflow, which has started no task yet"
+            raise WatchError(
+                f"the run has not ended within {timeout_s:g} s (it waits for {waits}); it goes on: "
+                f"{run.url}"
+            )
         sleep(poll_s)
 
 
@@ -116,6 +125,54 @@ def verdict(ended: Ended, url: str) -> str:
         return f"the model was not blessed and nothing was pushed: {url}"
     where = f" in {', '.join(ended.failed)}" if ended.failed else ""
     return f"the run {_WORDS[ended.state]}{where}: {url}"
+
+
+class _Pending:
+    """Tells which pods have been waiting for long, each once.
+
+    Kubernetes does not give up on a pod that fits no node or whose image cannot be pulled, and no
+    timeout counts before it runs.
+
+    Attributes:
+        waits_for: tasks that have begun and not ended, and whether their pods are pending.
+    """
+
+    def __init__(self, run_id: str, tasks: Sequence[str]) -> None:
+        self.waits_for: list[str] = []
+        self._run_id, self._tasks = run_id, tasks
+        self._since: dict[tuple[str, Any], float] = {}
+        self._told: set[tuple[str, Any]] = set()
+
+    def news(self, run: Any, details: dict[str, Any], now: float) -> list[str]:
+        """Lines for pods that have been pending for `_PATIENCE_S` seconds."""
+        begun = [
+            name for name in self._tasks if name in details and details[name].state == "RUNNING"
+        ]
+        listed = (run.run_details and run.run_details.task_details) or ()
+        found = {(d.display_name or "", d.start_time): d for d in listed if d.state == "PENDING"}
+        self._since = {key: self._since.get(key, now) for key in found}
+        # Kubeflow calls the pod of every task `executor`, and does not tell of which.
+        owners = {
+            key: key[0].removesuffix("-driver")
+            if key[0].removesuffix("-driver") in self._tasks
+            else " or ".join(begun) or "the run"
+            for key in found
+        }
+        waiting = sorted(set(owners.values()))
+        self.waits_for = [
+            *(f"a node or an image for {owner}" for owner in waiting),
+            *(name for name in begun if name not in waiting),
+        ]
+        lines = []
+        for key, since in self._since.items():
+            if key not in self._told and now - since >= _PATIENCE_S:
+                self._told.add(key)
+                lines.append(
+                    f". {owners[key]:<{_NAME_WIDTH}}  waits for a node or an image for "
+                    f"{now - since:.0f} s; why: "
+                    f"kubectl describe pods --selector pipeline/runid={self._run_id}"
+                )
+        return lines
 
 
 def _by_name(run: Any, tasks: Sequence[str]) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tfx.dsl.io import fileio
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from components.gate import verdict
 from pipeline.kubeflow.task.mlmd import Connection
 from pipeline.node import Outcome
 
@@ -25,9 +27,35 @@ def describe(part: pipeline_pb2.Pipeline, connection: Connection, outcome: Outco
     state = "taken from the cache" if outcome.cached else "complete"
     return (
         f"# {name}\n\n{state} after {outcome.seconds:.1f} s "
-        f"(execution {outcome.execution_id} in ML Metadata)\n"
+        f"(execution {outcome.execution_id} in ML Metadata)\n{_judged(written)}"
         f"{_table('Read', read)}{_table('Written', written)}"
     )
+
+
+def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
+    """What the stage said of the model, if it judged one.
+
+    Kubeflow keeps the summaries of tasks that succeed, as a stage does that refuses a model, and
+    not that of the task that then fails for it.
+    """
+    text = ""
+    for artifact in [artifact for several in written.values() for artifact in several]:
+        if artifact.type_name == "ModelEvaluation":
+            try:
+                said = verdict.read(artifact.uri)
+            except fileio.NotFoundError:  # of before verdicts were written
+                continue
+            text += _verdict(said.blessed, (*said.objections, *said.notes))
+        elif artifact.type_name == "InfraBlessing":
+            loads = artifact.get_int_custom_property("blessed") == 1
+            text += _verdict(loads, () if loads else ("TensorFlow Serving could not load it.",))
+    return text
+
+
+def _verdict(blessed: bool, sentences: Sequence[str]) -> str:
+    lines = "".join(f"- {sentence}\n" for sentence in sentences)
+    what = "blessed" if blessed else "not blessed, and nothing is pushed"
+    return f"\n## Verdict\n\nThe model is {what}.\n" + (f"\n{lines}" if lines else "")
 
 
 def write(path: str, text: str) -> None:

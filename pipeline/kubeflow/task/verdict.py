@@ -1,8 +1,9 @@
 """The last task of a run: fails, with exit code 3, where the model was not blessed.
 
 The stages themselves succeed then, as they should, and nothing was pushed; without this task a run
-whose model nobody got would look on Kubeflow's page like one that went into service. Imports
-neither TFX nor TensorFlow.
+whose model nobody got would look on Kubeflow's page like one that went into service. Kubeflow drops
+the summary of a task that fails: why a model was refused is in the Evaluator's. Imports neither TFX
+nor TensorFlow.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ _SERVICE = metadata_store_service_pb2.DESCRIPTOR.services_by_name["MetadataStore
 
 
 @contextlib.contextmanager
-def served(path):
-    """Serves the store in `path` on loopback; gives its address."""
+def served(path, signed=None):
+    """Serves the store in `path` on loopback, over TLS with a certificate; gives its address."""
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     store = metadata_store.MetadataStore(config)
@@ -39,10 +39,15 @@ def served(path):
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
     handler = grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers)
     server.add_generic_rpc_handlers((handler,))
-    port = server.add_insecure_port("127.0.0.1:0")
+    if signed is None:
+        scheme, port = "grpc", server.add_insecure_port("127.0.0.1:0")
+    else:
+        pair = (signed.key.read_bytes(), signed.certificate.read_bytes())
+        credentials = grpc.ssl_server_credentials([pair])
+        scheme, port = "grpcs", server.add_secure_port("127.0.0.1:0", credentials)
     server.start()
     try:
-        yield f"grpc://127.0.0.1:{port}"
+        yield f"{scheme}://127.0.0.1:{port}"
     finally:
         server.stop(grace=1).wait()
 

@@ -76,7 +76,9 @@ def run(text, folder, execute, *, workers=2, **given):
         ]
         started = time.monotonic()
         exit_code, log = execute(container, platform[component["executorLabel"]], arguments)
-        summaries = [path.read_text() for path in outputs.values() if path.exists()]
+        # Kubeflow's launcher uploads nothing of a task that failed.
+        kept = [path for path in outputs.values() if path.exists() and exit_code == 0]
+        summaries = [path.read_text() for path in kept]
         return Done(exit_code, log, "".join(summaries), time.monotonic() - started)
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:

@@ -92,12 +92,44 @@ def test_a_task_without_times_is_done(stub, told):
     assert line.split() == ["✓", "trainer", "done"]
 
 
-def test_the_time_may_end_before_the_run_does(stub):
-    stub.story = [("RUNNING", {})]
+@pytest.mark.parametrize(
+    ("tasks", "waits"),
+    [
+        ({}, "Kubeflow, which has started no task yet"),
+        ({"trainer": "RUNNING", "executor": "RUNNING"}, "trainer"),
+        ({"trainer": "RUNNING", "executor(0)": "PENDING"}, "a node or an image for trainer"),
+        (
+            {"trainer": "RUNNING", "pusher-driver": "PENDING"},
+            "a node or an image for pusher, trainer",
+        ),
+    ],
+)
+def test_the_time_may_end_before_the_run_does(stub, tasks, waits):
+    stub.story = [("RUNNING", tasks)]
     clock = Clock()
-    with pytest.raises(watch.WatchError, match=r"within 60 s; it goes on: http.*/#/runs/details/"):
+    said = rf"within 60 s \(it waits for {waits}\); it goes on: http.*/#/runs/details/"
+    with pytest.raises(watch.WatchError, match=said):
         follow(stub, clock, timeout_s=60)
     assert clock.now <= 60
+
+
+def test_a_pod_that_finds_no_node_is_told_once(stub):
+    waiting = ("RUNNING", {"trainer": "RUNNING", "executor": "PENDING"})
+    stub.story = [*[waiting] * 100, ("SUCCEEDED", DONE)]
+    _, lines = follow(stub)
+    [line] = [line for line in lines if line.startswith(".")]
+    [run_id] = stub.runs
+    assert "trainer" in line
+    assert "waits for a node or an image for 120 s" in line
+    assert line.endswith(f"--selector pipeline/runid={run_id}")
+
+
+def test_a_pod_that_soon_finds_its_node_is_no_news(stub):
+    waiting = ("RUNNING", {"trainer": "RUNNING", "executor": "PENDING"})
+    working = ("RUNNING", {"trainer": "RUNNING", "executor": "RUNNING"})
+    stub.story = [*([waiting] * 20 + [working]) * 3, ("SUCCEEDED", DONE)]
+    _, lines = follow(stub)
+    assert not [line for line in lines if line.startswith(".")]
 
 
 def test_a_backend_that_restarts_does_not_end_the_watch(stub):

@@ -85,3 +85,35 @@ def test_the_gate_of_a_run_is_made_of_its_parameters():
     assert '"lower_bound": 0.9' in bound
     with pytest.raises(ConfigError, match=r"the gate's parameters.*1\.5"):
         parameters.bindings({**given, "min_accuracy": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("loads", "words"),
+    [
+        (1, "The model is blessed."),
+        (0, "not blessed, and nothing is pushed.\n\n- TensorFlow Serving"),
+    ],
+)
+def test_a_summary_says_whether_tensorflow_serving_could_load_the_model(loads, words):
+    from tfx.types.standard_artifacts import InfraBlessing
+
+    from pipeline.kubeflow.task import summary
+
+    artifact = InfraBlessing()
+    artifact.set_int_custom_property("blessed", loads)
+    assert words in summary._judged({"blessing": [artifact]})
+
+
+def test_a_summary_says_why_a_model_was_refused_as_far_as_it_was_written_down(tmp_path):
+    from tfx.types.standard_artifacts import ModelEvaluation
+
+    from components.gate import verdict
+    from pipeline.kubeflow.task import summary
+
+    artifact = ModelEvaluation()
+    artifact.uri = str(tmp_path)
+    assert summary._judged({"evaluation": [artifact]}) == ""
+    verdict.write(str(tmp_path), verdict.Verdict(False, ("the accuracy is 0.1",), ("a note",)))
+    said = summary._judged({"evaluation": [artifact]})
+    assert "not blessed" in said
+    assert said.endswith("- the accuracy is 0.1\n- a note\n")
