@@ -19,6 +19,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1] / "kubernetes"
 KUBERNETES = "1.32"  # whose schemas
+NEEDED = {"cpu", "memory", "ephemeral-storage"}  # requested and limited by every container
 NO_KUBECTL = (
     "kubectl is not installed, so no overlay was built and only the schemas of single files were "
     "checked; install it to check all."
@@ -87,8 +88,8 @@ def schema_faults(manifest: Manifest) -> Iterator[str]:
         where = ".".join(map(str, error.path)) or "the document"
         yield f"{where} does not fit the schema of Kubernetes {KUBERNETES}: {error.message}"
     except kubernetes_validate.SchemaNotFoundError:
-        if manifest["kind"] == "ServiceMonitor":
-            yield from service_monitor_faults(manifest["spec"])
+        if manifest["kind"] in CUSTOM:
+            yield from CUSTOM[manifest["kind"]](manifest["spec"])
         else:
             yield f"there is no schema for {manifest['apiVersion']}."
 
@@ -106,6 +107,33 @@ def service_monitor_faults(spec: Manifest) -> Iterator[str]:
             yield f"an endpoint needs a port's name and a path. Received: {endpoint}."
 
 
+def route_faults(spec: Manifest) -> Iterator[str]:
+    """The fields that a route of the Gateway API cannot do without."""
+    if unknown := set(spec) - {"parentRefs", "hostnames", "rules"}:
+        yield f"fields nobody checked: {', '.join(sorted(unknown))}."
+    if not all(parent.get("name") for parent in spec.get("parentRefs") or [{}]):
+        yield "parentRefs must name a Gateway."
+    for rule in spec.get("rules") or [{}]:
+        if unknown := set(rule) - {"matches", "filters", "backendRefs", "timeouts"}:
+            yield f"fields of a rule that nobody checked: {', '.join(sorted(unknown))}."
+        backends = rule.get("backendRefs", ())
+        for backend in backends:
+            if not set(backend) <= {"name", "namespace", "port", "weight"} or not (
+                backend.get("name") and isinstance(backend.get("port"), int)
+            ):
+                yield f"a backend needs a Service's name and a port's number. Received: {backend}."
+        if not sum(backend.get("weight", 1) for backend in backends):
+            yield "a rule needs a backend with a weight."
+
+
+# Kinds whose schema is a CustomResourceDefinition of others: their shape is checked.
+CUSTOM = {
+    "ServiceMonitor": service_monitor_faults,
+    "HTTPRoute": route_faults,
+    "GRPCRoute": route_faults,
+}
+
+
 def role_faults(manifest: Manifest) -> Iterator[str]:
     """One for each rule of a role that has a wildcard."""
     if manifest["kind"] not in ("Role", "ClusterRole"):
@@ -116,7 +144,7 @@ def role_faults(manifest: Manifest) -> Iterator[str]:
 
 
 def pod_faults(pod: Manifest) -> Iterator[str]:
-    """Pod Security Standard `restricted`, a read-only root, resources, and images with a tag."""
+    """Pod Security Standard `restricted`, a read-only root, limits, and images with a version."""
     context = pod.get("securityContext", {})
     if context.get("runAsNonRoot") is not True or context.get("runAsUser") == 0:
         yield "pods must set runAsNonRoot, and no user 0."
@@ -125,6 +153,9 @@ def pod_faults(pod: Manifest) -> Iterator[str]:
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
             yield f"pods must not set {field}."
+    for volume in pod.get("volumes", ()):
+        if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
+            yield f"volume {volume['name']}: an emptyDir must set sizeLimit."
     for container in containers(pod):
         for fault in container_faults(container):
             yield f"container {container['name']}: {fault}"
@@ -142,8 +173,8 @@ def container_faults(container: Manifest) -> Iterator[str]:
     if context.get("capabilities") != {"drop": ["ALL"]}:
         yield "must drop all capabilities and add none."
     for side in ("requests", "limits"):
-        if not {"cpu", "memory"} <= set(container.get("resources", {}).get(side, {})):
-            yield f"must set resources.{side} for cpu and memory."
+        if not set(container.get("resources", {}).get(side, {})) >= NEEDED:
+            yield f"must set resources.{side} for {', '.join(sorted(NEEDED))}."
     _, _, tag = container["image"].rpartition("/")[2].partition(":")
     if not tag or tag == "latest":
         yield f"its image needs a version. Received: {container['image']}."

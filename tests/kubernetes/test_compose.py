@@ -71,6 +71,8 @@ def test_nothing_can_be_written_or_reached_from_outside():
     assert ours["read_only"] is True
     assert ours["cap_drop"] == ["ALL"]
     assert ours["security_opt"] == ["no-new-privileges:true"]
+    assert ours["pids_limit"] > 2 * 64 * 2
+    assert all("size=" in place for place in ours["tmpfs"])
     assert ours["user"] == f"{IMAGE_USER}:{IMAGE_USER}"
     assert all(volume["read_only"] for volume in ours["volumes"])
     assert all(port.startswith("127.0.0.1:") for port in ours["ports"])

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,16 @@ import yaml
 from pipeline.settings import config as configuration
 from tests.kubernetes import manifests
 from tests.kubernetes.manifests import IMAGE_USER, ROOT, needs_kubectl
+from tools import check_manifests
 
 FOLDER = ROOT / "kubernetes" / "pipeline"
-OVERLAYS = {"standalone": "kubeflow", "multi-user": "my-profile", "own-metadata": "kubeflow"}
+OVERLAYS = {
+    "kind": "kubeflow",
+    "multi-user": "my-profile",
+    "openshift": "my-project",
+    "own-metadata": "kubeflow",
+    "standalone": "kubeflow",
+}
 EXAMPLES = [FOLDER / "components/retraining/photos.yaml", *sorted((FOLDER / "pools").glob("*"))]
 API_AUDIENCE = "pipelines.kubeflow.org"
 
@@ -51,7 +59,7 @@ def test_every_component_is_in_an_overlay():
     used = set()
     for overlay in OVERLAYS:
         text = (FOLDER / "overlays" / overlay / "kustomization.yaml").read_text()
-        used |= {Path(path).name for path in yaml.safe_load(text)["components"]}
+        used |= {Path(path).name for path in yaml.safe_load(text).get("components", ())}
     assert used == {path.name for path in (FOLDER / "components").iterdir()}
 
 
@@ -105,7 +113,7 @@ def test_pods_are_created_only_with_the_component_for_it():
     def creates_pods(overlay):
         return any("pods" in r["resources"] and "create" in r["verbs"] for r in rules(overlay))
 
-    assert [overlay for overlay in OVERLAYS if creates_pods(overlay)] == ["standalone"]
+    assert [overlay for overlay in OVERLAYS if creates_pods(overlay)] == ["kind", "standalone"]
 
 
 @needs_kubectl
@@ -139,7 +147,7 @@ def test_containers_say_what_they_need_and_what_they_get_at_most(overlay):
     for name, pod in pods(overlay).items():
         for container in pod["containers"]:
             for side in ("requests", "limits"):
-                assert set(container["resources"][side]) == {"cpu", "memory"}, name
+                assert set(container["resources"][side]) == check_manifests.NEEDED, name
 
 
 @needs_kubectl
@@ -167,10 +175,48 @@ def test_volumes_claims_and_configuration_exist(overlay):
         known = {volume["name"] for volume in pod.get("volumes", ())}
         for container in pod["containers"]:
             assert {mount["name"] for mount in container["volumeMounts"]} <= known, name
+            for volume in pod.get("volumes", ()):
+                assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"], name
 
 
 @needs_kubectl
 @every_overlay
+def test_jobs_end_where_the_namespace_injects_sidecars(overlay):
+    for manifest in built(overlay):
+        spec = manifest.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec:
+            labels = spec["template"]["metadata"]["labels"]
+            assert labels["sidecar.istio.io/inject"] == "false", manifest["metadata"]["name"]
+
+
+@needs_kubectl
+def test_another_tag_changes_nothing_that_cannot_be_changed(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "pipeline")
+    overlay = tmp_path / "pipeline" / "overlays" / "standalone"
+    file = overlay / "kustomization.yaml"
+    file.write_text(file.read_text().replace(f"newTag: {setup_version()}", "newTag: 9.9.9"))
+    before, after = built("standalone"), manifests.built(overlay)
+    assert before != after
+    for kind in ("Job", "PersistentVolumeClaim"):
+        assert manifests.named(after, kind) == manifests.named(before, kind)
+
+
+@needs_kubectl
+def test_a_cluster_of_one_node_can_bind_the_claims():
+    claims = of_kind("kind", "PersistentVolumeClaim").values()
+    assert [claim["spec"]["accessModes"] for claim in claims] == [["ReadWriteOnce"]]
+
+
+@needs_kubectl
+def test_openshift_chooses_the_users_itself():
+    assert len(pods("openshift")) == 3
+    for name, pod in pods("openshift").items():
+        assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(pod["securityContext"]), name
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", sorted(set(OVERLAYS) - {"kind", "openshift"}))
 def test_the_store_is_handed_over_to_the_images_user(overlay):
     context = pods(overlay)["bitpipe-store"]["securityContext"]
     assert (context["runAsUser"], context["fsGroup"]) == (IMAGE_USER, IMAGE_USER)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.kubernetes.manifests import (
     ROOT,
     built,
@@ -11,7 +9,6 @@ from tests.kubernetes.manifests import (
     flags,
     named,
     needs_kubectl,
-    only,
     pod,
     server,
     with_components,
@@ -55,13 +52,6 @@ def test_bucket_of_google_needs_no_volume_and_no_key(tmp_path):
     assert pod(manifests)["serviceAccountName"] in named(manifests, "ServiceAccount")
 
 
-@pytest.mark.parametrize("component", ["gcs", "s3"])
-def test_buckets_are_reached_through_the_policy_and_claims_need_no_way_out(tmp_path, component):
-    rules = only(put_together(tmp_path, component), "NetworkPolicy")["spec"]["egress"]
-    assert {53, 443} <= {port["port"] for rule in rules for port in rule["ports"]}
-    assert only(built(FOLDER / "overlays" / "production"), "NetworkPolicy")["spec"]["egress"] == []
-
-
 def test_sidecar_fills_the_folder_that_the_server_watches(tmp_path):
     manifests = put_together(tmp_path, "s3")
     [sidecar] = pod(manifests)["initContainers"]
@@ -73,5 +63,35 @@ def test_sidecar_fills_the_folder_that_the_server_watches(tmp_path):
     for model in env["MODELS"]["value"].split():
         assert f'base_path: "{target}/{model}"' in configs(manifests)["model_config.txt"]
     assert sidecar["startupProbe"]["exec"]["command"][-1].startswith(f"{target}/")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RCLONE_CONFIG_STORE_ENDPOINT"):
-        assert "secretKeyRef" in env[name]["valueFrom"]
+
+
+def test_keys_are_in_a_file_that_only_the_sidecars_user_can_reach(tmp_path):
+    manifests = put_together(tmp_path, "s3")
+    spec = pod(manifests)
+    [sidecar] = spec["initContainers"]
+    # Of one user, in a shared process namespace, the server would find them below /proc.
+    users = {
+        container["name"]: {**spec["securityContext"], **container["securityContext"]}["runAsUser"]
+        for container in (sidecar, server(manifests))
+    }
+    assert len(set(users.values())) == 2
+    env = {variable["name"]: variable for variable in sidecar["env"]}
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} & set(env)
+    [keys] = [volume for volume in spec["volumes"] if "secret" in volume]
+    [mount] = [m for m in sidecar["volumeMounts"] if m["name"] == keys["name"]]
+    [item] = keys["secret"]["items"]
+    path = f"{mount['mountPath']}/{item['path']}"
+    assert env["AWS_SHARED_CREDENTIALS_FILE"]["value"] == path
+    # The group is the volumes', so that the sidecar can read the keys and write the models.
+    assert keys["secret"]["defaultMode"] == 0o440
+    assert spec["securityContext"]["fsGroup"]
+    shared = {m["name"] for m in server(manifests)["volumeMounts"]} & {
+        m["name"] for m in sidecar["volumeMounts"]
+    }
+    assert shared == {"models"}
+
+
+def test_openshift_chooses_the_user(tmp_path):
+    context = pod(put_together(tmp_path, "openshift"))["securityContext"]
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(context)
+    assert context["runAsNonRoot"] is True

@@ -24,6 +24,7 @@ from tools import check_manifests
 
 FOLDER = ROOT / "kubernetes" / "serving"
 OVERLAYS = ("dev", "production")
+ELSEWHERE = {"gateway"}  # test_serving_gateway.py
 TOGETHER = (
     ("gpu",),
     ("canary",),
@@ -31,6 +32,7 @@ TOGETHER = (
     ("s3",),
     ("gpu", "gcs", "monitoring"),
     ("s3", "canary"),
+    ("openshift",),
 )
 METRICS = "/monitoring/prometheus/metrics"
 
@@ -56,7 +58,7 @@ def manifests(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict, ...
 
 
 def test_every_overlay_and_component_is_tested():
-    assert {path.name for path in (FOLDER / "overlays").iterdir()} == set(OVERLAYS)
+    assert {path.name for path in (FOLDER / "overlays").iterdir()} == {*OVERLAYS, *ELSEWHERE}
     in_overlays = {
         Path(component).name
         for name in OVERLAYS
@@ -145,7 +147,33 @@ def test_a_pod_stays_until_connections_have_moved(manifests):
     )
     pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert 1.1 * age + grace <= pause < spec["terminationGracePeriodSeconds"]
-    assert spec["shareProcessNamespace"] is True
+
+
+def test_the_server_hears_that_it_is_to_end_or_shares_its_user_with_others(manifests):
+    # Processes of one user see each other's secrets in a shared namespace.
+    assert pod(manifests)["shareProcessNamespace"] == (
+        "runAsUser" in pod(manifests)["securityContext"]
+    )
+
+
+def test_no_mesh_puts_a_sidecar_that_the_policy_would_starve(manifests):
+    metadata = only(manifests, "Deployment")["spec"]["template"]["metadata"]
+    assert metadata["labels"]["sidecar.istio.io/inject"] == "false"
+    assert metadata["annotations"]["linkerd.io/inject"] == "disabled"
+
+
+def test_a_pod_may_store_what_its_volumes_may_hold(manifests):
+    spec = pod(manifests)
+    volumes = [v["emptyDir"]["sizeLimit"] for v in spec["volumes"] if "emptyDir" in v]
+    limits = [
+        container["resources"]["limits"]["ephemeral-storage"]
+        for container in check_manifests.containers(spec)
+    ]
+    assert sum(map(bytes_of, volumes)) < sum(map(bytes_of, limits))
+
+
+def bytes_of(quantity: str) -> int:
+    return int(quantity[:-2]) << {"Mi": 20, "Gi": 30}[quantity[-2:]]
 
 
 def test_selectors_choose_the_servers_pods(manifests):
@@ -230,6 +258,8 @@ def test_production_is_watched_and_survives_a_drained_node():
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
     assert f'path: "{endpoint["path"]}"' in configs(manifests)["monitoring_config.txt"]
     assert endpoint["path"] == METRICS
+    # Without it the Prometheus of kube-prometheus-stack passes it over.
+    assert "release" in named(manifests, "ServiceMonitor")["bitpipe-serving"]["metadata"]["labels"]
     smallest = only(manifests, "HorizontalPodAutoscaler")["spec"]["minReplicas"]
     assert only(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] < smallest
 

@@ -31,8 +31,10 @@ spec:
             readOnlyRootFilesystem: true
             capabilities: {drop: [ALL]}
           resources:
-            requests: {cpu: "1", memory: 1Gi}
-            limits: {cpu: "1", memory: 1Gi}
+            requests: {cpu: "1", memory: 1Gi, ephemeral-storage: 1Gi}
+            limits: {cpu: "1", memory: 1Gi, ephemeral-storage: 1Gi}
+      volumes:
+        - {name: scratch, emptyDir: {sizeLimit: 1Gi}}
 """)
 MONITOR = yaml.safe_load("""
 apiVersion: monitoring.coreos.com/v1
@@ -41,6 +43,16 @@ metadata: {name: some}
 spec:
   selector: {matchLabels: {app: some}}
   endpoints: [{port: http, path: /metrics}]
+""")
+ROUTE = yaml.safe_load("""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: some}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+    - matches: [{path: {type: PathPrefix, value: /}}]
+      backendRefs: [{name: some, port: 80, weight: 9}, {name: other, port: 80, weight: 1}]
 """)
 ROLE = yaml.safe_load("""
 apiVersion: rbac.authorization.k8s.io/v1
@@ -68,7 +80,7 @@ def container(manifest: dict) -> dict:
     return pod(manifest)["containers"][0]
 
 
-@pytest.mark.parametrize("manifest", [DEPLOYMENT, MONITOR, ROLE], ids=lambda m: m["kind"])
+@pytest.mark.parametrize("manifest", [DEPLOYMENT, MONITOR, ROUTE, ROLE], ids=lambda m: m["kind"])
 def test_clean_manifest_has_no_faults(manifest):
     assert check_manifests.faults(manifest) == []
 
@@ -93,6 +105,9 @@ def test_clean_manifest_has_no_faults(manifest):
         ),
         (lambda m: container(m)["resources"].pop("limits"), "resources.limits"),
         (lambda m: container(m)["resources"]["requests"].pop("memory"), "resources.requests"),
+        (lambda m: container(m)["resources"]["limits"].pop("ephemeral-storage"), "ephemeral"),
+        (lambda m: pod(m)["volumes"][0].update(emptyDir={}), "sizeLimit"),
+        (lambda m: pod(m)["volumes"][0].update(emptyDir={"medium": "Memory"}), "sizeLimit"),
         (lambda m: container(m).update(image="some"), "needs a version"),
         (lambda m: container(m).update(image="some:latest"), "needs a version"),
         (lambda m: container(m).update(image="registry.example:5000/some"), "needs a version"),
@@ -151,6 +166,30 @@ def test_wildcard_in_a_role_is_refused(field):
 )
 def test_monitor_is_checked_by_its_shape(change, words):
     assert any(words in fault for fault in changed(MONITOR, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m["spec"].pop("parentRefs"), "name a Gateway"),
+        (lambda m: m["spec"].pop("rules"), "needs a backend"),
+        (lambda m: m["spec"].update(rule=[]), "nobody checked: rule"),
+        (lambda m: m["spec"]["rules"][0].update(backends=[]), "nobody checked: backends"),
+        (lambda m: m["spec"]["rules"][0]["backendRefs"][0].pop("port"), "a port's number"),
+        (lambda m: m["spec"]["rules"][0]["backendRefs"][0].update(wieght=1), "a port's number"),
+        (
+            lambda m: [b.update(weight=0) for b in m["spec"]["rules"][0]["backendRefs"]],
+            "with a weight",
+        ),
+    ],
+)
+def test_route_is_checked_by_its_shape(change, words):
+    assert any(words in fault for fault in changed(ROUTE, change))
+
+
+def test_image_may_be_named_by_its_digest():
+    image = f"registry.example:5000/group/some@sha256:{'0' * 64}"
+    assert changed(DEPLOYMENT, lambda m: container(m).update(image=image)) == []
 
 
 @pytest.fixture
