@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -41,10 +42,9 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
     text = ""
     for artifact in [artifact for several in written.values() for artifact in several]:
         if artifact.type_name == "ModelEvaluation":
-            try:
-                said = verdict.read(artifact.uri)
-            except fileio.NotFoundError:  # of before verdicts were written
-                continue
+            if not fileio.exists(posixpath.join(artifact.uri, verdict.FILE)):
+                continue  # of before verdicts were written
+            said = verdict.read(artifact.uri)
             text += _verdict(said.blessed, (*said.objections, *said.notes))
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1

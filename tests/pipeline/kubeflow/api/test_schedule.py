@@ -209,6 +209,7 @@ def test_the_first_upload_is_named_by_its_content_and_not_made_twice(stub):
     [version] = stub.versions.values()
     [pipeline] = stub.pipelines.values()
     assert version["display_name"].startswith(f"{pipeline['display_name']}-")
+    assert len(stub.bodies("upload_pipeline_version")) == 1
 
 
 @pytest.mark.parametrize("operation", ["create_pipeline", "upload_pipeline_version"])
