@@ -224,11 +224,13 @@ def build(
 
 def _infra_validator(model: BaseChannel, image: str) -> InfraValidator:
     """Loads the model in TensorFlow Serving. Sends no pictures: TFX would send tf.Examples."""
-    name, at, digest = image.partition("@")
-    served = infra_validator_pb2.TensorFlowServing(image_name=name, digests=[digest])
-    if not at:
-        name, _, tag = image.rpartition(":")
-        served = infra_validator_pb2.TensorFlowServing(image_name=name, tags=[tag])
+    served = infra_validator_pb2.TensorFlowServing()
+    if "@" in image:
+        served.image_name, digest = image.split("@")
+        served.digests.append(digest)
+    else:
+        served.image_name, _, tag = image.rpartition(":")
+        served.tags.append(tag)
     return InfraValidator(
         model=model,
         serving_spec=infra_validator_pb2.ServingSpec(

@@ -23,6 +23,8 @@ _TOLERATED_FAILURES = 5
 _NAME_WIDTH = 17
 # Longer than pods usually wait for a node and its image.
 _PATIENCE_S = 120.0
+# In a pod's place, before there is any.
+_NOT_STARTED = ("", None)
 
 
 class WatchError(BitpipeError):
@@ -100,10 +102,10 @@ def follow(
                 failed = tuple(name for name, detail in details.items() if detail.state == "FAILED")
                 return Ended(answer.state, failed, exit_code(answer.state, failed))
         if timeout_s is not None and clock() - started + poll_s > timeout_s:
-            waits = ", ".join(pending.waits_for) or "Kubeflow, which has started no task yet"
+            waits = ", ".join(pending.waits_for)
             raise WatchError(
-                f"the run has not ended within {timeout_s:g} s (it waits for {waits}); it goes on: "
-                f"{run.url}"
+                f"the run has not ended within {timeout_s:g} s"
+                f"{f' (it waits for {waits})' if waits else ''}; it goes on: {run.url}"
             )
         sleep(poll_s)
 
@@ -149,7 +151,9 @@ class _Pending:
             name for name in self._tasks if name in details and details[name].state == "RUNNING"
         ]
         listed = (run.run_details and run.run_details.task_details) or ()
-        found = {(d.display_name or "", d.start_time): d for d in listed if d.state == "PENDING"}
+        found = [(d.display_name or "", d.start_time) for d in listed if d.state == "PENDING"]
+        if not listed:
+            found = [_NOT_STARTED]
         self._since = {key: self._since.get(key, now) for key in found}
         # Kubeflow calls the pod of every task `executor`, and does not tell of which.
         owners = {
@@ -158,9 +162,15 @@ class _Pending:
             else " or ".join(begun) or "the run"
             for key in found
         }
-        waiting = sorted(set(owners.values()))
+        what = {
+            key: "Kubeflow, which has started no task yet"
+            if key == _NOT_STARTED
+            else f"a node or an image for {owner}"
+            for key, owner in owners.items()
+        }
+        waiting = set(owners.values())
         self.waits_for = [
-            *(f"a node or an image for {owner}" for owner in waiting),
+            *sorted(set(what.values())),
             *(name for name in begun if name not in waiting),
         ]
         lines = []
@@ -168,9 +178,8 @@ class _Pending:
             if key not in self._told and now - since >= _PATIENCE_S:
                 self._told.add(key)
                 lines.append(
-                    f". {owners[key]:<{_NAME_WIDTH}}  waits for a node or an image for "
-                    f"{now - since:.0f} s; why: "
-                    f"kubectl describe pods --selector pipeline/runid={self._run_id}"
+                    f". has waited {now - since:.0f} s for {what[key]}; why: kubectl describe "
+                    f"pods,workflows --selector pipeline/runid={self._run_id}"
                 )
         return lines
 

@@ -113,14 +113,22 @@ def test_the_time_may_end_before_the_run_does(stub, tasks, waits):
     assert clock.now <= 60
 
 
-def test_a_pod_that_finds_no_node_is_told_once(stub):
-    waiting = ("RUNNING", {"trainer": "RUNNING", "executor": "PENDING"})
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        ({"trainer": "RUNNING", "executor": "PENDING"}, "a node or an image for trainer"),
+        ({"pusher-driver": "PENDING"}, "a node or an image for pusher"),
+        ({"executor": "PENDING"}, "a node or an image for the run"),
+        ({}, "Kubeflow, which has started no task yet"),
+    ],
+)
+def test_what_a_run_waits_for_is_told_once(stub, tasks, said):
+    waiting = ("RUNNING", tasks)
     stub.story = [*[waiting] * 100, ("SUCCEEDED", DONE)]
     _, lines = follow(stub)
     [line] = [line for line in lines if line.startswith(".")]
     [run_id] = stub.runs
-    assert "trainer" in line
-    assert "waits for a node or an image for 120 s" in line
+    assert f"has waited 120 s for {said};" in line
     assert line.endswith(f"--selector pipeline/runid={run_id}")
 
 
