@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from bitpipe.errors import ConfigError, TrainingError
-from components import preprocessing
+from components import preprocessing, progress
 from components.bit import networks, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
@@ -148,6 +148,7 @@ def fine_tune(
         )
     if start:
         _log.info("Going on after step %d of %d.", start, rule.steps)
+        progress.kept(loop.STAGE, start, rule.steps, resumed=True)
     jit_compile = settings.jit_compile
     if jit_compile is None:  # XLA on a CPU took 1.5 times as long; a TPU's step is compiled anyway
         jit_compile = devices.accelerated(strategy)
@@ -158,12 +159,17 @@ def fine_tune(
         jit_compile=jit_compile,
         strategy=strategy,
     )
+
+    def after_step(done: int) -> None:
+        if saved.after(done):
+            progress.kept(loop.STAGE, done, rule.steps)
+
     wait_share = loop.train(
         step,
         strategy.experimental_distribute_dataset(batches(start)),
         rule,
         start=start,
-        after_step=saved.after,
+        after_step=after_step,
         log_dir=log_dir if devices.is_chief() else None,  # all workers would draw the same curve
     )
     _log.info("The devices waited for pictures %.1f %% of the time.", 100 * wait_share)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from collections.abc import Sequence
 
 import keras
 import msgspec
 import tensorflow as tf
+
+_log = logging.getLogger(__name__)
+
+# The newest one, and one to go back to where that turns out to be damaged.
+_KEPT = 2
+_NAME = re.compile(r"ckpt-(\d+)(?!\d).*")
+_LAST_WRITTEN = ".index"
 
 
 def folder(root: str, *identity: object) -> str:
@@ -20,7 +29,7 @@ def folder(root: str, *identity: object) -> str:
 
 
 class Checkpoints:
-    """Weights, optimiser and step of one run; the newest one is kept.
+    """Weights, optimiser and step of one run; the newest two are kept.
 
     Args:
         path: a folder, made on the first save.
@@ -44,26 +53,71 @@ class Checkpoints:
         self._write = write
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         # The variables of TensorFlow: Keras' wrappers have no stable place in an object graph.
-        checkpoint = tf.train.Checkpoint(
+        self._checkpoint = tf.train.Checkpoint(
             step=self._step, model=_values(model.variables), optimizer=_values(optimizer.variables)
         )
-        self._manager = tf.train.CheckpointManager(checkpoint, path, max_to_keep=1)
 
     def restore(self) -> int:
-        """Loads the newest checkpoint; returns the steps it has behind it, 0 without one."""
-        self._manager.restore_or_initialize()
-        return int(self._step)
+        """Loads the newest checkpoint that is whole; returns the steps it has behind it, else 0.
 
-    def after(self, step: int) -> None:
-        """Saves if `step` steps, counted from 1, complete an interval."""
-        if step % self._every == 0 and self._write:
+        Looks at the files themselves. TensorFlow's CheckpointManager keeps a list beside them,
+        which may be what a kill or a full disk has cut, and refuses to start then.
+        """
+        finished = {step for step, name in self._files() if name.endswith(_LAST_WRITTEN)}
+        for step in sorted(finished, reverse=True):
+            prefix = self._prefix(step)
+            if _is_whole(prefix):
+                self._checkpoint.read(prefix)
+                return int(self._step)
+            _log.warning("The checkpoint %s is damaged: going back to the one before.", prefix)
+        return 0
+
+    def after(self, step: int) -> bool:
+        """Saves if `step` steps, counted from 1, complete an interval; returns whether they do."""
+        if step % self._every:
+            return False
+        if self._write:
             self._step.assign(step)
-            self._manager.save(step)
+            self._checkpoint.write(self._prefix(step))
+            self._delete_older(step)
+        return True
 
     def discard(self) -> None:
         """Removes the folder: the run is finished and its model written."""
         if self._write and tf.io.gfile.exists(self._path):
             tf.io.gfile.rmtree(self._path)
+
+    def _prefix(self, step: int) -> str:
+        return f"{self._path}/ckpt-{step}"
+
+    def _files(self) -> list[tuple[int, str]]:
+        """The steps of all files of checkpoints, finished or not, and their names."""
+        if not tf.io.gfile.exists(self._path):
+            return []
+        names = [name.rstrip("/") for name in tf.io.gfile.listdir(self._path)]
+        return [(int(match[1]), name) for name in names if (match := _NAME.fullmatch(name))]
+
+    def _delete_older(self, newest: int) -> None:
+        files = self._files()
+        kept = sorted({step for step, _ in files if step <= newest})[-_KEPT:]
+        for step, name in files:
+            if step not in kept:
+                path = f"{self._path}/{name}"
+                remove = tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove
+                remove(path)
+
+
+def _is_whole(prefix: str) -> bool:
+    """Whether all of it can be read. Restoring would stop in between, with half of it assigned."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)  # which compares its checksum
+    # A cut file makes TensorFlow raise whatever it leads to.
+    except Exception as error:
+        _log.info("%s: %s", prefix, error)
+        return False
+    return True
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[tf.Variable]:

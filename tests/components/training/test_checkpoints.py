@@ -77,13 +77,62 @@ def run_state():
     return model, optimizer
 
 
-def test_only_whole_intervals_are_saved_and_only_the_newest_is_kept(run_state, tmp_path):
+def test_only_whole_intervals_are_saved_and_only_the_newest_two_are_kept(run_state, tmp_path):
     saved = checkpoints.Checkpoints(str(tmp_path / "run"), *run_state, every=3)
     assert saved.restore() == 0
-    for step in range(1, 9):
-        saved.after(step)
-    assert [path.name for path in (tmp_path / "run").glob("*.index")] == ["ckpt-6.index"]
+    assert [step for step in range(1, 12) if saved.after(step)] == [3, 6, 9]
+    kept = sorted(path.name for path in (tmp_path / "run").glob("*.index"))
+    assert kept == ["ckpt-6.index", "ckpt-9.index"]
     again = checkpoints.Checkpoints(str(tmp_path / "run"), *run_state, every=3)
+    assert again.restore() == 9
+
+
+def weights_after(model, step):
+    return [np.full_like(value, step) for value in model.get_weights()]
+
+
+@pytest.mark.parametrize("damaged", ["ckpt-6.data-00000-of-00001", "ckpt-6.index"])
+@pytest.mark.parametrize("to", ["cut", "empty", "gone", "flipped"])
+def test_a_damaged_checkpoint_leaves_the_one_before(run_state, tmp_path, damaged, to):
+    model, optimizer = run_state
+    saved = checkpoints.Checkpoints(str(tmp_path), *run_state, every=3)
+    for step in (3, 6):
+        model.set_weights(weights_after(model, step))
+        saved.after(step)
+    path = tmp_path / damaged
+    content = path.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+    path.write_bytes({"cut": content[:middle], "flipped": flipped}.get(to, b""))
+    if to == "gone":
+        path.unlink()
+    model.set_weights(weights_after(model, 9))
+    again = checkpoints.Checkpoints(str(tmp_path), model, optimizer, every=3)
+    assert again.restore() == 3
+    for value in model.get_weights():
+        np.testing.assert_array_equal(value, 3)
+
+
+def test_without_a_whole_checkpoint_nothing_is_assigned(run_state, tmp_path):
+    model, optimizer = run_state
+    saved = checkpoints.Checkpoints(str(tmp_path), *run_state, every=3)
+    saved.after(3)
+    for path in tmp_path.glob("*.data*"):
+        path.write_bytes(path.read_bytes()[:20])
+    model.set_weights(weights_after(model, 9))
+    assert checkpoints.Checkpoints(str(tmp_path), model, optimizer, every=3).restore() == 0
+    for value in model.get_weights():
+        np.testing.assert_array_equal(value, 9)
+
+
+@pytest.mark.parametrize("content", [b"", b'model_checkpoint_path: "ck'])
+def test_a_damaged_list_of_checkpoints_costs_none(run_state, tmp_path, content):
+    saved = checkpoints.Checkpoints(str(tmp_path), *run_state, every=3)
+    saved.after(3)
+    (tmp_path / "checkpoint").write_bytes(content)
+    again = checkpoints.Checkpoints(str(tmp_path), *run_state, every=3)
+    assert again.restore() == 3
+    again.after(6)
     assert again.restore() == 6
 
 
