@@ -15,6 +15,8 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline import outputs, weights_key
+
 Execution = metadata_store_pb2.Execution
 
 
@@ -50,15 +52,18 @@ def run(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> Out
         deployment.metadata_connection_config,
         deployment.metadata_connection_config.WhichOneof("connection_config"),
     )
+    executor = runner_utils.extract_executor_spec(deployment, node_id)
     started = time.monotonic()
-    info = launcher.Launcher(
-        pipeline_node=node,
-        mlmd_connection=metadata.Metadata(connection_config),
-        pipeline_info=pipeline.pipeline_info,
-        pipeline_runtime_spec=pipeline.runtime_spec,
-        executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-    ).launch()
+    weights_key.add(node)
+    with outputs.whole_only():
+        info = launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=metadata.Metadata(connection_config),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=executor,
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+        ).launch()
     seconds = time.monotonic() - started
 
     execution_id = info.execution_id if info is not None else None
@@ -72,4 +77,6 @@ def run(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> Out
             f"{node_id} ended in state {Execution.State.Name(state)}: "
             "its inputs could not be resolved."
         )
+    if executor is not None and state == Execution.COMPLETE:  # a Resolver's outputs are others'
+        outputs.note(connection_config, execution_id)
     return Outcome(execution_id, cached=state == Execution.CACHED, seconds=seconds)

@@ -82,24 +82,33 @@ def forget(path: Path) -> None:
     _record(path).unlink(missing_ok=True)
 
 
+def digest(path: Path) -> str:
+    """sha256 of a file's content, in hexadecimal."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            sha256.update(chunk)
+    return sha256.hexdigest()
+
+
 def _is_complete(path: Path, sha256: str | None) -> bool:
     """Whether the file is there and is what was expected, or what came the first time."""
     expected = sha256 or _recorded_digest(path)
-    return expected is not None and path.exists() and _digest(path) == expected
+    return expected is not None and path.exists() and digest(path) == expected
 
 
 def _accept(url: str, path: Path, expected: str | None) -> None:
     """Gives a complete `*.part` its own name, or deletes it if it is not what was expected."""
     part = _partial(path)
-    digest = _digest(part)
-    if expected and digest != expected:
+    received = digest(part)
+    if expected and received != expected:
         _discard(part)
         raise WeightsError(
-            f"{url} does not have the expected sha256. Expected: {expected}. Received: {digest}. "
+            f"{url} does not have the expected sha256. Expected: {expected}. Received: {received}. "
             f"If the file was replaced on purpose, delete {_record(path)} and run again."
         )
     # The record first: after a crash in between, a file without a record would be trusted anew.
-    _write_atomically(_record(path), f"{digest}  {path.name}\n")
+    _write_atomically(_record(path), f"{received}  {path.name}\n")
     part.replace(path)
     _validator(part).unlink(missing_ok=True)
 
@@ -238,14 +247,6 @@ def _discard(part: Path) -> None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _write_atomically(path: Path, text: str) -> None:

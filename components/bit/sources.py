@@ -189,6 +189,11 @@ def is_address(location: str) -> bool:
     return location.startswith(("http://", "https://"))
 
 
+def is_path(location: str) -> bool:
+    """Whether `location` means a file or a folder of the machine that reads it."""
+    return not is_address(location) and find(location) is None
+
+
 def find_by_file_name(location: str | Path) -> Source | None:
     """The released weights whose file is called like that of a path or an address, if any are."""
     files = (source for source in SOURCES.values() if source.form in ("npz", "h5"))

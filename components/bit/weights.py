@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from bitpipe.errors import WeightsError
-from components.bit import download, matching, resnet_v2, saved_model, sources
+from components.bit import download, files, matching, resnet_v2, saved_model, sources
 from components.bit.matching import HEAD_BIAS, HEAD_KERNEL, Array
 
 _log = logging.getLogger(__name__)
@@ -53,21 +53,18 @@ def load(
         WeightsError: the source cannot be had, read, or matched with the model weight by weight.
             The model is then as it was before.
     """
-    location, form, sha256 = sources.locate(source)
-    if form == "hub":
-        released = sources.find(source) is not None
-        weights = _from_module(saved_model.resolve(location), model, trusted or released)
-    elif form == "saved_model":
-        weights = _from_module(Path(location).expanduser(), model, trusted)
-    elif sources.is_address(location):
-        path = download.fetch(location, cache=cache, sha256=sha256, progress=progress)
+    location, form, _ = sources.locate(source)
+    path = files.local(source, cache=cache, progress=progress)
+    if form in ("hub", "saved_model"):
+        released = form == "hub" and sources.find(source) is not None
+        weights = _from_module(path, model, trusted or released)
+    else:
         try:
             weights = _from_file(path, form, _shapes(model))
         except WeightsError:
-            download.forget(path)  # a portal's login page, for instance, is not to be trusted
+            if sources.is_address(location):
+                download.forget(path)  # a portal's login page, for instance, is not to be trusted
             raise
-    else:
-        weights = _from_file(Path(location).expanduser(), form, _shapes(model))
     _assign(model, weights, head, source)
 
 

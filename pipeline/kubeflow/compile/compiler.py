@@ -20,7 +20,8 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto.orchestration import pipeline_pb2
 
 from bitpipe.errors import ConfigError
-from components.bit import networks
+from components.bit import networks, sources
+from components.settings import SCRATCH
 from pipeline import dag, stage_code
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.compile import ir, spec
@@ -37,9 +38,11 @@ def compile_pipeline(config: Config) -> Package:
     The same configuration gives the same package, byte for byte.
 
     Raises:
-        ConfigError: the image or a place is missing, or a stage's settings are too long.
+        ConfigError: the image or a place is missing, the backbone's path is relative, or a stage's
+            settings are too long.
     """
     require_places(config.kubeflow)
+    _require_absolute(config.model.backbone)
     graph = dag.build(config, _places(config.kubeflow), None, _late(config))
     code = {node.id: stage_code.digests(node) for node in graph.components}
     pipeline = dag.compile_ir(graph)
@@ -81,6 +84,17 @@ def compile_pipeline(config: Config) -> Package:
             },
         },
     )
+
+
+def _require_absolute(backbone: str) -> None:
+    """A pod works in a folder of its own; its files are the image's, or a volume's."""
+    if backbone == SCRATCH or not sources.is_path(backbone):
+        return
+    if not Path(backbone).is_absolute():
+        raise ConfigError(
+            "model.backbone must be an absolute path where pods run, in the image or on a volume. "
+            f"Received: {backbone}."
+        )
 
 
 def ir_text(config: Config) -> str:

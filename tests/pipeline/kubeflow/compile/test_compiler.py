@@ -40,6 +40,15 @@ def executor(package, name):
     return package.pipeline_spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
 
 
+def test_a_relative_path_of_weights_is_refused():
+    from bitpipe.errors import ConfigError
+    from pipeline.kubeflow.compile import compiler
+
+    given = ("model.backbone=weights/w.npz", "model.variant=R14x0.5")
+    with pytest.raises(ConfigError, match=r"must be an absolute path .* Received: weights/w\.npz"):
+        compiler.compile_pipeline(config.load(CLUSTER, given).config)
+
+
 def test_every_stage_is_a_task_and_the_gate_comes_last(package, tasks):
     stages = set(STAGES) - {"infra_validator"}
     assert {name.replace("-", "_") for name in tasks} == {*stages, "gate"}
