@@ -11,7 +11,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-serving bench-bit bench-accelerator bench-serving pretrain check format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-serving bench-bit bench-accelerator bench-serving pretrain check format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,11 @@ test-image: ## Run the tests inside the image, on lane current
 
 test-docker: setup ## Run the tests that need Docker, on the image that `make image` built
 	@IMAGE="$(IMAGE)" $(BIN)/pytest -m docker $(ARGS)
+
+# MOMENTS=signals for each stage, SEED=of the moments.
+MOMENTS ?= 10
+test-signals: setup ## Interrupt runs at random moments of each stage, and run them to the end (an hour)
+	@MOMENTS="$(MOMENTS)" SEED="$(SEED)" $(BIN)/pytest -m signals -s $(ARGS)
 
 # SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
 test-serving: setup ## Run the contract tests against any TensorFlow Serving (SERVING_ADDRESS=host:port)

@@ -5,6 +5,8 @@ Bodies of commands import what they need, so that help and usage errors answer a
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import click
@@ -80,4 +82,9 @@ for command in (
 
 def main() -> None:
     """Entry point of `bitpipe` and `python -m pipeline`."""
-    cli(prog_name="bitpipe")
+    try:
+        cli(prog_name="bitpipe")
+    finally:
+        # The command has ended: what is left is Python's own end, which no one should see break.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: os._exit(128 + received))

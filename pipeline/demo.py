@@ -45,7 +45,8 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
     click.echo("\nAsking the served model about pictures it has never seen:\n")
     with _server(out / "run" / "serving", log_file) as address:
         _ask(address, sorted(held_out.glob("*/*.png")))
-    commands = launch.next_commands(settings, out / "run", str(data))
+    same = launch.again(out / "run", str(data), NAME, overrides)
+    commands = launch.next_commands(settings, out / "run", same)
     commands[1] = commands[1].replace("IMAGE...", f"{held_out}/7/*.png")
     print_summary(result, sys.stdout, commands)
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import logging
 import os
 import shlex
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitpipe import frameworks
+import msgspec
+
+from bitpipe import exits, frameworks
 from bitpipe.errors import BitpipeError
-from components.bit import sources
+from bitpipe.stores.paths import is_remote, require_plain
+from components.bit import files, sources
 from components.image_example_gen.sources.registry import check_folder
 from components.settings import SCRATCH
-from pipeline import logs, workspace
+from pipeline import interruption, logs, scratch, workspace
+from pipeline.position import Position
 from pipeline.settings.config import Config
 
 if TYPE_CHECKING:
@@ -24,24 +31,39 @@ if TYPE_CHECKING:
     from pipeline.terminal.display import Display
 
 
+# Libraries put the content of a broken record into their message.
+_SHOWN_CHARACTERS = 300
+
+
 class UnexpectedError(BitpipeError):
     """A stage failed for a reason that is not the user's."""
+
+
+class DiskFullError(BitpipeError):
+    """There is no room for what a stage writes."""
+
+    exit_code = exits.USER
 
 
 def check(config: Config, data: str) -> None:
     """Refuses pictures and weights that a run would stumble over, as far as can be seen at once.
 
     Raises:
+        ConfigError: a path that frameworks would take for a pattern.
         DataError: the folder holds no pictures by class.
         WeightsError: there are no such weights.
     """
+    if config.data.has_spans:  # TFX looks for them by a pattern
+        require_plain("--data, with spans in data.pattern,", _real(data))
     check_folder(
         data,
         pattern=config.data.pattern,
         min_images_per_class=config.data.min_images_per_class,
     )
     if config.model.backbone != SCRATCH:
-        sources.locate(config.model.backbone)
+        location, form, _ = sources.locate(config.model.backbone)
+        if form == "saved_model":
+            require_plain("model.backbone", location)
 
 
 def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple[RunResult, Path]:
@@ -61,9 +83,12 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
             the rest, with the traceback in the log.
     """
     check(config, data)
+    config = _with_absolute_backbone(config)
     from pipeline.terminal.display import Display
 
-    with workspace.opened(out, data) as space:
+    with workspace.opened(out, data) as space, scratch.folder():
+        if config.model.backbone != SCRATCH and _is_file(config.model.backbone):
+            files.local(config.model.backbone)  # an hour before it is needed: it may not be there
         log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
         try:
             with (
@@ -78,22 +103,67 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
         except BitpipeError:
             raise
         except Exception as error:
+            if _is_full(error):
+                raise DiskFullError(
+                    f"there is no room left on the disk of --out {out} or of its temporary files, "
+                    f"{tempfile.gettempdir()}. Make room and run the same command again: it goes "
+                    "on where this one stopped."
+                ) from error
             raise UnexpectedError(
                 f"{type(error).__name__}: {_first_line(error)} The whole log is in {log_file}."
             ) from error
     return result, log_file
 
 
-def next_commands(config: Config, out: Path, data: str) -> list[str]:
-    """What to try with the model that was just pushed."""
+def again(out: Path, data: str, source: str | None, overrides: Sequence[str]) -> str:
+    """The command that runs the same once more.
+
+    Args:
+        out: as it was given, like all others.
+        data: see `run`.
+        source: `--config`; None where it was left out.
+        overrides: `--set`, in their order.
+    """
+    words = ["run", "--data", data, "--out", str(out)]
+    words += ["--config", source] if source is not None else []
+    words += [word for override in overrides for word in ("--set", override)]
+    return f"{_program()} {shlex.join(words)}"
+
+
+def next_commands(config: Config, out: Path, same: str) -> list[str]:
+    """What to try with the model that was just pushed.
+
+    Args:
+        config: of the run.
+        out: of the run.
+        same: `again`.
+    """
     program = _program()
     folder = shlex.quote(str(out / "serving"))
     return [
         f"{program} serve --models {folder} --name {config.name}",
         f"{program} predict IMAGE... --server localhost:8500 --name {config.name}",
-        f"{program} run --config {config.name} --data {shlex.quote(data)}"
-        f" --out {shlex.quote(str(out))}  # again: cached",
+        f"{same}  # again: cached",
     ]
+
+
+def _real(data: str) -> str:
+    return data if is_remote(data) else str(Path(data).resolve())
+
+
+def _with_absolute_backbone(config: Config) -> Config:
+    """The cache knows a backbone by its path, which must not depend on where a user stands."""
+    backbone = config.model.backbone
+    if backbone == SCRATCH or not sources.is_path(backbone):
+        return config
+    path = str(Path(backbone).expanduser().absolute())
+    model = msgspec.structs.replace(config.model, backbone=path)
+    return msgspec.structs.replace(config, model=model)
+
+
+def _is_file(backbone: str) -> bool:
+    """Whether no framework is needed to fetch it: a module of TF Hub waits for TensorFlow."""
+    return sources.locate(backbone)[1] != "hub"
 
 
 def _program() -> str:
@@ -108,13 +178,34 @@ def _program() -> str:
 
 
 def _run(config: Config, space: workspace.Workspace, display: Display) -> RunResult:
-    frameworks.log_warnings()
-    display.waiting("loading TensorFlow and TFX")
-    from pipeline import local
+    position = Position(display)
+    with interruption.telling(position.when_interrupted):
+        frameworks.log_warnings()
+        display.waiting("loading TensorFlow and TFX")
+        from pipeline import local
 
-    return local.run(config, space, display)
+        if config.model.backbone != SCRATCH and not _is_file(config.model.backbone):
+            display.waiting(f"fetching {config.model.backbone}")
+            files.local(config.model.backbone)
+        return local.run(config, space, position)
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether it, or what it came of, says that a disk is full; each library in its own words."""
+    return any(
+        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT))
+        or os.strerror(errno.ENOSPC) in str(one)
+        or "database or disk is full" in str(one)  # SQLite
+        for one in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
-    return (text[0].rstrip(".") + ".") if text else "No message."
+    return (text[0][:_SHOWN_CHARACTERS].rstrip(".") + ".") if text else "No message."

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import fcntl
 import json
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from bitpipe.errors import ConfigError
-from bitpipe.stores.paths import is_remote
+from bitpipe.stores.paths import is_remote, require_plain
 
 # Raised when a layout or artifact changes so that an older folder cannot be continued.
 FORMAT_VERSION = 1
 _MARKER = "bitpipe.json"
+_UNFINISHED_MARKER = f"{_MARKER}.tmp"
+_LOCK = ".lock"
+_LOGS = "logs"
+_CHECKPOINTS = "checkpoints"
+
+# All that a run leaves which ends, or finds no room, before its folder is marked.
+_BEFORE_THE_MARKER = frozenset({_UNFINISHED_MARKER, _LOCK, _LOGS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Workspace:
     @property
     def logs(self) -> Path:
         """One log file per run."""
-        return self.out / "logs"
+        return self.out / _LOGS
 
 
 @contextlib.contextmanager
@@ -58,31 +68,95 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
 
     Raises:
         ConfigError: `out` is no folder of ours, belongs to another data set or format, cannot be
-            written, or another run is using it.
+            written, is damaged, or another run is using it.
     """
+    require_plain("--out", out)
     workspace = Workspace(out.absolute(), _identity(data))
     _check_owner(workspace.out, data)
     try:
-        workspace.logs.mkdir(parents=True, exist_ok=True)
-        lock = os.open(workspace.out / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        workspace.out.mkdir(parents=True, exist_ok=True)
+        lock = os.open(workspace.out / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise ConfigError(
-            f"--out {out} cannot be written: {error.strerror}. Choose another folder."
-        ) from None
+        raise _not_writable(out, error) from None
     try:
+        _claim(lock, out)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"another run is using --out {out}; wait for it or choose another folder."
-            ) from None
-        marker = {"format_version": FORMAT_VERSION, "data": workspace.data}
-        temporary = workspace.out / f"{_MARKER}.tmp"
-        temporary.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(workspace.out / _MARKER)
+            workspace.logs.mkdir(exist_ok=True)
+            _mark(workspace)
+        except OSError as error:
+            raise _not_writable(out, error) from None
+        _check_metadata(workspace)
         yield workspace
     finally:
         os.close(lock)
+
+
+def _claim(lock: int, out: Path) -> None:
+    """Takes the lock, which ends with the process, and says in its file whose it is."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 100, 0).decode(errors="replace").strip()
+        raise ConfigError(
+            f"another run is using --out {out}{f' ({holder})' if holder else ''}; wait for it, end "
+            "it, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out} cannot be locked: {error.strerror}. Choose a folder on another disk."
+        ) from None
+    started = f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
+    # Without these words two runs would still not meet: a full disk is told of by what follows.
+    with contextlib.suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()}, started {started}\n".encode(), 0)
+
+
+def _mark(workspace: Workspace) -> None:
+    marker = {"format_version": FORMAT_VERSION, "data": workspace.data}
+    unfinished = workspace.out / _UNFINISHED_MARKER
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(marker, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut may leave the name without the content
+    unfinished.replace(workspace.out / _MARKER)
+
+
+def _not_writable(out: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"--out {out} cannot be written: {error.strerror or error}. Make room or choose another "
+        "folder."
+    )
+
+
+def _check_metadata(workspace: Workspace) -> None:
+    """Refuses a database that is damaged; removes the outputs of one that was deleted.
+
+    Stages number their outputs by ML Metadata, which a new database begins at 1: without this, a
+    stage would write among the files of another run. Checkpoints are found by what they are of.
+    """
+    database = workspace.metadata
+    if database.exists() and database.stat().st_size:
+        try:
+            with contextlib.closing(sqlite3.connect(database)) as connection:
+                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
+        if verdict != "ok":
+            raise damaged_metadata(workspace, verdict)
+    elif workspace.artifacts.is_dir():
+        for output in workspace.artifacts.iterdir():
+            if output.name != _CHECKPOINTS and output.is_dir():
+                shutil.rmtree(output)
+
+
+def damaged_metadata(workspace: Workspace, reason: str) -> ConfigError:
+    """What to tell, and to do, where ML Metadata's file cannot be used."""
+    return ConfigError(
+        f"{workspace.metadata}, which knows what earlier runs have made, cannot be used: "
+        f"{reason.strip().rstrip('.')}. Delete it and run again: every stage runs anew, the models "
+        "in service stay."
+    )
 
 
 def _identity(data: str) -> str:
@@ -102,7 +176,7 @@ def _check_owner(out: Path, data: str) -> None:
         raise ConfigError(f"--out {out} is not a folder. Choose another one.")
     marker = out / _MARKER
     if not marker.exists():
-        if any(out.iterdir()):
+        if any(path.name not in _BEFORE_THE_MARKER for path in out.iterdir()):
             raise ConfigError(
                 f"--out {out} is not empty and holds no earlier run. Choose an empty or new folder."
             )

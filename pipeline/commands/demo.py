@@ -11,6 +11,9 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 def demo(out: Path) -> None:
     """Run the pipeline on handwritten digits, serve the model and ask it about unseen ones."""
-    from pipeline import demo as demonstration
+    from pipeline import interruption
 
-    demonstration.run(out)
+    with interruption.ends_process():
+        from pipeline import demo as demonstration
+
+        demonstration.run(out)

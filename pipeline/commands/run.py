@@ -30,19 +30,24 @@ def run(
     """Run the whole pipeline on this machine.
 
     Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed and nothing
-    was pushed; 2 usage, configuration or data error; 1 anything else.
+    was pushed; 2 usage, configuration or data error; 130 or 143 interrupted by Ctrl-C or SIGTERM
+    (the same command goes on); 1 anything else.
     """
-    from pipeline import launch
-    from pipeline.settings import config as configuration
+    from pipeline import interruption
 
-    checked = configuration.load(config, overrides).config
-    result, _ = launch.run(checked, data, out, verbose=verbose)
-    if as_json:
-        import msgspec
+    with interruption.ends_process():
+        from pipeline import launch
+        from pipeline.settings import config as configuration
 
-        click.echo(msgspec.json.encode(result))
-    else:
-        from pipeline.terminal.summary import print_summary
+        checked = configuration.load(config, overrides).config
+        result, _ = launch.run(checked, data, out, verbose=verbose)
+        if as_json:
+            import msgspec
 
-        print_summary(result, sys.stdout, launch.next_commands(checked, out, data))
+            click.echo(msgspec.json.encode(result))
+        else:
+            from pipeline.terminal.summary import print_summary
+
+            same = launch.again(out, data, config, overrides)
+            print_summary(result, sys.stdout, launch.next_commands(checked, out, same))
     sys.exit(exits.OK if result.blessed else exits.NOT_BLESSED)

@@ -1,20 +1,24 @@
-"""The commands that a finished run proposes can be typed as they stand."""
+"""What a run refuses at once, how it tells of a full disk, and the commands that it proposes."""
 
+import errno
+import os
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
+from bitpipe.errors import ConfigError, WeightsError
 from pipeline import launch
 from pipeline.settings import config
 
 
 @pytest.fixture
 def commands(monkeypatch):
-    def propose(out="a run", data="my photos"):
-        settings = config.load("smoke").config
-        return launch.next_commands(settings, Path(out), data)
+    def propose(source="smoke", overrides=()):
+        settings = config.load("smoke", overrides).config
+        same = launch.again(Path("a run"), "my photos", source, overrides)
+        return launch.next_commands(settings, Path("a run"), same)
 
     monkeypatch.setattr(launch.shutil, "which", lambda _: None)
     return propose
@@ -23,7 +27,21 @@ def commands(monkeypatch):
 def test_paths_with_blanks_are_quoted(commands):
     serve, _, again = (shlex.split(command, comments=True) for command in commands())
     assert serve[1:] == ["serve", "--models", "a run/serving", "--name", "smoke"]
-    assert again[1:] == ["run", "--config", "smoke", "--data", "my photos", "--out", "a run"]
+    assert again[1:] == ["run", "--data", "my photos", "--out", "a run", "--config", "smoke"]
+
+
+def test_the_same_again_is_what_was_typed(commands):
+    overrides = ("name=my.model", "train.boundaries=[1, 2]")
+    serve, _, again = (
+        shlex.split(command, comments=True)
+        for command in commands("my configs/own.yaml", overrides)
+    )
+    assert serve[-2:] == ["--name", "my.model"]
+    assert again[6:] == [
+        *("--config", "my configs/own.yaml"),
+        *("--set", "name=my.model", "--set", "train.boundaries=[1, 2]"),
+    ]
+    assert "--config" not in commands(None)[2]
 
 
 def test_bitpipe_is_called_by_path_unless_the_shell_would_find_this_one(
@@ -44,3 +62,72 @@ def test_bitpipe_is_called_by_path_unless_the_shell_would_find_this_one(
 def test_without_an_installed_script_the_module_is_called(commands, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert all(" -m pipeline " in command for command in commands())
+
+
+@pytest.fixture
+def photos_by_class(tmp_path, encode):
+    for name in ("red", "blue"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(5):
+            (tmp_path / "photos" / name / f"{number}.png").write_bytes(encode(name))
+    return str(tmp_path / "photos")
+
+
+def run(photos, out, *overrides):
+    return launch.run(config.load("smoke", overrides).config, photos, out)
+
+
+def test_an_out_that_frameworks_take_for_a_pattern_is_refused(photos_by_class, tmp_path):
+    with pytest.raises(ConfigError, match=r"--out must have a path without .* Received: .*\[1\]"):
+        run(photos_by_class, tmp_path / "run [1]")
+    assert not (tmp_path / "run [1]").exists()
+
+
+def test_weights_that_cannot_be_reached_are_told_before_any_stage(
+    photos_by_class, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("BITPIPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(launch, "_run", lambda *_: pytest.fail("a stage ran"))
+    with pytest.raises(WeightsError, match=r"cannot download http://127\.0\.0\.1:9/w\.npz"):
+        run(photos_by_class, tmp_path / "out", "model.backbone=http://127.0.0.1:9/w.npz")
+
+
+def test_a_backbone_is_known_by_its_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.npz").touch()
+    for spelt, meant in (
+        ("w.npz", str(tmp_path / "w.npz")),
+        ("bit-m-r50x1", "bit-m-r50x1"),
+        ("scratch", "scratch"),
+        ("https://tfhub.dev/x/1", "https://tfhub.dev/x/1"),
+    ):
+        settings = config.load("smoke", (f"model.backbone={spelt}", "model.variant=null")).config
+        assert launch._with_absolute_backbone(settings).model.backbone == meant
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        RuntimeError("/x/ckpt: No space left on device [Op:SaveV2]"),
+        RuntimeError("database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_told_as_one(photos_by_class, tmp_path, monkeypatch, error):
+    def full(*_):
+        raise ValueError("while writing") from error
+
+    monkeypatch.setattr(launch, "_run", full)
+    with pytest.raises(launch.DiskFullError, match=r"no room left .* goes on") as told:
+        run(photos_by_class, tmp_path / "out")
+    assert told.value.exit_code == 2
+
+
+def test_the_content_of_a_broken_record_is_not_printed(photos_by_class, tmp_path, monkeypatch):
+    def broken(*_):
+        raise ValueError("Mismatch of data mask: " + "0f" * 2000)
+
+    monkeypatch.setattr(launch, "_run", broken)
+    with pytest.raises(launch.UnexpectedError, match="Mismatch of data mask") as told:
+        run(photos_by_class, tmp_path / "out")
+    assert len(str(told.value)) < 600

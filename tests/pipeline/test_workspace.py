@@ -1,6 +1,9 @@
 """Who may use an output folder."""
 
+import errno
 import json
+import os
+import sqlite3
 
 import pytest
 
@@ -83,7 +86,9 @@ def test_a_folder_inside_the_pictures_is_refused(tmp_path, data):
 
 def test_two_runs_cannot_share_a_folder(tmp_path, data):
     with workspace.opened(tmp_path / "out", data):
-        assert "another run is using" in refusal(tmp_path / "out", data)
+        text = refusal(tmp_path / "out", data)
+        assert "another run is using" in text
+        assert f"(process {os.getpid()}, started 20" in text
     with workspace.opened(tmp_path / "out", data):
         pass
 
@@ -91,3 +96,66 @@ def test_two_runs_cannot_share_a_folder(tmp_path, data):
 def test_a_place_that_cannot_be_written_is_refused(tmp_path, data):
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refusal(tmp_path / "file" / "out", data)
+
+
+@pytest.mark.parametrize("left", [(".lock",), (".lock", "logs"), (".lock", "bitpipe.json.tmp")])
+def test_a_folder_whose_first_run_ended_at_once_is_taken(tmp_path, data, left):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in left:
+        (out / name).mkdir() if name == "logs" else (out / name).touch()
+    with workspace.opened(out, data):
+        pass
+    assert json.loads((out / "bitpipe.json").read_text())["data"] == data
+
+
+def test_a_full_disk_is_told_and_leaves_a_folder_that_can_be_used(tmp_path, data, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert "No space left on device. Make room" in refusal(tmp_path / "out", data)
+    with workspace.opened(tmp_path / "out", data):
+        pass
+
+
+def test_a_path_that_frameworks_take_for_a_pattern_is_refused(tmp_path, data):
+    assert "--out must have a path without" in refusal(tmp_path / "run [1]", data)
+
+
+def database(out):
+    with sqlite3.connect(out / "metadata.db") as connection:
+        connection.execute("CREATE TABLE x (y TEXT)")
+        connection.executemany("INSERT INTO x VALUES (?)", [("z" * 1000,)] * 100)
+    connection.close()
+    return out / "metadata.db"
+
+
+@pytest.mark.parametrize("kept_bytes", [100, 20_000])
+def test_a_damaged_database_is_told_with_what_to_delete(tmp_path, data, kept_bytes):
+    out = tmp_path / "out"
+    with workspace.opened(out, data):
+        path = database(out)
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    text = refusal(out, data)
+    assert text.startswith(f"{path}, which knows what earlier runs have made, cannot be used: ")
+    assert "Delete it and run again" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("lost", ["deleted", "empty"])
+def test_a_lost_database_takes_its_outputs_along_but_no_checkpoints(tmp_path, data, lost):
+    """Or else a new one, which numbers them from 1 again, would write among them."""
+    out = tmp_path / "out"
+    with workspace.opened(out, data):
+        path = database(out)
+    for place in ("Trainer/model/1", "checkpoints/0123", "../serving/smoke/1"):
+        (out / "artifacts" / place).mkdir(parents=True)
+    with workspace.opened(out, data):
+        assert (out / "artifacts" / "Trainer" / "model" / "1").is_dir()
+    path.unlink() if lost == "deleted" else path.write_bytes(b"")
+    with workspace.opened(out, data):
+        assert not (out / "artifacts" / "Trainer").exists()
+    assert (out / "artifacts" / "checkpoints" / "0123").is_dir()
+    assert (out / "serving" / "smoke" / "1").is_dir()

@@ -1,7 +1,8 @@
 """What a task's container runs: one node of the graph, then a summary for Kubeflow's page.
 
 `python -m pipeline.kubeflow.task.entrypoint`, with arguments that compile/compiler.py wrote.
-Exit codes: 0 complete, cached or skipped; 2 what a user can put right; 1 anything else.
+Exit codes: 0 complete, cached or skipped; 2 what a user can put right; 130 or 143 ended by a
+signal; 1 anything else.
 """
 
 from __future__ import annotations
@@ -54,6 +55,23 @@ def main(
     params: tuple[str, ...],
 ) -> None:
     """Runs one node of the graph."""
+    from pipeline import interruption
+
+    # A container's first process is not ended by a signal that it does not handle.
+    with interruption.ends_process():
+        _run(node, sha256, tfx, code, run_id, summary, metadata, params)
+
+
+def _run(
+    node: str,
+    sha256: str,
+    tfx: str,
+    code: str,
+    run_id: str,
+    summary: str,
+    metadata: str,
+    params: tuple[str, ...],
+) -> None:
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     frameworks.log_warnings()
