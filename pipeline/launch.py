@@ -19,7 +19,7 @@ import msgspec
 from bitpipe import exits, frameworks
 from bitpipe.errors import BitpipeError
 from bitpipe.stores.paths import is_remote, require_plain
-from components.bit import files, sources
+from components.bit import sources
 from components.image_example_gen.sources.registry import check_folder
 from components.settings import SCRATCH
 from pipeline import interruption, logs, scratch, workspace
@@ -87,8 +87,9 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
     from pipeline.terminal.display import Display
 
     with workspace.opened(out, data) as space, scratch.folder():
-        if config.model.backbone != SCRATCH and _is_file(config.model.backbone):
-            files.local(config.model.backbone)  # an hour before it is needed: it may not be there
+        # An hour before it is needed: it may not be there.
+        if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
+            _fetch(config.model.backbone)
         log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
         try:
             with (
@@ -161,9 +162,15 @@ def _with_absolute_backbone(config: Config) -> Config:
     return msgspec.structs.replace(config, model=model)
 
 
-def _is_file(backbone: str) -> bool:
-    """Whether no framework is needed to fetch it: a module of TF Hub waits for TensorFlow."""
-    return sources.locate(backbone)[1] != "hub"
+def _is_module(backbone: str) -> bool:
+    """Whether it is one of TF Hub, which cannot be fetched before TensorFlow is loaded."""
+    return sources.locate(backbone)[1] == "hub"
+
+
+def _fetch(backbone: str) -> None:
+    from components.bit import files  # and an HTTP client
+
+    files.local(backbone)
 
 
 def _program() -> str:
@@ -184,9 +191,9 @@ def _run(config: Config, space: workspace.Workspace, display: Display) -> RunRes
         display.waiting("loading TensorFlow and TFX")
         from pipeline import local
 
-        if config.model.backbone != SCRATCH and not _is_file(config.model.backbone):
+        if config.model.backbone != SCRATCH and _is_module(config.model.backbone):
             display.waiting(f"fetching {config.model.backbone}")
-            files.local(config.model.backbone)
+            _fetch(config.model.backbone)
         return local.run(config, space, position)
 
 

@@ -31,6 +31,8 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
     try:
         leftovers.clear(connection, space.artifacts)
     except mlmd_errors.StatusError as error:
+        if "full" in str(error):  # the disk
+            raise
         raise workspace.damaged_metadata(space, str(error)) from error
     places = dag.Places(space.data, str(space.artifacts), str(space.serving))
     ir = dag.compile_ir(dag.build(config, places, connection))

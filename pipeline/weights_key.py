@@ -10,7 +10,7 @@ import json
 
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.bit import files
+from components.bit import identity
 from components.settings import SCRATCH
 from pipeline import stages
 
@@ -30,5 +30,5 @@ def add(node: pipeline_pb2.PipelineNode) -> None:
     value = node.parameters.parameters[_PARAMETER].field_value
     config = json.loads(value.string_value)
     backbone = config["model"]["backbone"]
-    if backbone != SCRATCH and (identity := files.identity(backbone)):
-        value.string_value = json.dumps(config | {IDENTITY: identity})
+    if backbone != SCRATCH and (content := identity.of(backbone)):
+        value.string_value = json.dumps(config | {IDENTITY: content})

@@ -1,4 +1,4 @@
-"""Two workers train like one device, and go on together when one of them has died."""
+"""Two workers train like one device, and go on together when one of them has been ended."""
 
 import os
 import socket
@@ -98,17 +98,19 @@ def shared(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def interrupted(workers, shared):
-    """An undisturbed run, then one whose chief dies between two checkpoints."""
+    """An undisturbed run, then one whose chief is ended between two checkpoints."""
     undisturbed = Run("undisturbed", str(shared / "undisturbed"))
-    dying, bereaved = (Run("killed", str(shared / "killed"), dies) for dies in (5, 0))
-    return workers([undisturbed, dying], [undisturbed, bereaved])
+    ended, bereaved = (Run("killed", str(shared / "killed"), step) for step in (5, 0))
+    return workers([undisturbed, ended], [undisturbed, bereaved])
 
 
 @pytest.fixture(scope="module")
 def resumed(interrupted, workers, shared):
     """The same run once more, first where the second worker does not see the checkpoints."""
     kept = sorted(path.name for path in (shared / "killed").iterdir())
-    assert kept == ["checkpoint", "ckpt-4.data-00000-of-00001", "ckpt-4.index"]
+    steps = (f"ckpt-{step}" for step in (2, 4))
+    parts = (".data-00000-of-00001", ".index")
+    assert kept == [f"{step}{part}" for step in steps for part in parts]
     run = Run("resumed", str(shared / "killed"))
     return workers(
         [Run("unshared", run.checkpoints), run], [Run("unshared", str(shared / "other")), run]
@@ -143,9 +145,11 @@ def test_only_the_chief_writes_curves_and_the_checkpoints_go_when_the_run_is_don
     assert not (shared / "undisturbed").exists()
 
 
-def test_when_one_worker_dies_the_other_says_what_to_do(interrupted):
+def test_when_one_worker_is_ended_the_other_says_what_to_do(interrupted):
     chief, other = interrupted
     assert chief.steps("killed") == [1, 2, 3, 4, 5]
+    assert chief.returncode == 143
+    assert "Interrupted (SIGTERM): the same command starts again." in chief.errors.splitlines()
     assert other.returncode == 1
     # Not always the last line: gRPC's threads log until the process ends.
     assert (

@@ -6,6 +6,7 @@ run that is refused.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
 from components.training import devices, inputs
+from pipeline import interruption
 
 RULE = HyperRule(
     steps=6,
@@ -41,7 +43,7 @@ class Run(msgspec.Struct):
 
     name: str
     checkpoints: str
-    dies_after: int = 0  # the step after which the process ends without a word
+    ends_after: int = 0  # the step after which the process gets a signal
 
 
 def train(
@@ -66,8 +68,8 @@ def train(
 
     def after(stage: str, done: int, total: int, metrics: dict[str, float]) -> None:
         print(run.name, done, flush=True)
-        if done == run.dies_after:
-            os._exit(1)
+        if done == run.ends_after:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     keras.utils.set_random_seed(0)
     with strategy.scope():
@@ -98,4 +100,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with interruption.ends_process():
+        main()

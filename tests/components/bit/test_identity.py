@@ -5,7 +5,7 @@ import os
 import pytest
 
 from bitpipe.errors import WeightsError
-from components.bit import download, files
+from components.bit import download, files, identity, sources
 
 
 @pytest.fixture(autouse=True)
@@ -25,44 +25,44 @@ def exported(folder, weights=b"weights"):
 def test_other_content_in_a_file_of_the_same_size_and_time_is_other_weights(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"one")
-    before, times = files.identity(path), path.stat()
+    before, times = identity.of(path), path.stat()
     path.write_bytes(b"two")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert files.identity(path) != before
+    assert identity.of(path) != before
     path.write_bytes(b"one")
-    assert files.identity(str(path)) == before
+    assert identity.of(str(path)) == before
 
 
 def test_an_exported_model_is_all_files_of_its_folder(tmp_path):
-    one = files.identity(exported(tmp_path / "a"))
-    assert files.identity(exported(tmp_path / "b")) == one
-    assert files.identity(exported(tmp_path / "c", weights=b"others!")) != one
+    one = identity.of(exported(tmp_path / "a"))
+    assert identity.of(exported(tmp_path / "b")) == one
+    assert identity.of(exported(tmp_path / "c", weights=b"others!")) != one
     (tmp_path / "a" / "saved_model.pb").rename(tmp_path / "a" / "other.pb")
-    assert files.identity(tmp_path / "a") != one
+    assert identity.of(tmp_path / "a") != one
 
 
 def test_a_module_of_the_hub_is_the_files_of_its_folder(tmp_path, monkeypatch):
     module = exported(tmp_path / "module")
     monkeypatch.setattr(files, "local", lambda _: module)
-    assert files.identity("bit-m-r50x1-hub") == files.identity("https://tfhub.dev/x/y/1") != ""
+    assert identity.of("bit-m-r50x1-hub") == identity.of("https://tfhub.dev/x/y/1") != ""
 
 
 def test_released_files_are_told_by_their_address_and_not_fetched(monkeypatch):
     monkeypatch.setattr(download, "fetch", lambda *_, **__: pytest.fail("fetched"))
-    assert files.identity("bit-m-r50x1") == ""
-    assert files.identity(f"{files.sources.BUCKET}/BiT-M-R50x1.npz") == ""
+    assert identity.of("bit-m-r50x1") == ""
+    assert identity.of(f"{sources.BUCKET}/BiT-M-R50x1.npz") == ""
 
 
 def test_weights_that_cannot_be_had_are_told(tmp_path):
     with pytest.raises(WeightsError, match="no weights are called"):
-        files.identity(tmp_path / "missing.npz")
+        identity.of(tmp_path / "missing.npz")
     with pytest.raises(WeightsError, match="cannot download"):
-        files.identity("http://127.0.0.1:9/w.npz")
+        identity.of("http://127.0.0.1:9/w.npz")
 
 
 def test_a_large_file_is_read_again_only_when_it_was_touched(tmp_path, monkeypatch, cache):
-    monkeypatch.setattr(files, "_SMALL_BYTES", 1)
-    monkeypatch.setattr(files, "_CLOCK_TICK_NS", -(10**9))
+    monkeypatch.setattr(identity, "_SMALL_BYTES", 1)
+    monkeypatch.setattr(identity, "_CLOCK_TICK_NS", -(10**9))
     read = []
 
     def count(path):
@@ -72,18 +72,18 @@ def test_a_large_file_is_read_again_only_when_it_was_touched(tmp_path, monkeypat
     monkeypatch.setattr(download, "digest", count)
     path = tmp_path / "w.npz"
     path.write_bytes(b"one")
-    assert files.identity(path) == files.identity(path)
+    assert identity.of(path) == identity.of(path)
     assert len(read) == 1
     times = path.stat()
     path.write_bytes(b"two")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # the change of inode still tells
-    files.identity(path)
+    identity.of(path)
     assert len(read) == 2
 
 
 def test_what_was_just_written_is_not_remembered(tmp_path, monkeypatch, cache):
-    monkeypatch.setattr(files, "_SMALL_BYTES", 1)
+    monkeypatch.setattr(identity, "_SMALL_BYTES", 1)
     path = tmp_path / "w.npz"
     path.write_bytes(b"one")
-    files.identity(path)
+    identity.of(path)
     assert not cache.exists()
