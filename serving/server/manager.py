@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from bitpipe.errors import ModelLoadError
-from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_versions
+from serving.server.failed_loads import FailedLoads, files_of
 from serving.server.model_config import VersionPolicy
 from serving.status import Code, StatusError
 
@@ -51,14 +51,16 @@ class ModelManager(Generic[ServableT]):
 
     A version is loaded while its predecessor answers; requests then move over at once, and the
     predecessor is closed after its last request. A version that fails to load is reported, and
-    tried again only if its saved_model.pb changes; the next in line is served instead. If all
-    folders are removed, what is in service stays.
+    tried again when its files have changed and a few times if not (`FailedLoads`), until its folder
+    is gone; the next in line is served instead. If all folders are removed, what is in service
+    stays.
 
     Args:
         folder: holds the numbered versions.
         load: makes a version ready to answer, warmed up. Called with folder and version.
         policy: which versions; the newest unless told otherwise.
         poll_interval_s: seconds between two looks at the folder.
+        failed: decides when a version that failed to load is tried again.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ModelManager(Generic[ServableT]):
         *,
         policy: VersionPolicy | None = None,
         poll_interval_s: float = 1.0,
+        failed: FailedLoads | None = None,
     ) -> None:
         self._folder = folder
         self._load = load
@@ -77,7 +80,7 @@ class ModelManager(Generic[ServableT]):
         self._leases: dict[int, _Lease[ServableT]] = {}
         self._states: dict[int, VersionState] = {}
         self._polling = threading.Lock()
-        self._failed: dict[int, int] = {}  # version -> mtime of its saved_model.pb, in ns
+        self._failed = failed or FailedLoads()
         self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="model-watcher", daemon=True)
 
@@ -115,12 +118,13 @@ class ModelManager(Generic[ServableT]):
         with self._polling:
             self._policy = policy or self._policy
             found = find_versions(self._folder)
+            self._forget_failures(self._failed.keep(found))
             served: list[int] = []
             for version in self._policy.candidates(found):
                 if len(served) == self._policy.limit:
                     break
                 if version in self._leases or (
-                    self._is_loadable(version, found[version])
+                    self._failed.is_due(version, found[version])
                     and self._try_load(version, found[version])
                 ):
                     served.append(version)
@@ -167,26 +171,36 @@ class ModelManager(Generic[ServableT]):
             except OSError:  # a network folder may be away for a while
                 _log.exception("Cannot look for versions in %s", self._folder)
 
-    def _is_loadable(self, version: int, path: Path) -> bool:
-        return self._failed.get(version) != _mtime_ns(path)
+    def _forget_failures(self, versions: list[int]) -> None:
+        with self._lock:
+            for version in versions:
+                del self._states[version]
 
     def _try_load(self, version: int, path: Path) -> bool:
-        mtime_ns = _mtime_ns(path)
+        files = files_of(path)
         self._set_state(version, VersionState("LOADING"))
-        _log.info("Loading version %d from %s", version, path)
+        _log.info("Loading version %d in %s", version, path.parent)
         try:
             servable = self._load(path, version)
         # Whatever a model does while it loads, the version in service goes on.
         except Exception as error:
-            _log.exception("Version %d cannot be loaded", version)
+            text = str(error) or repr(error)
+            _log.error(  # whose folder it is wants the reason, not our code
+                "Version %d in %s cannot be loaded (%s). It is tried again when its files change.",
+                version,
+                path.parent,
+                text,
+            )
+            _log.debug("Version %d cannot be loaded", version, exc_info=True)
             code = error.code if isinstance(error, StatusError) else Code.UNKNOWN
-            self._failed[version] = mtime_ns
-            self._set_state(version, VersionState("END", code, str(error) or repr(error)))
+            self._failed.add(version, files)
+            self._set_state(version, VersionState("END", code, text))
             return False
+        self._failed.forget(version)
         with self._lock:
             self._leases[version] = _Lease(version, servable)
             self._states[version] = VersionState("AVAILABLE")
-        _log.info("Version %d is in service", version)
+        _log.info("Version %d in %s is in service", version, path.parent)
         return True
 
     def _retire(self, versions: list[int]) -> None:
@@ -207,10 +221,3 @@ class ModelManager(Generic[ServableT]):
     def _set_state(self, version: int, state: VersionState) -> None:
         with self._lock:
             self._states[version] = state
-
-
-def _mtime_ns(path: Path) -> int:
-    try:
-        return (path / SAVED_MODEL).stat().st_mtime_ns
-    except OSError:
-        return 0

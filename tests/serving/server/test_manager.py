@@ -3,12 +3,13 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bitpipe.errors import ModelLoadError
+from serving.server.failed_loads import FailedLoads
 from serving.server.manager import ModelManager, VersionState
 
 AVAILABLE, END = VersionState("AVAILABLE"), VersionState("END")
@@ -143,27 +144,105 @@ def test_version_not_in_service_cannot_be_acquired(tmp_path: Path) -> None:
         pass
 
 
-def test_failed_version_is_tried_again_only_after_it_changed(tmp_path: Path) -> None:
-    push(tmp_path, 1)
-    tried = []
+class Clock:
+    now_s = 0.0
 
-    def load(path: Path, version: int) -> Servable:
-        tried.append(version)
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def tried(tmp_path: Path) -> Iterator["Tried"]:
+    push(tmp_path, 1)
+    tried = Tried(tmp_path)
+    tried.manager.start()
+    yield tried
+    tried.manager.stop()
+
+
+class Tried:
+    """A manager that serves version 1, and how often it has tried version 2."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.count = 0
+        self.manager = ModelManager(
+            folder, self._load, poll_interval_s=60, failed=FailedLoads(self.clock)
+        )
+
+    def _load(self, path: Path, version: int) -> Servable:
+        self.count += version == 2
         return Servable(path)
 
-    manager = ModelManager(tmp_path, load, poll_interval_s=60)
-    manager.start()
-    broken = push(tmp_path, 2, "bad") / "saved_model.pb"
-    manager.poll()
-    manager.poll()
-    assert tried == [1, 2]
-    assert manager.version == 1
-    broken.write_text("good")
-    os.utime(broken, (1, 1))
-    manager.poll()
-    assert tried == [1, 2, 2]
-    assert manager.states() == {1: END, 2: AVAILABLE}
-    manager.stop()
+    def within(self, seconds: float) -> int:
+        """How often it is tried in the seconds that follow, looked at each of them."""
+        before = self.count
+        for _ in range(round(seconds)):
+            self.clock.now_s += 1
+            self.manager.poll()
+        return self.count - before
+
+
+def test_a_version_seen_half_copied_is_served_once_it_is_whole(
+    tried: Tried, tmp_path: Path
+) -> None:
+    half = push(tmp_path, 2, "bad")
+    tried.manager.poll()
+    assert tried.manager.states()[2] == VersionState("END", 2, "cannot parse 'bad'")
+    (half / "variables").mkdir()
+    (half / "variables" / "index").write_text("later")
+    (half / "saved_model.pb").write_text("good")
+    tried.within(1)
+    assert tried.manager.states() == {1: END, 2: AVAILABLE}
+
+
+def test_a_version_whose_variables_come_later_is_tried_again(tried: Tried, tmp_path: Path) -> None:
+    """Its saved_model.pb stays as it was, and times are copied with the files."""
+    half = push(tmp_path, 2, "bad")
+    tried.manager.poll()
+    assert tried.within(30) == 0
+    (half / "variables").mkdir()
+    (half / "variables" / "index").write_text("later")
+    os.utime(half / "variables" / "index", (1, 1))
+    assert tried.within(1) == 1
+    assert tried.within(20) == 0
+
+
+def test_while_files_keep_coming_tries_get_rare(tried: Tried, tmp_path: Path) -> None:
+    half = push(tmp_path, 2, "bad")
+    tried.manager.poll()
+
+    def copied(seconds: int) -> int:
+        tries = 0
+        for second in range(seconds):
+            (half / f"{tried.clock.now_s}-{second}").write_text("more")
+            tries += tried.within(1)
+        return tries
+
+    assert copied(31) == 5  # after 1, 2, 4, 8 and 16 s
+    assert copied(300) == 10  # every 30 s
+
+
+def test_a_version_that_does_not_change_is_given_up_after_a_few_minutes(
+    tried: Tried, tmp_path: Path
+) -> None:
+    """The machine may have been at fault."""
+    push(tmp_path, 2, "bad")
+    tried.manager.poll()
+    assert tried.within(59) == 0
+    assert tried.within(3600) == 5
+    assert tried.manager.version == 1
+
+
+def test_a_failure_is_forgotten_with_its_folder(tried: Tried, tmp_path: Path) -> None:
+    broken = push(tmp_path, 2, "bad")
+    tried.manager.poll()
+    shutil.rmtree(broken)
+    tried.manager.poll()
+    assert tried.manager.states() == {1: AVAILABLE}
+    push(tmp_path, 2, "bad")
+    tried.manager.poll()
+    assert tried.count == 2
 
 
 def test_removing_the_newest_version_rolls_back(tmp_path: Path) -> None:
