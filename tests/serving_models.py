@@ -1,4 +1,4 @@
-"""A tiny model with the signature of this project's exports, for tests that serve one."""
+"""A tiny model with the signatures of this project's exports, for tests that serve one."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,9 @@ from pathlib import Path
 def save_mean_colour(folder: Path) -> Path:
     """Writes a SavedModel whose scores are the mean red, green and blue of a picture, in [0, 1]."""
     import tensorflow as tf
+
+    from bitpipe.model.signature import SERVING
+    from components.training import served_signatures
 
     class MeanColour(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
@@ -24,7 +27,9 @@ def save_mean_colour(folder: Path) -> Path:
             return tf.reduce_mean(tf.cast(pixels, tf.float32) / 255.0, axis=[0, 1])
 
     module = MeanColour()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    signatures = {SERVING: module.serve, **served_signatures.derived(module.serve)}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    served_signatures.name_methods(str(folder))
     return folder
 
 

@@ -4,12 +4,22 @@
 (B, classes) float32 that sum to 1, `labels`, (B, classes) strings in the same order, and `label`,
 (B,) strings, the best of them. The exporter writes it; the gate judges through it; servers, clients
 and batch jobs speak it.
+
+Two more give the same answers in another form. `serving_top_5` takes the same and returns the best
+classes alone, best first: `scores` and `labels` are (B, 5), or (B, classes) where there are fewer.
+`classify` is what TensorFlow Serving's Classify asks: `inputs`, (B,) strings, each a tf.Example
+with the feature `image`; `classes` and `scores`, (B, classes), best first. Models that were
+exported earlier have neither.
 """
 
 from collections.abc import Collection
 
 # Also what TensorFlow Serving answers with where a request names no signature.
 SERVING = "serving_default"
+TOP_K = 5
+# A reply of `serving_default` repeats the names of all classes for each picture: 40 KB with 1,000.
+SERVING_TOP = f"serving_top_{TOP_K}"
+CLASSIFY = "classify"
 # Class names -> indices: what the gate needs beside it, to know a raw example's label.
 TRANSFORM_FEATURES = "transform_features"
 
@@ -19,6 +29,11 @@ LABELS = "labels"
 LABEL = "label"
 # What is asked for: `label` follows from them.
 OUTPUTS = (SCORES, LABELS)
+
+# tensorflow/cc/saved_model/signature_constants.h: kClassifyMethodName and the names it goes with.
+CLASSIFY_METHOD = "tensorflow/serving/classify"
+EXAMPLES = "inputs"
+CLASSES = "classes"
 
 
 def is_kept(inputs: Collection[str], outputs: Collection[str]) -> bool:

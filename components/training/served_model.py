@@ -13,6 +13,7 @@ from bitpipe.model import description, signature
 from bitpipe.stores.paths import join
 from components import features, preprocessing
 from components.bit import matching, networks, resnet_v2
+from components.training import served_signatures
 
 
 class ServedModel(tf.__internal__.tracking.AutoTrackable):
@@ -124,9 +125,11 @@ def export(served: ServedModel, path: str) -> None:
         path,
         signatures={
             signature.SERVING: served.classify,
+            **served_signatures.derived(served.classify),
             signature.TRANSFORM_FEATURES: served.transform_features,
         },
     )
+    served_signatures.name_methods(path)
     if described := served.describe():
         place = join(path, description.PLACE)
         tf.io.gfile.makedirs(place.rpartition("/")[0])

@@ -52,7 +52,7 @@ class Prediction:
 
     Attributes:
         label: the class with the highest score.
-        scores: (label, score) of every class, highest first.
+        scores: (label, score) of every class, or of as many as were asked for; highest first.
         model_version: the version that answered; 0 where the server does not tell.
     """
 
@@ -94,11 +94,11 @@ class VersionStatus:
     error: str
 
 
-def predict_request(model: ModelRef, pictures: Sequence[bytes]) -> Any:
+def predict_request(model: ModelRef, pictures: Sequence[bytes], signature: str = SERVING) -> Any:
     """A `PredictRequest` for the pictures, which are one batch."""
     request = messages.PredictRequest()
     _fill_spec(request.model_spec, model)
-    request.model_spec.signature_name = SERVING
+    request.model_spec.signature_name = signature
     request.output_filter.extend(OUTPUTS)
     tensor = request.inputs[IMAGE]
     tensor.dtype = _STRING

@@ -17,13 +17,13 @@ from serving.client.codec import (
     ranked,
 )
 
-_START = f'{{"signature_name": "{SERVING}", "instances": ['.encode()
+_START = '{{"signature_name": "{}", "instances": ['
 _END = b"]}"
 _INSTANCE = (b'{"b64": "', b'"}')
 _COMMA = b", "
 _SHOWN = 200  # characters of a reply which is not understood
 # Room for what surrounds the pictures.
-BODY_BYTES = len(_START) + len(_END)
+BODY_BYTES = len(_START.format(SERVING)) + len(_END)  # the longest name that is sent
 
 
 def instance_bytes(data: bytes) -> int:
@@ -31,11 +31,11 @@ def instance_bytes(data: bytes) -> int:
     return sum(map(len, _INSTANCE)) + len(_COMMA) + 4 * ((len(data) + 2) // 3)
 
 
-def predict_body(pictures: Sequence[bytes]) -> bytes:
+def predict_body(pictures: Sequence[bytes], signature: str = SERVING) -> bytes:
     """The body of a request for the pictures, which are one batch, in the row format."""
     # Base64 needs no escapes, and `json.dumps` would copy every picture three times.
     instances = (base64.b64encode(data).join(_INSTANCE) for data in pictures)
-    return _START + _COMMA.join(instances) + _END
+    return _START.format(signature).encode() + _COMMA.join(instances) + _END
 
 
 def predictions(body: bytes, count: int, version: int) -> list[Prediction]:

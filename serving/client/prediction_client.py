@@ -1,5 +1,6 @@
 """`PredictionClient`: asks one model on one server."""
 
+import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from bitpipe.errors import (
     ServingError,
     UnexpectedReplyError,
 )
-from bitpipe.model.signature import SERVING
+from bitpipe.model.signature import SERVING, SERVING_TOP, TOP_K
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores import files
 from serving.client import address, stream
@@ -47,8 +48,8 @@ class Transport(Protocol):
     def picture_bytes(self, data: bytes) -> int:
         """The part of `batch_bytes` which a picture takes."""
 
-    def predict(self, pictures: Sequence[bytes]) -> list[Prediction]:
-        """The prediction for each encoded picture, in their order."""
+    def predict(self, pictures: Sequence[bytes], signature: str) -> list[Prediction]:
+        """The prediction for each encoded picture, in their order, by a signature of this name."""
 
     def metadata(self) -> ModelMetadata:
         """What the server tells of the model."""
@@ -65,6 +66,8 @@ class PredictionClient:
         name: the model's name on the server.
         version: the version to ask; default the newest in service.
         label: the label of the version to ask, instead.
+        top: how many labels of each picture are wanted, best first; all by default. Up to five are
+            asked for by `signature.SERVING_TOP`, whose replies are short, where the model has it.
         tls: certificates; needed for a server whose own is not signed by a public authority.
         timeout_s: how long one call may take, all its retries included.
         max_message_bytes: limit of one request and of one reply.
@@ -85,6 +88,7 @@ class PredictionClient:
         *,
         version: int | None = None,
         label: str | None = None,
+        top: int | None = None,
         tls: ClientTls | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
@@ -102,7 +106,9 @@ class PredictionClient:
             retry=retry or Retry(),
             keep_alive=keep_alive or KeepAlive(),
         )
-        self._batch_size = _checked_batch_size(batch_size)
+        self._batch_size = _checked("batch_size", batch_size)
+        self._top = None if top is None else _checked("top", top)
+        self._signature = SERVING if top is None or top > TOP_K else SERVING_TOP
         self._in_flight = in_flight
         self._transport = _transport(connection, ModelRef(name, version, label))
         self._spec_lock = threading.Lock()
@@ -125,7 +131,7 @@ class PredictionClient:
 
     def predict(self, pictures: Sequence[bytes]) -> list[Prediction]:
         """Predicts upright JPEG or PNG files, in one request, in their order."""
-        return self._transport.predict(pictures) if pictures else []
+        return self._ask(pictures) if pictures else []
 
     def predict_each(
         self, inputs: Iterable[Picture], *, batch_size: int | None = None
@@ -139,7 +145,7 @@ class PredictionClient:
         return stream.answer_each(
             self._predict_or_blame_spec,
             _items(inputs),
-            batch_size=_checked_batch_size(batch_size or self._batch_size),
+            batch_size=_checked("batch_size", batch_size or self._batch_size),
             batch_bytes=self._transport.batch_bytes,
             picture_bytes=self._transport.picture_bytes,
             in_flight=self._in_flight,
@@ -167,6 +173,17 @@ class PredictionClient:
         """The versions known to the server, newest first."""
         return self._transport.status()
 
+    def _ask(self, pictures: Sequence[bytes]) -> list[Prediction]:
+        signature = self._signature
+        try:
+            answered = self._transport.predict(pictures, signature)
+        except RequestRejectedError as refusal:
+            if signature == SERVING or f'"{signature}" not found' not in str(refusal):
+                raise
+            self._signature = SERVING  # the model was exported before there was another
+            answered = self._transport.predict(pictures, SERVING)
+        return [dataclasses.replace(one, scores=one.scores[: self._top]) for one in answered]
+
     def _predict_or_blame_spec(self, pictures: Sequence[bytes]) -> list[Prediction]:
         """As `predict`; a refusal which has nothing to do with the pictures is told as such.
 
@@ -174,7 +191,7 @@ class PredictionClient:
         for in every picture.
         """
         try:
-            return self._transport.predict(pictures)
+            return self._ask(pictures)
         except InvalidInputError as refusal:
             with self._spec_lock:
                 if not self._spec_is_known and not self._knows_spec():
@@ -205,10 +222,10 @@ def _normalised(data: bytes) -> bytes:
     return normalise(data).data
 
 
-def _checked_batch_size(batch_size: int) -> int:
-    if batch_size < 1:
-        raise ClientOptionsError(f"batch_size must be at least 1. Received: {batch_size}.")
-    return batch_size
+def _checked(name: str, number: int) -> int:
+    if number < 1:
+        raise ClientOptionsError(f"{name} must be at least 1. Received: {number}.")
+    return number
 
 
 def _transport(connection: Connection, model: ModelRef) -> Transport:

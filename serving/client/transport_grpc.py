@@ -40,9 +40,10 @@ class GrpcTransport:
         """See `Transport`."""
         return len(data) + _PICTURE_BYTES
 
-    def predict(self, pictures: Sequence[bytes]) -> list[codec.Prediction]:
+    def predict(self, pictures: Sequence[bytes], signature: str) -> list[codec.Prediction]:
         """See `Transport`."""
-        response = self._call(self._predict, codec.predict_request(self._model, pictures))
+        request = codec.predict_request(self._model, pictures, signature)
+        response = self._call(self._predict, request)
         return codec.predictions(response, len(pictures))
 
     def metadata(self) -> codec.ModelMetadata:

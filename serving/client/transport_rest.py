@@ -75,9 +75,9 @@ class RestTransport:
         """See `Transport`: base64 takes a third more."""
         return codec_json.instance_bytes(data)
 
-    def predict(self, pictures: Sequence[bytes]) -> list[Prediction]:
+    def predict(self, pictures: Sequence[bytes], signature: str) -> list[Prediction]:
         """See `Transport`."""
-        body = codec_json.predict_body(pictures)
+        body = codec_json.predict_body(pictures, signature)
         if len(body) > self._max_bytes:
             raise self._failures.too_large(f"it has {len(body)} of {self._max_bytes} bytes")
         reply, told = self._call("POST", ":predict", body)

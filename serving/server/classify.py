@@ -6,15 +6,24 @@ Rules and texts are those of servables/tensorflow/classifier.cc and util.cc.
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
+from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import classification_pb2
 
-from serving.status import InvalidArgumentError
-
-_CLASSES, _SCORES = "classes", "scores"
+from bitpipe.model.signature import CLASSES, CLASSIFY, EXAMPLES, SCORES
+from serving.status import FailedPreconditionError, InvalidArgumentError
 
 
 def check(signatures: dict[str, Any], name: str) -> None:
-    """Raises InvalidArgumentError unless `name` is a signature for Classify."""
+    """Makes sure that a signature is one for Classify.
+
+    Args:
+        signatures: name -> SignatureDef.
+        name: the signature that is asked for.
+
+    Raises:
+        InvalidArgumentError, FailedPreconditionError: it is none; says which is, if any.
+    """
     signature = signatures.get(name)
     if signature is None:
         raise InvalidArgumentError(f"No signature was found with the name: {name}")
@@ -22,13 +31,21 @@ def check(signatures: dict[str, Any], name: str) -> None:
         raise InvalidArgumentError("Expected one input Tensor.")
     if len(signature.outputs) not in (1, 2):
         raise InvalidArgumentError(
-            f"Expected one or two output Tensors, found {len(signature.outputs)}"
+            f"Expected one or two output Tensors, found {len(signature.outputs)}{_hint(signatures)}"
         )
-    if not set(signature.outputs) & {_CLASSES, _SCORES}:
-        raise InvalidArgumentError(
+    if EXAMPLES not in signature.inputs:
+        raise FailedPreconditionError(
+            f"No classification inputs found in SignatureDef: {signature}{_hint(signatures)}"
+        )
+    if not set(signature.outputs) & {CLASSES, SCORES}:
+        raise FailedPreconditionError(
             f"Expected classification signature outputs to contain at least one of "
-            f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature}'
+            f'"{CLASSES}" or "{SCORES}". Signature was: {signature}{_hint(signatures)}'
         )
+
+
+def _hint(signatures: dict[str, Any]) -> str:
+    return f". Set signature_name to {CLASSIFY}." if CLASSIFY in signatures else ""
 
 
 def serialized_examples(message: Any) -> np.ndarray:
@@ -50,6 +67,16 @@ def serialized_examples(message: Any) -> np.ndarray:
     return array
 
 
+def pictures(serialized: bytes) -> list[bytes]:
+    """What may be pictures in a serialized tf.Example: all its bytes; none if it is no Example."""
+    try:
+        example = example_pb2.Example.FromString(serialized)
+    except DecodeError:
+        return []
+    features = example.features.feature.values()
+    return [value for feature in features for value in feature.bytes_list.value]
+
+
 def response(outputs: dict[str, np.ndarray], examples: int) -> Any:
     """The ClassificationResponse, without `model_spec`.
 
@@ -60,10 +87,10 @@ def response(outputs: dict[str, np.ndarray], examples: int) -> Any:
     Raises:
         InvalidArgumentError: arrays of other kinds or shapes.
     """
-    classes, scores = outputs.get(_CLASSES), outputs.get(_SCORES)
+    classes, scores = outputs.get(CLASSES), outputs.get(SCORES)
     for name, array, kind, wanted in (
-        (_CLASSES, classes, object, "classes Tensor of DT_STRING"),
-        (_SCORES, scores, np.float32, "scores Tensor of DT_FLOAT"),
+        (CLASSES, classes, object, "classes Tensor of DT_STRING"),
+        (SCORES, scores, np.float32, "scores Tensor of DT_FLOAT"),
     ):
         if array is None:
             continue

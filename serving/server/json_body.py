@@ -3,6 +3,8 @@
 Texts and rules are those of util/json_tensor.cc.
 """
 
+import base64
+import binascii
 import json
 import math
 import re
@@ -97,3 +99,36 @@ def signature_name(document: dict[str, Any]) -> str:
 def shown(value: Any) -> str:
     """A value in an error."""
     return json.dumps(value, ensure_ascii=False)[:_MAX_SHOWN]
+
+
+def is_base64(value: Any) -> bool:
+    """Whether a value stands for bytes."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(BASE64), str)
+
+
+def base64_bytes(value: dict[str, Any]) -> bytes:
+    """The bytes that a value stands for.
+
+    Raises:
+        InvalidArgumentError: it stands for none.
+    """
+    if not is_base64(value):
+        raise InvalidArgumentError(
+            f"JSON Value: {shown(value)} not formatted correctly for base64 data"
+        )
+    text = "".join(value[BASE64].split())
+    try:
+        text = text.rstrip("=")  # the padding may be missing
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidArgumentError("Unable to base64 decode") from error
+
+
+def kind(value: Any) -> str:
+    """What RapidJSON calls a value of this kind."""
+    if value is None:
+        return "Null"
+    if isinstance(value, bool):
+        return str(value)
+    names: list[tuple[Any, str]] = [(dict, "Object"), (list, "Array"), (str, "String")]
+    return next((name for cls, name in names if isinstance(value, cls)), "Number")

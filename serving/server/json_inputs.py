@@ -3,8 +3,6 @@
 Texts and rules are those of util/json_tensor.cc.
 """
 
-import base64
-import binascii
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from serving.server.json_body import BASE64, COLUMNAR, ROW, shown
+from serving.server.json_body import COLUMNAR, ROW, base64_bytes, is_base64, kind, shown
 from serving.status import InvalidArgumentError, UnimplementedError
 
 _Tensor = tuple[list[int], list[Any]]  # shape, values
@@ -139,7 +137,7 @@ def _named(value: Any, infos: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_named(value: Any) -> bool:
     """Whether it maps names to tensors, rather than being a string in base64."""
-    return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get(BASE64), str))
+    return isinstance(value, dict) and not is_base64(value)
 
 
 def _tensor(value: Any, info: Any) -> _Tensor:
@@ -196,7 +194,7 @@ def _value(value: Any, dtype: tf.DType) -> Any:
         if isinstance(value, str):
             return value.encode()
         if isinstance(value, dict):
-            return _decoded(value)
+            return base64_bytes(value)
     elif dtype == tf.bool:
         if isinstance(value, bool):
             return value
@@ -210,28 +208,6 @@ def _value(value: Any, dtype: tf.DType) -> Any:
     else:
         raise UnimplementedError(f"Conversion of JSON Value: {shown(value)} to type: {dtype.name}")
     raise InvalidArgumentError(
-        f"JSON Value: {shown(value)} Type: {_kind(value)} is not of expected type: "
+        f"JSON Value: {shown(value)} Type: {kind(value)} is not of expected type: "
         f"{'float' if dtype == tf.float32 else dtype.name}"
     )
-
-
-def _decoded(value: dict[str, Any]) -> bytes:
-    if _is_named(value):
-        raise InvalidArgumentError(
-            f"JSON Value: {shown(value)} not formatted correctly for base64 data"
-        )
-    text = "".join(value[BASE64].split())
-    try:
-        text = text.rstrip("=")  # the padding may be missing
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidArgumentError("Unable to base64 decode") from error
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "Null"
-    if isinstance(value, bool):
-        return str(value)
-    names: list[tuple[Any, str]] = [(dict, "Object"), (list, "Array"), (str, "String")]
-    return next((name for kind, name in names if isinstance(value, kind)), "Number")

@@ -1,5 +1,6 @@
 """Refuses encoded pictures that would take too much memory, by their headers."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,21 @@ from serving.server.options import Limits
 from serving.status import InvalidArgumentError
 
 
-def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> list[int]:
+def _itself(value: Any) -> Iterable[Any]:
+    return (value,)
+
+
+def check(
+    inputs: tuple[np.ndarray, ...],
+    limits: Limits,
+    pictures_in: Callable[[Any], Iterable[Any]] = _itself,
+) -> list[int]:
     """Checks the arrays of a request; returns the pixels in each row, by the headers of pictures.
+
+    Args:
+        inputs: of the request.
+        limits: that it must keep.
+        pictures_in: the pictures in a value of an array of strings.
 
     Raises:
         InvalidArgumentError: too many rows, or a picture of too many pixels, with its
@@ -27,7 +41,8 @@ def check(inputs: tuple[np.ndarray, ...], limits: Limits) -> list[int]:
         if array.dtype == object:
             for index, value in enumerate(array.flat):
                 row = index * rows // array.size
-                pixels[row] += _checked_pixels(value, index, rows, limits.max_pixels)
+                for picture in pictures_in(value):
+                    pixels[row] += _checked_pixels(picture, index, rows, limits.max_pixels)
     return pixels
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bitpipe.model.signature import SERVING
+from bitpipe.model.signature import CLASSIFY_METHOD, SERVING
 from serving.model.servable import SavedModelServable
 from serving.server import classify, limits
 from serving.server.batching import Batcher
@@ -46,20 +46,29 @@ class LoadedModel:
         """
         servable = self._servable
         call = servable.call(request)
-        return servable.response(call, await self._run(call.signature, call.inputs))
+        method = self.signature_def[call.signature].method_name
+        outputs = await self._run(
+            call.signature, call.inputs, of_examples=method == CLASSIFY_METHOD
+        )
+        return servable.response(call, outputs)
 
     async def classify(self, request: Any) -> Any:
         """Returns the ClassificationResponse without `model_spec`'s name and version; as above."""
         name = request.model_spec.signature_name or SERVING
         classify.check(self.signature_def, name)
         examples = classify.serialized_examples(request.input)
-        outputs = await self._run(name, (examples,))
+        outputs = await self._run(name, (examples,), of_examples=True)
         response = classify.response(outputs, len(examples))
         response.model_spec.signature_name = name
         return response
 
-    async def _run(self, signature: str, inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
-        pixels = limits.check(inputs, self._limits)
+    async def _run(
+        self, signature: str, inputs: tuple[np.ndarray, ...], *, of_examples: bool
+    ) -> dict[str, np.ndarray]:
+        if of_examples:
+            pixels = limits.check(inputs, self._limits, classify.pictures)
+        else:
+            pixels = limits.check(inputs, self._limits)
         rows = {len(array) if array.ndim else 0 for array in inputs}
         # Only what has rows can be joined, and an empty batch has nothing to be joined.
         if signature in self._servable.batched and len(rows) == 1 and rows != {0}:

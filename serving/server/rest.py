@@ -14,13 +14,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     predict_pb2,
 )
 
 from bitpipe.model.signature import SERVING
-from serving.server import json_body, json_inputs, json_outputs, methods, metrics, page
+from serving.server import (
+    json_body,
+    json_examples,
+    json_inputs,
+    json_outputs,
+    methods,
+    metrics,
+    page,
+)
 from serving.server.catalog import Catalog
 from serving.server.options import Options
 from serving.status import Code, InvalidArgumentError, UnimplementedError, code_of, text_of
@@ -147,11 +156,13 @@ class _Api:
         return response
 
     async def _infer(self, request: Request, match: re.Match[str], name: str) -> Response:
-        if match["method"] != "predict":
+        if match["method"] == "regress":
             raise UnimplementedError(
-                f"The embedded server does not answer {match['method']}: use predict, or run "
-                f"TensorFlow Serving."
+                "The embedded server does not answer regress: use predict, or run TensorFlow "
+                "Serving."
             )
+        if match["method"] == "classify":
+            return await self._classify(request, match, name)
         message = predict_pb2.PredictRequest()
         _fill_spec(message.model_spec, match, name)
         document = json_body.parse(await self._body(request))
@@ -165,11 +176,16 @@ class _Api:
             infos = model.signature_def[signature].inputs
         form = json_inputs.fill_request(document, infos, message)
         response = await _unless_gone(request, methods.predict(self._catalog, message))
-        return Response(
-            json_outputs.reply(response.outputs, form),
-            media_type="application/json",
-            headers={"X-Model-Version": str(response.model_spec.version.value)},
-        )
+        return _answer(json_outputs.reply(response.outputs, form), response)
+
+    async def _classify(self, request: Request, match: re.Match[str], name: str) -> Response:
+        message = classification_pb2.ClassificationRequest()
+        _fill_spec(message.model_spec, match, name)
+        document = json_body.parse(await self._body(request))
+        message.model_spec.signature_name = json_body.signature_name(document)
+        json_examples.fill_request(document, message)
+        response = await _unless_gone(request, methods.classify(self._catalog, message))
+        return _answer(json_examples.reply(response), response)
 
     def _describe(self, match: re.Match[str], name: str) -> Response:
         if not name:
@@ -210,6 +226,14 @@ class _Api:
         if inflate and not inflate.eof:
             raise InvalidArgumentError("The body's gzip ends before its end.")
         return b"".join(parts)
+
+
+def _answer(body: bytes, response: Any) -> Response:
+    return Response(
+        body,
+        media_type="application/json",
+        headers={"X-Model-Version": str(response.model_spec.version.value)},
+    )
 
 
 def _fill_spec(spec: Any, match: re.Match[str], name: str) -> None:

@@ -112,6 +112,10 @@ class Rest:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.send("POST", f"/v1/models/{self.model}{path}:predict", data)
 
+    def classify(self, body: Any) -> requests.Response:
+        """POST to :classify."""
+        return self.send("POST", f"/v1/models/{self.model}:classify", json.dumps(body).encode())
+
 
 def b64(data: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(data).decode()}

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from bitpipe.model.signature import SERVING_TOP
 from components.bit import resnet_v2, weights
 from serving.client import PredictionClient
 from serving.server import ModelServer
@@ -44,6 +45,16 @@ def test_the_client_names_what_is_in_the_pictures(server):
         answers = client.predict(PICTURES)
     assert [answer.label for answer in answers] == list(COLOURS)
     assert {answer.model_version for answer in answers} == {server.version}
+
+
+def test_few_labels_are_the_best_of_all(server):
+    with (
+        PredictionClient(server.address, "smoke") as whole,
+        PredictionClient(server.address, "smoke", top=2) as short,
+    ):
+        for all_labels, two in zip(whole.predict(PICTURES), short.predict(PICTURES), strict=True):
+            assert two.scores == all_labels.scores[:2]
+        assert short._signature == SERVING_TOP
 
 
 def test_the_newest_pushed_version_is_the_one_that_answers(pipeline, server):

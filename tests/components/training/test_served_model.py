@@ -4,12 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.saved_model import loader_impl
 
 from bitpipe.model import description
+from bitpipe.model import signature as names
 from bitpipe.model.signature import SERVING, TRANSFORM_FEATURES
 from components import preprocessing
 from components.bit import resnet_v2, weights
-from components.training import served_model
+from components.training import served_model, served_signatures
 from tests.pictures import picture
 
 # In the order of the vocabulary: by falling frequency (conftest.COUNTS).
@@ -86,6 +88,59 @@ def test_an_empty_batch_is_answered_with_nothing(loaded):
     answer = loaded.signatures[SERVING](image=tf.zeros([0], tf.string))
     assert answer["scores"].shape == (0, 3)
     assert loaded(tf.zeros([0, 24, 24, 3])).shape == (0, 1024)
+
+
+def test_the_short_answer_is_the_beginning_of_the_whole_one(loaded):
+    pictures = [picture(colour, noise=30, seed=i) for i, colour in enumerate(CLASSES)]
+    whole = classify(loaded, pictures)
+    order = np.argsort(-whole["scores"], axis=1, kind="stable")
+    short = loaded.signatures[names.SERVING_TOP](image=tf.constant(pictures))
+    assert set(short) == set(whole)
+    # Three classes: all of them, in another order.
+    np.testing.assert_array_equal(
+        short["scores"], np.take_along_axis(whole["scores"], order, axis=1)
+    )
+    np.testing.assert_array_equal(
+        short["labels"], np.take_along_axis(whole["labels"], order, axis=1)
+    )
+    np.testing.assert_array_equal(short["label"], whole["label"])
+
+
+def test_the_short_answer_ends_after_the_best_five():
+    scores = np.random.default_rng(0).random((2, 9), np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def nine(image):
+        labels = tf.tile([[f"class {i}" for i in range(9)]], [2, 1])
+        return {"scores": tf.constant(scores), "labels": labels, "label": image}
+
+    short = served_signatures.derived(nine)[names.SERVING_TOP](tf.constant(["a", "b"]))
+    assert short["scores"].shape == (2, names.TOP_K)
+    for row in range(2):
+        best = np.argsort(-scores[row])[: names.TOP_K]
+        assert short["scores"][row].numpy().tolist() == scores[row][best].tolist()
+        assert short["labels"][row].numpy().tolist() == [f"class {i}".encode() for i in best]
+
+
+def test_classify_says_of_examples_what_predict_says_of_their_pictures(path, loaded):
+    pictures = [picture("red", noise=9), picture("green", noise=30)]
+    examples = [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={"image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))}
+            )
+        ).SerializeToString()
+        for data in pictures
+    ]
+    answer = loaded.signatures[names.CLASSIFY](inputs=tf.constant(examples))
+    whole = classify(loaded, pictures)
+    assert set(answer) == {"classes", "scores"}
+    np.testing.assert_array_equal(answer["scores"], -np.sort(-whole["scores"], axis=1))
+    assert answer["classes"].numpy()[:, 0].tolist() == whole["label"].tolist()
+    assert len(set(answer["classes"].numpy()[1].tolist())) == len(CLASSES)
+    graph = loader_impl.parse_saved_model(path).meta_graphs[0]
+    assert graph.signature_def[names.CLASSIFY].method_name == "tensorflow/serving/classify"
+    assert graph.signature_def[SERVING].method_name == "tensorflow/serving/predict"
 
 
 def test_labels_become_indices_and_unknown_ones_minus_one(loaded):

@@ -1,20 +1,22 @@
 """Classify, on a model that was exported for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     input_pb2,
     prediction_service_pb2_grpc,
 )
 
-from serving.server import ModelServer, classify
-from serving.status import InvalidArgumentError
+from serving.server import ModelServer, classify, limits
+from serving.server.options import Limits
+from serving.status import FailedPreconditionError, InvalidArgumentError
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,41 @@ def test_no_examples_and_bad_examples_are_refused(stub: Any) -> None:
         stub.Classify(request(input={"example_list": listed}), timeout=20)
     assert bad.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "(input 1 of 2, counted from 0)" in bad.value.details()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "text"),
+    [
+        (["x"], ["classes", "scores"], "No classification inputs found in SignatureDef: "),
+        (["inputs"], ["labels", "probabilities"], 'contain at least one of "classes" or "scores"'),
+    ],
+)
+def test_a_signature_with_other_names_is_refused_as_by_tensorflow_serving(
+    inputs: list[str], outputs: list[str], text: str
+) -> None:
+    signature = meta_graph_pb2.SignatureDef()
+    for name in inputs:
+        signature.inputs[name].dtype = 7
+    for name in outputs:
+        signature.outputs[name].dtype = 7
+    with pytest.raises(FailedPreconditionError) as caught:
+        classify.check({"mine": signature}, "mine")
+    assert text in str(caught.value)
+    assert "Set signature_name to" not in str(caught.value)
+
+
+def test_pixels_of_pictures_in_examples_are_limited(encode: Callable[..., bytes]) -> None:
+    """Else Classify would decode what Predict refuses by its header."""
+    huge = bytearray(encode("red"))
+    huge[16:24] = (100_000).to_bytes(4, "big") * 2
+    hiding = tf.train.Example()
+    hiding.features.feature["image"].bytes_list.value.append(bytes(huge))
+    given = np.array([example(x=1.0).SerializeToString(), hiding.SerializeToString()], object)
+    with pytest.raises(InvalidArgumentError, match=r"\(input 1 of 2, counted from 0\)"):
+        limits.check((given,), Limits(), classify.pictures)
+    assert limits.check((np.array([b"\xff no message"], object),), Limits(), classify.pictures) == [
+        0
+    ]
 
 
 LABELS = np.array([[b"a", b"b"]], object)

@@ -92,7 +92,7 @@ def test_classify_on_a_predict_signature_is_refused_in_tensorflow_servings_words
     request.model_spec.name = "colours"
     assert refusal(stub.Classify, request) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        "Expected one or two output Tensors, found 3",
+        "Expected one or two output Tensors, found 3. Set signature_name to classify.",
     )
     request.model_spec.signature_name = "other"
     assert refusal(stub.Classify, request)[1] == "No signature was found with the name: other"

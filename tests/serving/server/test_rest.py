@@ -150,7 +150,7 @@ def test_characters_written_as_two_surrogates_are_whole(url: str) -> None:
         ("DELETE", "/v1/models/colours", 400, "Malformed request: DELETE /v1/models/colours"),
         ("OPTIONS", "/v1/models/colours", 400, "Malformed request: OPTIONS"),
         ("POST", "/v1/models/other:predict", 404, "Servable not found for request: Latest(other)"),
-        ("POST", "/v1/models/colours:classify", 501, "run TensorFlow Serving"),
+        ("POST", "/v1/models/colours:regress", 501, "run TensorFlow Serving"),
     ],
 )
 def test_what_is_not_there_has_its_status(
