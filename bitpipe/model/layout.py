@@ -18,6 +18,14 @@ def as_version(name: str) -> int | None:
     return version if 0 < version <= _MAX_VERSION else None
 
 
+def pushed_at(version: int) -> int | None:
+    """When a version was pushed, in Unix seconds, which are what TFX numbers versions by.
+
+    None for numbers that people give, such as 3: before 2001-09-09 or after 2096-10-02.
+    """
+    return version if 10**9 <= version < 4 * 10**9 else None
+
+
 def complete_versions(names: Iterable[str], has_model: Callable[[str], bool]) -> dict[int, str]:
     """Version -> name of its folder; of several for a version, 007 and 7, the last by its name.
 

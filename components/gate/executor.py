@@ -13,6 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
+from bitpipe.model.evaluation import ACCURACY, PICTURES
 from components.gate import evaluation, labels, rules
 from components.gate.settings import GateSettings
 from components.gate.verdict import Verdict, write
@@ -29,7 +30,8 @@ class Executor(executor.Executor):
     - A model in service that cannot be loaded any more is left out, with a note, instead of failing
       this and every later run.
     - What TFMA blesses must also keep the rules of `rules.py`.
-    - The verdict is written in words beside the metrics.
+    - The verdict is written in words beside the metrics, and the accuracy is a property of the
+      blessing, for the Pusher.
     """
 
     def Do(
@@ -75,13 +77,14 @@ class Executor(executor.Executor):
             served_labels=served_labels,
         )
         objections = (*found.objections, *rules.objections(facts, gate))
+        blessing = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.BLESSING_KEY]
+        )
+        blessing.set_float_custom_property(ACCURACY, found.accuracy)
+        blessing.set_int_custom_property(PICTURES, found.num_examples)
         write(uri, Verdict(not objections, objections, (*notes, *rules.notes(facts))))
         if objections:
-            _refuse(
-                artifact_utils.get_single_instance(
-                    output_dict[standard_component_specs.BLESSING_KEY]
-                )
-            )
+            _refuse(blessing)
 
 
 def _path(artifacts: list[types.Artifact]) -> str:

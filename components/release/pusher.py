@@ -17,6 +17,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from bitpipe.errors import ModelFolderError
+from bitpipe.model import evaluation
+from bitpipe.model.evaluation import ACCURACY, PICTURES, Evaluation
 from bitpipe.model.layout import SAVED_MODEL, as_version, complete_versions
 
 # Custom properties of the PushedModel artifact.
@@ -35,6 +37,8 @@ class Executor(executor.Executor):
     - a model that already is the newest version is not pushed again (the stage runs uncached,
       because what is in service is no input that a cache could know);
     - nothing is archived a second time next to the Trainer's own artifact.
+
+    What the Evaluator measured is written beside the model, where servers find it.
     """
 
     def Do(
@@ -62,7 +66,7 @@ class Executor(executor.Executor):
         found = find_versions(base)
         version = max(found, default=None)
         if version is None or _digest(found[version]) != _digest(model_path):
-            version = push(model_path, base, newest=version)
+            version = push(model_path, base, newest=version, judged=_judged(input_dict))
             found[version] = posixpath.join(base, str(version))
             pushed.set_int_custom_property(PUSHED, 1)
         (model,) = input_dict[standard_component_specs.MODEL_KEY]
@@ -82,10 +86,28 @@ def find_versions(base: str) -> dict[int, str]:
     return {version: posixpath.join(base, name) for version, name in found.items()}
 
 
-def push(model_path: str, base: str, *, newest: int | None = None) -> int:
+def _judged(input_dict: dict[str, list[types.Artifact]]) -> Evaluation | None:
+    for blessing in input_dict.get(standard_component_specs.MODEL_BLESSING_KEY) or ():
+        if blessing.has_custom_property(ACCURACY) and blessing.has_custom_property(PICTURES):
+            return Evaluation(
+                blessing.get_float_custom_property(ACCURACY),
+                blessing.get_int_custom_property(PICTURES),
+            )
+    return None
+
+
+def push(
+    model_path: str, base: str, *, newest: int | None = None, judged: Evaluation | None = None
+) -> int:
     """Copies a SavedModel to a new version below `base` and returns the version.
 
     Versions are Unix seconds, as TFX's own, but always above `newest`, whatever the clock says.
+
+    Args:
+        model_path: folder of the SavedModel.
+        base: folder of the versions, also in a store.
+        newest: the highest version there.
+        judged: what is written beside the model, if it is known.
 
     Raises:
         ModelFolderError: no version can be above `newest`.
@@ -103,6 +125,8 @@ def push(model_path: str, base: str, *, newest: int | None = None) -> int:
     for leftover in fileio.glob(posixpath.join(base, f"{_TEMPORARY}*")):
         fileio.rmtree(leftover)  # of a push that was killed
     io_utils.copy_dir(model_path, staging, deny_regex_patterns=[re.escape(SAVED_MODEL)])
+    if judged is not None:
+        io_utils.write_string_file(posixpath.join(staging, evaluation.FILE), judged.encode())
     io_utils.copy_file(
         posixpath.join(model_path, SAVED_MODEL), posixpath.join(staging, SAVED_MODEL)
     )
@@ -113,11 +137,13 @@ def push(model_path: str, base: str, *, newest: int | None = None) -> int:
 
 
 def _digest(model_path: str) -> str:
-    """sha256 over names and contents of all files of a SavedModel."""
+    """sha256 over names and contents of all files of a SavedModel, but for what is told of it."""
     digest = hashlib.sha256()
     for folder, _, names in sorted(fileio.walk(model_path)):
         for name in sorted(names):
             path = posixpath.join(folder, name)
+            if posixpath.relpath(path, model_path) == evaluation.FILE:
+                continue
             content = hashlib.sha256()
             with fileio.open(path, "rb") as file:
                 while block := file.read(1 << 20):

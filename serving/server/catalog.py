@@ -1,6 +1,5 @@
 """The models of a server by name, and which version of them a request means."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bitpipe.errors import ModelFolderError
+from bitpipe.model.evaluation import Evaluation
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_versions
 from serving.server.loaded import LoadedModel
 from serving.server.manager import ModelManager, VersionState
 from serving.server.model_config import ModelConfig
 from serving.status import FailedPreconditionError, InvalidArgumentError, NotFoundError
-
-_log = logging.getLogger(__name__)
 
 
 class Catalog:
@@ -134,6 +132,21 @@ class Catalog:
     def labels(self, name: str) -> dict[str, int]:
         """Label -> version of a model; none for an unknown one."""
         return dict(self._labels.get(name, {}))
+
+    def evaluations(self, name: str) -> dict[int, Evaluation]:
+        """Version -> how well it did when it was judged; of those in service that tell."""
+        found: dict[int, Evaluation] = {}
+        manager = self._managers.get(name)
+        if manager is None:
+            return found
+        for version in manager.states():
+            try:
+                with manager.acquire(version) as (_, model):
+                    if model.evaluation is not None:
+                        found[version] = model.evaluation
+            except LookupError:  # not in service
+                continue
+        return found
 
     def loaded(self) -> Iterator[tuple[str, int]]:
         """(name, version) of all in service."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bitpipe.model import evaluation
 from bitpipe.model.signature import CLASSIFY_METHOD, SERVING
 from serving.model.servable import SavedModelServable
 from serving.server import classify, limits
@@ -20,6 +21,7 @@ class LoadedModel:
 
     Attributes:
         signature_def: name -> SignatureDef.
+        evaluation: how well it did when it was judged; None where nothing tells.
 
     Raises:
         StatusError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
@@ -32,6 +34,7 @@ class LoadedModel:
             self._servable.run, options.batching, observe, max_pixels=options.limits.max_pixels
         )
         self.signature_def = self._servable.signature_def
+        self.evaluation = evaluation.read(path)
 
     @property
     def queued_rows(self) -> int:

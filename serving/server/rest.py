@@ -20,6 +20,8 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
+from bitpipe.model.evaluation import Evaluation
+from bitpipe.model.layout import pushed_at
 from bitpipe.model.signature import SERVING
 from serving.server import (
     json_body,
@@ -101,6 +103,7 @@ class _Api:
         """An addition to TensorFlow Serving's API, which cannot list its models."""
         listed = []
         for name in self._catalog.versions():
+            evaluations = self._catalog.evaluations(name)
             request = get_model_status_pb2.GetModelStatusRequest()
             request.model_spec.name = name
             listed.append(
@@ -111,6 +114,8 @@ class _Api:
                             "version": str(version),
                             "state": state.state,
                             "error": state.error_message,
+                            "pushed": pushed_at(version),
+                            **_facts(evaluations.get(version)),
                         }
                         for version, state in self._catalog.states(request.model_spec).items()
                     ],
@@ -226,6 +231,13 @@ class _Api:
         if inflate and not inflate.eof:
             raise InvalidArgumentError("The body's gzip ends before its end.")
         return b"".join(parts)
+
+
+def _facts(known: Evaluation | None) -> dict[str, Any]:
+    return {
+        "accuracy": known.accuracy if known else None,
+        "pictures": known.pictures if known else None,
+    }
 
 
 def _answer(body: bytes, response: Any) -> Response:

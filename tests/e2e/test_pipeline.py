@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from bitpipe.model import evaluation
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
 
@@ -37,7 +38,10 @@ def test_a_good_model_is_pushed(pipeline, first):
     assert result["accuracy_change"] is None
     folder = pipeline.out / "serving" / "smoke"
     assert result["model_dir"] == str(folder)
-    assert (folder / str(result["version"]) / "saved_model.pb").is_file()
+    version = folder / str(result["version"])
+    assert (version / "saved_model.pb").is_file()
+    told = evaluation.Evaluation(result["accuracy"], result["splits"]["eval"])
+    assert evaluation.read(version) == told
 
 
 def test_the_result_tells_of_data_and_stages(first):

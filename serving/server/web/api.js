@@ -21,7 +21,9 @@ export class ServerError extends Error {
 
 /**
  * @returns {Promise<Array<{name: string, labels: Object<string, number>,
- *   versions: Array<{version: string, state: string, error: string}>}>>} newest versions first.
+ *   versions: Array<{version: string, state: string, error: string, pushed: number | null,
+ *   accuracy: number | null, pictures: number | null}>}>>} newest versions first; `pushed` in
+ *   seconds since 1970, `accuracy` in [0, 1] on as many `pictures`, null where nobody knows.
  */
 export async function listModels() {
   const response = await request("models", {}, LIST_TIMEOUT_MS);
@@ -46,10 +48,7 @@ export async function predict({ model, version }, picture, signal) {
   const which = version === null ? "" : `/versions/${encodeURIComponent(version)}`;
   const instance = `{"b64":"${await base64(picture)}"}`;
   // Joined by the browser: one string of a large picture's size is enough.
-  const body = new Blob(
-    ['{"signature_name":"serving_default","instances":[', instance, "]}"],
-    { type: "application/json" },
-  );
+  const body = new Blob(['{"instances":[', instance, "]}"], { type: "application/json" });
   const started = performance.now();
   const response = await request(
     `v1/models/${encodeURIComponent(model)}${which}:predict`,

@@ -1,6 +1,7 @@
 /** The page: takes pictures in, has each of them answered, and keeps an eye on the server. */
 
 import { ServerError, listModels, predict } from "./api.js";
+import { csv, save } from "./csv.js";
 import { announce, megabytes, say } from "./dom.js";
 import { ModelList } from "./models.js";
 import { PictureError, prepare } from "./picture.js";
@@ -15,6 +16,7 @@ const page = Object.fromEntries(
 );
 const models = new ModelList(page.models);
 
+let cards = []; // as shown, the newest first
 const waiting = []; // tasks: {file, card, data}; `data` once the picture is prepared
 const failed = new Set(); // tasks that can be tried again
 let working = 0;
@@ -25,6 +27,7 @@ let session = new AbortController(); // ends when the list is cleared
 function add(files) {
   if (files.length === 0) return;
   const tasks = [...files].map((file) => ({ file, card: new Card(file.name), data: null }));
+  cards = [...tasks.map((task) => task.card), ...cards];
   page.results.prepend(...tasks.map((task) => task.card.element));
   enqueue(tasks);
 }
@@ -84,15 +87,16 @@ function clear() {
   session = new AbortController();
   waiting.length = 0;
   failed.clear();
+  cards = [];
   page.results.replaceChildren();
   refreshActions();
   page.files.focus();
 }
 
 function refreshActions() {
-  const count = page.results.childElementCount;
-  page.empty.hidden = count > 0;
-  page.clear.hidden = count === 0;
+  page.empty.hidden = cards.length > 0;
+  page.clear.hidden = cards.length === 0;
+  page.save.hidden = !cards.some((card) => card.outcome?.ranking);
   page["retry-all"].hidden = failed.size < 2;
   page["retry-all"].textContent = `Try all ${failed.size} failed again`;
 }
@@ -126,6 +130,7 @@ page.files.addEventListener("change", () => {
   add([...page.files.files]);
   page.files.value = ""; // else the same file, chosen again, would be no change
 });
+page.save.addEventListener("click", () => save(csv(cards), "answers.csv"));
 page.clear.addEventListener("click", clear);
 page["retry-all"].addEventListener("click", () => {
   page.files.focus(); // the button disappears

@@ -2,6 +2,13 @@
 
 const MAX_ANNOUNCEMENTS = 20;
 
+/** "98.2%" of a number in [0, 1]. */
+export const percent = new Intl.NumberFormat("en", {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+
 /**
  * Makes an element.
  *

@@ -1,8 +1,9 @@
 /** The list of models and versions, in which one is chosen. */
 
-import { element } from "./dom.js";
+import { element, percent } from "./dom.js";
 
 const READY = "AVAILABLE";
+const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 
 /**
  * Radio buttons, one per model for "the newest version" and one per version.
@@ -78,25 +79,43 @@ function modelOf(radio) {
 function fieldset({ name, versions, labels }) {
   const set = element("fieldset");
   const newest = versions.find((one) => one.state === READY)?.version;
+  set.append(element("legend", name));
+  if (versions.length !== 1) {
+    set.append(
+      option({ model: name, version: null }, "Newest version", {
+        state: newest === undefined ? "none is available" : `now ${newest}`,
+        ready: newest !== undefined,
+      }),
+    );
+  }
   set.append(
-    element("legend", name),
-    option({ model: name, version: null }, "Newest version", {
-      state: newest === undefined ? "none is available" : `now ${newest}`,
-      ready: newest !== undefined,
-    }),
-    ...versions.map(({ version, state, error }) => {
+    ...versions.map((one) => {
+      const { version, state, error } = one;
       const named = Object.keys(labels ?? {}).filter((label) => `${labels[label]}` === version);
-      return option({ model: name, version }, [`Version ${version}`, ...named].join(" · "), {
+      // The only version is the newest one, and whichever follows it is wanted then.
+      const choice = { model: name, version: versions.length === 1 ? null : version };
+      return option(choice, [`Version ${version}`, ...named].join(" · "), {
         state: state.toLowerCase(),
         ready: state === READY,
         error,
+        facts: facts(one),
       });
     }),
   );
   return set;
 }
 
-function option(choice, text, { state, ready, error }) {
+/** What is known of a version, in a line; empty if nothing is. */
+function facts({ pushed, accuracy, pictures }) {
+  const known = [];
+  if (pushed) known.push(`pushed ${date.format(new Date(1_000 * pushed))}`);
+  if (typeof accuracy === "number") {
+    known.push(`accuracy ${percent.format(accuracy)} on ${pictures} pictures`);
+  }
+  return known.join(" · ");
+}
+
+function option(choice, text, { state, ready, error, facts }) {
   const label = element("label");
   const radio = element("input");
   radio.type = "radio";
@@ -104,6 +123,7 @@ function option(choice, text, { state, ready, error }) {
   radio.value = JSON.stringify(choice);
   radio.disabled = !ready;
   label.append(radio, element("span", text), element("span", state, "state"));
+  if (facts) label.append(element("span", facts, "facts"));
   if (error) label.append(element("span", error, "error"));
   return label;
 }

@@ -1,18 +1,18 @@
 /** One card per picture: thumbnail, name, and what is known of it so far. */
 
-import { button, element } from "./dom.js";
+import { button, element, percent } from "./dom.js";
 
-const LABELS = 5;
-const percent = new Intl.NumberFormat("en", {
-  style: "percent",
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
+export const LABELS = 5;
+const FEW_PIXELS = 80; // on the longer side: in parts.css it is shown twice as long
+const NOTHING = percent.format(0);
 
 /** A list item whose lower part is replaced as the picture goes its way. */
 export class Card {
   #thumbnail = element("div", "", "thumbnail");
   #state = element("div");
+
+  /** The last answer, or why there is none: {model, ranking, version} or {error}; null before. */
+  outcome = null;
 
   /** @param {string} name of the file: text of a stranger. */
   constructor(name) {
@@ -27,11 +27,14 @@ export class Card {
   showThumbnail(canvas) {
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", this.name);
+    // Enlarged, a picture of few pixels shows what the model sees: unblurred.
+    canvas.classList.toggle("pixels", Math.max(canvas.width, canvas.height) <= FEW_PIXELS);
     this.#thumbnail.replaceChildren(canvas);
   }
 
   /** @param {string} text what is being waited for. */
   showWaiting(text) {
+    this.outcome = null;
     this.#replace(element("p", text, "muted"));
   }
 
@@ -44,9 +47,13 @@ export class Card {
     const by = [model];
     if (version !== null) by.push(`version ${version}`);
     by.push(`${Math.round(milliseconds)} ms`);
-    const labels = element("ol", "", "labels");
-    labels.append(...ranking.slice(0, LABELS).map(row));
-    this.#replace(labels, element("p", by.join(" · "), "by-line"));
+    this.outcome = { model, ranking, version };
+    const shown = ranking.slice(0, LABELS);
+    const told = shown.filter(({ score }, index) => index === 0 || formatScore(score) !== NOTHING);
+    const rest = shown.slice(told.length);
+    const parts = [list(told), element("p", by.join(" · "), "by-line")];
+    if (rest.length) parts.splice(1, 0, folded(`${rest.length} more at ${NOTHING}`, list(rest)));
+    this.#replace(...parts);
     const best = ranking[0];
     return best ? `${best.label}, ${formatScore(best.score)}` : "The model knows no labels.";
   }
@@ -56,6 +63,7 @@ export class Card {
    * @param {(() => void) | null} retry what the button does, null for none.
    */
   showError(sentence, retry) {
+    this.outcome = { error: sentence };
     const parts = [element("p", sentence, "error")];
     if (retry) parts.push(button("Try again", `Try again: ${this.name}`, retry));
     this.#replace(...parts);
@@ -66,6 +74,18 @@ export class Card {
     this.#state.replaceChildren(...parts);
     if (focused) this.element.focus();
   }
+}
+
+function list(ranking) {
+  const labels = element("ol", "", "labels");
+  labels.append(...ranking.map(row));
+  return labels;
+}
+
+function folded(summary, content) {
+  const details = element("details");
+  details.append(element("summary", summary), content);
+  return details;
 }
 
 function row({ label, score }) {

@@ -123,6 +123,9 @@ def judge(examples, tmp_path):
         )
         blessed = blessing.get_int_custom_property("blessed") == 1
         assert (tmp_path / "blessing" / "BLESSED").exists() == blessed
+        measured = evaluation.read(evaluated.uri)
+        assert blessing.get_float_custom_property("accuracy") == measured.accuracy
+        assert blessing.get_int_custom_property("pictures") == measured.num_examples > 0
         said = verdict.read(evaluated.uri)
         assert said.blessed == blessed
         return said

@@ -24,7 +24,7 @@ def push(pusher, tmp_path):
     base = tmp_path / BASE
     counter = iter(range(1, 100))
 
-    def run(content, *, blessed=True):
+    def run(content, *, blessed=True, accuracy=None):
         number = next(counter)
         model = standard_artifacts.Model()
         model.id = number
@@ -39,6 +39,9 @@ def push(pusher, tmp_path):
         name = "BLESSED" if blessed else "NOT_BLESSED"
         (tmp_path / f"blessing-{number}" / name).write_text("")
         blessing.set_int_custom_property("blessed", int(blessed))
+        if accuracy is not None:
+            blessing.set_float_custom_property("accuracy", accuracy)
+            blessing.set_int_custom_property("pictures", 40)
         pushed = standard_artifacts.PushedModel()
         pushed.uri = str(tmp_path / f"pushed-{number}")
         destination = pusher_pb2.PushDestination(
@@ -83,6 +86,17 @@ def test_the_model_in_service_is_not_pushed_again(push, pusher):
         pusher.VERSION
     )
     assert again.get_int_custom_property(pusher.MODEL_ID) == 2
+
+
+def test_how_well_it_did_is_told_beside_the_model_and_makes_it_no_other(push):
+    from bitpipe.model import evaluation
+
+    push("weights", accuracy=0.975)
+    push("weights", accuracy=0.95)  # judged on other pictures
+    (version,) = versions(push.base)
+    assert evaluation.read(push.base / version) == evaluation.Evaluation(0.975, 40)
+    push("other weights")
+    assert evaluation.read(push.base / versions(push.base)[-1]) is None
 
 
 def test_other_weights_become_a_higher_version_even_within_a_second(push):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from bitpipe.model import evaluation
 from serving.server import ModelServer
 from serving.server.options import Batching, Limits, Options
 
@@ -25,7 +26,9 @@ def server(
     push: Callable[[Path, int], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ModelServer]:
     models = tmp_path_factory.mktemp("models")
-    push(models / "colours", 20)
+    evaluated = push(models / "colours", 20) / evaluation.FILE
+    evaluated.parent.mkdir(exist_ok=True)
+    evaluated.write_text(evaluation.Evaluation(0.75, 40).encode())
     options = Options(limits=Limits(max_message_bytes=100_000), batching=Batching(max_batch_size=4))
     with ModelServer(models, "colours", port=0, rest_port=0, options=options) as server:
         yield server
@@ -190,7 +193,16 @@ def test_models_are_listed_for_the_page(url: str) -> None:
         "models": [
             {
                 "name": "colours",
-                "versions": [{"version": "20", "state": "AVAILABLE", "error": ""}],
+                "versions": [
+                    {
+                        "version": "20",
+                        "state": "AVAILABLE",
+                        "error": "",
+                        "pushed": None,
+                        "accuracy": 0.75,
+                        "pictures": 40,
+                    }
+                ],
                 "labels": {},
             }
         ]

@@ -28,24 +28,25 @@ _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _PREDICT = re.compile(r"/v1/models/(?P<name>\w+)(?:/versions/(?P<version>\d+))?:predict")
 
 
+def version(number: int, state: str = "AVAILABLE", error: str = "", **facts: Any) -> dict[str, Any]:
+    unknown = {"pushed": None, "accuracy": None, "pictures": None}
+    return {"version": str(number), "state": state, "error": error, **unknown, **facts}
+
+
 def models() -> list[dict[str, Any]]:
     """Two models, versions in each state."""
     return [
         {
             "name": "colours",
             "versions": [
-                {"version": "21", "state": "LOADING", "error": ""},
-                {"version": "20", "state": "AVAILABLE", "error": ""},
-                {"version": "3", "state": "AVAILABLE", "error": ""},
-                {"version": "2", "state": "END", "error": "The file saved_model.pb is missing."},
+                version(21, "LOADING"),
+                version(20, pushed=1795442981, accuracy=0.98165, pictures=327),
+                version(3),
+                version(2, "END", "The file saved_model.pb is missing."),
             ],
             "labels": {"stable": 3},
         },
-        {
-            "name": "shapes",
-            "versions": [{"version": "7", "state": "AVAILABLE", "error": ""}],
-            "labels": {},
-        },
+        {"name": "shapes", "versions": [version(7)], "labels": {}},
     ]
 
 
