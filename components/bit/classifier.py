@@ -21,6 +21,7 @@ from bitpipe.errors import (
 from bitpipe.model import description, signature
 from bitpipe.model.versions import find_versions
 from bitpipe.stores import files
+from bitpipe.stores.links import without_pattern
 from components.bit import imagenet, networks, resnet_v2, sources, weights
 from serving.model import saved_model
 
@@ -177,7 +178,8 @@ class ExportedClassifier:
     def __init__(self, path: Path) -> None:
         try:
             # All of it is kept, because its signature does not keep the variables alive.
-            self._module = tf.saved_model.load(str(path))
+            with without_pattern(str(path)) as folder:
+                self._module = tf.saved_model.load(folder)
         except Exception as error:  # loading runs into every kind of error a graph can have
             raise WeightsError(
                 f"cannot load the exported model {path}: it is damaged. Export or copy it again."

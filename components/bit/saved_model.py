@@ -13,6 +13,7 @@ from bitpipe.errors import ModelLoadError, WeightsError
 from bitpipe.model import description
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.signature import SERVING
+from bitpipe.stores.links import without_pattern
 from components.bit.matching import Array
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -61,8 +62,14 @@ def read(path: Path) -> list[list[Array]]:
         raise WeightsError(
             f"a SavedModel folder must hold {SAVED_MODEL}. Received: {path}, which does not."
         )
+    with without_pattern(str(path)) as folder:
+        return _read(Path(folder), path)
+
+
+def _read(folder: Path, path: Path) -> list[list[Array]]:
+    """As `read`; errors name `path`."""
     try:
-        reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
         keys = reader.get_variable_to_shape_map()
         places = _described(path, keys) or list(_places(reader, keys))
         arrays = {
@@ -95,8 +102,8 @@ class Module:
     def __init__(self, path: Path) -> None:
         try:
             # On the CPU, where float32 is float32: an accelerator may multiply in TF32.
-            with tf.device("/cpu:0"):
-                self._module = tf.saved_model.load(str(path))
+            with tf.device("/cpu:0"), without_pattern(str(path)) as folder:
+                self._module = tf.saved_model.load(folder)
         except Exception as error:  # loading runs into every kind of error a graph can have
             raise WeightsError(
                 f"cannot load the SavedModel {path}: {_first_line(error)}."

@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from bitpipe.model.signature import SERVING
+from bitpipe.stores.links import without_pattern
 from serving import status
 from serving.model import tensors
 from serving.status import (
@@ -68,7 +69,8 @@ class SavedModelServable:
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         self._callable = functools.cache(self._make_callable)
         try:
-            meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
+            with without_pattern(str(path)) as folder:
+                meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], folder)
             self.signature_def = dict(meta_graph.signature_def)
             self._warm_up(tf.io.gfile.join(str(path), *_WARMUP_FILE.parts))
         except BaseException as error:

@@ -1,5 +1,6 @@
 """A model of numbers, where the server's tests have one of pictures."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ def test_tail_of_equal_numbers_may_be_left_out(echo: SavedModelServable) -> None
 def test_small_message_cannot_ask_for_a_huge_tensor(echo: SavedModelServable, size: int) -> None:
     with pytest.raises(InvalidArgumentError, match="tensor parsing error: x"):
         echo.predict(shortened_request(size, [1, 2]))
+
+
+@pytest.mark.parametrize("name", ["run [1]", "what?", "every*", "back\\slash"])
+def test_a_path_that_looks_like_a_pattern_is_a_path(
+    saved_model: Path, tmp_path: Path, name: str, encode: Callable[..., bytes]
+) -> None:
+    shutil.copytree(saved_model, tmp_path / name / "1")
+    servable = SavedModelServable(tmp_path / name / "1")
+    answer = servable.run("serving_default", [np.array([encode("red")], object)])
+    assert answer["label"].tolist() == [b"red"]
+    servable.close()
 
 
 def test_closed_model_frees_its_session(saved_model: Path, encode: Callable[..., bytes]) -> None:
