@@ -79,7 +79,7 @@ class ServerOptionsError(ServingError):
 
 
 class AddressError(ServingError):
-    """An address is malformed, taken by another process, or not one of this machine."""
+    """An address is malformed, taken, not one of this machine, or of another protocol."""
 
     exit_code = exits.USER
 

@@ -32,6 +32,8 @@ def silence() -> None:
     goes wrong arrives as an exception.
     """
     _set(_NOTHING)
+    # Else gRPC's core tells what it returns as an error, too, with its file and line.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for name in ("tensorflow", "absl"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # logs what it raises

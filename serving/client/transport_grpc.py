@@ -1,5 +1,6 @@
 """TensorFlow Serving's gRPC API."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from serving.client.failures import Failures
 _PICTURE_BYTES = 8
 _REQUEST_BYTES = 1024
 _LONGEST_RECONNECT_MS = 1000
+# The fourth byte of "HTTP" or "<!DOCTYPE", where gRPC looks for a frame's type.
+_SPEAKS_HTTP = re.compile(r"got frame type (?:79|80)\b|http1\.x server")
 
 
 class GrpcTransport:
@@ -72,6 +75,8 @@ class GrpcTransport:
 
     def _explain(self, code: grpc.StatusCode, details: str) -> ServingError:
         if code is grpc.StatusCode.UNAVAILABLE:
+            if _SPEAKS_HTTP.search(details):
+                return self._failures.speaks_http()
             if "handshak" in details.lower() or "CERTIFICATE" in details:
                 return self._failures.insecure(details)
             return self._failures.unreachable(details)

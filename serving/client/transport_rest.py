@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from http.client import BadStatusLine, RemoteDisconnected
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,7 @@ class RestTransport:
         self._timeout_s = connection.timeout_s
         self._retry = connection.retry
         self._max_bytes = connection.max_message_bytes
+        self._target = connection.address.target
         self._failures = Failures(str(connection.address), model.name, connection.timeout_s)
         self.batch_bytes = connection.max_message_bytes - codec_json.BODY_BYTES
         self._url = f"{connection.address}/v1/models/{quote(model.name, safe='')}"
@@ -118,6 +120,8 @@ class RestTransport:
             except requests.exceptions.SSLError as error:
                 raise self._failures.insecure(_cause(error)) from error
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+                if _is_no_http(error):
+                    raise self._failures.speaks_grpc(self._target) from error
                 raise self._failures.unreachable(_cause(error)) from error
             except requests.RequestException as error:
                 raise self._failures.answered("UNKNOWN", _cause(error)) from error
@@ -209,10 +213,20 @@ def _socket_options(keep_alive: KeepAlive) -> list[tuple[int, int, int]]:
 
 def _cause(error: Exception) -> str:
     """The innermost reason: what is around it names urllib3's objects and their addresses."""
-    inner: BaseException = error
-    while True:
-        candidates = (getattr(inner, "reason", None), *inner.args)
+    inner = list(_chain(error))[-1]
+    return str(inner).rpartition(": ")[2] or type(inner).__name__
+
+
+def _is_no_http(error: Exception) -> bool:
+    """Whether what came was no HTTP; a server that hangs up has sent nothing."""
+    inner = list(_chain(error))[-1]
+    return isinstance(inner, BadStatusLine) and not isinstance(inner, RemoteDisconnected)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, its reason, that one's reason and so on."""
+    deeper: BaseException | None = error
+    while deeper is not None:
+        yield deeper
+        candidates = (getattr(deeper, "reason", None), *deeper.args)
         deeper = next((one for one in candidates if isinstance(one, BaseException)), None)
-        if deeper is None:
-            return str(inner).rpartition(": ")[2] or type(inner).__name__
-        inner = deeper

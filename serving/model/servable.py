@@ -18,7 +18,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from bitpipe.model.signature import SERVING
 from bitpipe.stores.links import without_pattern
-from serving import status
+from serving import status, texts
 from serving.model import tensors
 from serving.status import (
     FailedPreconditionError,
@@ -76,7 +76,7 @@ class SavedModelServable:
         except BaseException as error:
             self._session.close()
             if isinstance(error, tf.errors.OpError):
-                raise status.of(error.error_code, str(error)) from error
+                raise status.of(error.error_code, texts.sentence(str(error.message))) from error
             raise
 
     def close(self) -> None:
@@ -122,12 +122,12 @@ class SavedModelServable:
             inputs: in the order of their sorted names.
 
         Raises:
-            StatusError: the model cannot use the inputs; TensorFlow's own code and text.
+            StatusError: the model cannot use the inputs; TensorFlow's own code and first sentence.
         """
         try:
             return self._callable(signature)(*inputs)
         except tf.errors.OpError as error:
-            raise status.of(error.error_code, str(error.message)) from error
+            raise status.of(error.error_code, texts.sentence(str(error.message))) from error
 
     def response(self, call: Call, outputs: dict[str, np.ndarray]) -> Any:
         """The PredictResponse with the outputs wanted."""

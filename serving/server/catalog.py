@@ -10,10 +10,13 @@ from bitpipe.errors import ModelFolderError
 from bitpipe.model.evaluation import Evaluation
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_versions
+from serving import texts
 from serving.server.loaded import LoadedModel
 from serving.server.manager import ModelManager, VersionState
 from serving.server.model_config import ModelConfig
 from serving.status import FailedPreconditionError, InvalidArgumentError, NotFoundError
+
+_MAX_NAMED = 10  # models that a reply lists
 
 
 class Catalog:
@@ -96,7 +99,7 @@ class Catalog:
             wanted = (
                 f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
             )
-            raise NotFoundError(f"Servable not found for request: {wanted}") from error
+            raise NotFoundError(f"{texts.NO_SERVABLE}{wanted}. {self._served()}") from error
         try:
             yield entered
         finally:
@@ -163,6 +166,19 @@ class Catalog:
                     yield name, model.queued_rows
             except LookupError:  # stopped in between
                 continue
+
+    def _served(self) -> str:
+        """What could have been asked for instead, a few of many."""
+        available: dict[str, list[str]] = {}
+        for name, version in self.loaded():
+            available.setdefault(name, []).append(str(version))
+        named = [
+            f"{name} (version{'s' * (len(versions) > 1)} {', '.join(sorted(versions, key=int))})"
+            for name, versions in sorted(available.items())
+        ]
+        if len(named) > _MAX_NAMED:
+            named[_MAX_NAMED:] = [f"{len(named) - _MAX_NAMED} more"]
+        return f"{texts.SERVED}{', '.join(named) or 'no model in service'}."
 
     def _version(self, spec: Any) -> int | None:
         choice = spec.WhichOneof("version_choice")

@@ -7,6 +7,9 @@ import grpc
 from bitpipe.errors import AddressError
 from serving.server.options import Tls
 
+# gRPC says no more, but in a log of its own.
+_UNBOUND = "it is in use, or no address of this machine"
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; 0 takes any free port.
@@ -48,15 +51,21 @@ def bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None) -> int:
             )
             bound = server.add_secure_port(join(host, port), credentials)
     except RuntimeError as error:
-        raise _address_error(host, port, str(error)) from error
+        raise _address_error(host, port, _UNBOUND) from error
     if not bound:  # how older versions of gRPC fail
-        raise _address_error(host, port, "gRPC could not bind it")
+        raise _address_error(host, port, _UNBOUND)
     return int(bound)
 
 
 def join(host: str, port: int) -> str:
     """HOST:PORT, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reachable(address: str) -> str:
+    """HOST:PORT for a browser on this machine, where the server listens on all its addresses."""
+    host, _, port = address.rpartition(":")
+    return f"localhost:{port}" if host in ("0.0.0.0", "[::]") else address
 
 
 def _address_error(host: str, port: int, reason: str) -> AddressError:

@@ -17,7 +17,7 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def unset(monkeypatch):
     """No such variables, and all as it was afterwards."""
     levels = {name: logging.getLogger(name).level for name in ("tensorflow", "absl", "apache_beam")}
-    for variable in (LEVEL, "KERAS_BACKEND", "PYTHONWARNINGS"):
+    for variable in (LEVEL, "KERAS_BACKEND", "PYTHONWARNINGS", "GRPC_VERBOSITY"):
         monkeypatch.setenv(variable, "")  # so that it is restored even where it was not set
         monkeypatch.delenv(variable)
     with warnings.catch_warnings():

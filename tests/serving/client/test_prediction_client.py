@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from bitpipe.errors import (
+    AddressError,
     ClientOptionsError,
     DeadlineExceededError,
     InvalidInputError,
@@ -22,8 +23,10 @@ from bitpipe.errors import (
     ServerBusyError,
     ServerUnreachableError,
     ServingError,
+    TlsError,
     UnreadablePictureError,
 )
+from bitpipe.model.signature import SERVING, SERVING_TOP
 from serving.client import PredictionClient, Retry, messages
 
 Answer = Callable[[Any, grpc.ServicerContext], Any]
@@ -216,11 +219,119 @@ def test_label_that_does_not_exist_is_no_fault_of_the_pictures() -> None:
     with (
         answering(answer, metadata) as address,
         PredictionClient(address, "digits", label="x", in_flight=1) as client,
-        pytest.raises(RequestRejectedError, match="Unrecognized") as caught,
+        pytest.raises(RequestRejectedError, match=r"no version .* the label 'x'") as caught,
     ):
         list(client.predict_each([PNG] * 64))
     assert not isinstance(caught.value, InvalidInputError)
     assert len(calls) <= 2  # one may have been sent ahead
+
+
+def signature_of(request: Any) -> str:
+    return str(request.model_spec.signature_name)
+
+
+@pytest.mark.parametrize(
+    ("top", "signature"), [(None, SERVING), (1, SERVING_TOP), (5, SERVING_TOP), (6, SERVING)]
+)
+def test_few_labels_are_asked_for_by_the_short_signature(top: int | None, signature: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: Any, _: grpc.ServicerContext) -> Any:
+        asked.append(signature_of(request))
+        return good_reply()
+
+    with answering(answer) as address, PredictionClient(address, "digits", top=top) as client:
+        client.predict([b"picture"])
+    assert asked == [signature]
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (grpc.StatusCode.FAILED_PRECONDITION, 'Serving signature key "{}" not found.'),
+        (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            'Serving signature name: "{}" not found in signature def',
+        ),
+    ],
+)
+def test_a_model_without_the_short_signature_is_asked_by_the_whole_one_from_then_on(
+    code: grpc.StatusCode, text: str
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        asked.append(signature_of(request))
+        if asked[-1] != SERVING:
+            context.abort(code, text.format(asked[-1]))
+        return good_reply()
+
+    with answering(answer) as address, PredictionClient(address, "digits", top=3) as client:
+        assert client.predict([b"picture"])[0].label == "only"
+        client.predict([b"picture"])
+    assert asked == [SERVING_TOP, SERVING, SERVING]
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (
+            "Servable not found for request: Latest(digits). This server has photos (version 7).",
+            "serves no model called 'digits'. It has photos (version 7).",
+        ),
+        (
+            "Servable not found for request: Latest(digits)",
+            "serves no model called 'digits'. Look which models it was started with.",
+        ),
+        (
+            "Servable not found for request: Specific(digits, 3). This server has digits "
+            "(versions 7, 8).",
+            "has no version 3 of 'digits' in service. It has digits (versions 7, 8).",
+        ),
+        (
+            'Serving signature key "serving_default" not found.',
+            "none that `bitpipe run` has pushed",
+        ),
+    ],
+)
+def test_what_is_not_served_is_told_in_words_of_users(details: str, told: str) -> None:
+    def answer(_: Any, context: grpc.ServicerContext) -> Any:
+        context.abort(grpc.StatusCode.NOT_FOUND, details)
+
+    with (
+        answering(answer) as address,
+        PredictionClient(address, "digits") as client,
+        pytest.raises(RequestRejectedError) as caught,
+    ):
+        client.predict([b"picture"])
+    assert told in str(caught.value)
+    assert "Servable" not in str(caught.value)
+
+
+def test_tensorflows_graph_is_left_out_of_a_refusal() -> None:
+    def answer(_: Any, context: grpc.ServicerContext) -> Any:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "No JPEG.\n\t [[{{node decode}}]]")
+
+    with (
+        answering(answer) as address,
+        PredictionClient(address, "digits") as client,
+        pytest.raises(InvalidInputError, match=r": No JPEG\.$") as caught,
+    ):
+        client.predict([b"picture"])
+    assert caught.value.reason == "No JPEG."
+
+
+@pytest.mark.parametrize("scheme", ["http://", "https://"])
+def test_rest_spoken_to_a_grpc_port_is_told_without_its_bytes(scheme: str) -> None:
+    with (
+        answering(lambda *_: good_reply()) as address,
+        PredictionClient(f"{scheme}{address}", "digits") as client,
+        pytest.raises((AddressError, TlsError)) as caught,
+    ):
+        client.predict([b"picture"])
+    assert str(caught.value).isprintable()
+    told = f"is it the gRPC port? Then write {address}," if scheme == "http://" else "without TLS"
+    assert told in str(caught.value)
 
 
 def test_few_requests_are_in_flight_and_few_pictures_ahead() -> None:

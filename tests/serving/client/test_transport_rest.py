@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bitpipe.errors import (
+    AddressError,
     DeadlineExceededError,
     InvalidInputError,
     MessageTooLargeError,
@@ -76,6 +77,16 @@ class Fake:
 def always(status: int, body: bytes = b"", **headers: str) -> Fake:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Fake(lambda *_: (status, named, body))
+
+
+def test_grpc_spoken_to_a_rest_port_is_told() -> None:
+    with always(200).running() as fake:
+        port = fake.address.removeprefix("http://")
+        with (
+            PredictionClient(port, "m", retry=QUICK) as client,
+            pytest.raises(AddressError, match=f"is it the REST port. Then write {fake.address},"),
+        ):
+            client.predict([b"x"])
 
 
 @pytest.mark.parametrize("status", [503, 429])

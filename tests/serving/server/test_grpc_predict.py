@@ -59,7 +59,7 @@ def test_output_filter_selects_outputs(stub: Any, encode: Encode) -> None:
         (
             lambda r: setattr(r.model_spec, "name", "other"),
             "NOT_FOUND",
-            "Servable not found for request: Latest(other)",
+            "Servable not found for request: Latest(other). This server has colours (version 20).",
         ),
         (
             lambda r: setattr(r.model_spec.version, "value", 3),
