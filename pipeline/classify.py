@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from bitpipe.errors import UnreadablePictureError
+from bitpipe.stores import named
 from components.bit import networks, sources
 
 
 def classify(
-    images: Iterable[Path],
+    images: Iterable[str | Path],
     backbone: str,
     *,
     variant: str | None = None,
     size: int | None = None,
     trusted: bool = False,
+    on_unreadable: Callable[[UnreadablePictureError], None] | None = None,
 ) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
     """The labels of each picture with their scores, best first, as soon as they are known.
 
     Args:
-        images: files in any format that `bitpipe.pictures` reads, and folders of them.
+        images: files in any format that `bitpipe.pictures` reads, folders of them, and patterns.
         backbone: where the weights come from, as of `components.bit.classifier.open_classifier`.
         variant: the network that the weights belong to; `None` for what `backbone` is known to be.
         size: side in pixels to which pictures are resized; `None` for what `backbone` is known to
             be judged on.
         trusted: the program of a SavedModel may be run; by default its weights are read alone.
+        on_unreadable: is told of a file that is no picture, instead of an end with its error.
 
     Raises:
-        ConfigError, WeightsError: at once, and before TensorFlow is imported where it is not
-            needed to see the mistake.
+        DataError, ConfigError, WeightsError: at once, and before TensorFlow is imported where it is
+            not needed to see the mistake.
         UnreadablePictureError: when the turn comes to a file that is no picture.
     """
+    images = list(images)
+    named.check_named(images)
+    backbone = str(sources.newest_export(backbone))
     sources.locate(backbone)
     sources.require_classifier(backbone)
     networks.variant_of(backbone, variant)
@@ -38,4 +45,4 @@ def classify(
     from components.bit import classifier
 
     opened = classifier.open_classifier(backbone, variant=variant, size=size, trusted=trusted)
-    return classifier.classify_files(opened, images)
+    return classifier.classify_files(opened, images, on_unreadable)

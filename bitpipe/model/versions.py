@@ -17,6 +17,30 @@ def find_versions(folder: Path) -> dict[int, Path]:
     return {version: folder / name for version, name in found.items()}
 
 
+def find_models(models: Path) -> dict[str, Path]:
+    """Name -> folder of the models in a folder; or of the one whose versions it holds itself."""
+    if find_versions(models):
+        return {models.absolute().name: models}
+    if not models.is_dir():
+        return {}
+    return {folder.name: folder for folder in sorted(models.iterdir()) if find_versions(folder)}
+
+
+def only_model(models: str) -> str:
+    """The name of the one model in a folder.
+
+    Raises:
+        ModelFolderError: it holds none or several, or is in a store.
+    """
+    found = {} if is_remote(models) else find_models(Path(models))
+    if len(found) == 1:
+        return next(iter(found))
+    if found or is_remote(models):
+        held = f" {models} holds {', '.join(found)}." if found else ""
+        raise ModelFolderError(f"Which model?{held} Say which with --name.")
+    raise _no_model(Path(models), "NAME")
+
+
 def find_model_folder(models: Path, name: str) -> Path:
     """The folder with the numbered versions: `models`/`name`, or `models` itself.
 
@@ -26,8 +50,16 @@ def find_model_folder(models: Path, name: str) -> Path:
     for folder in (models / name, models):
         if find_versions(folder):
             return folder
+    if others := find_models(models):
+        raise ModelFolderError(
+            f"{models} holds no model {name}. It holds {', '.join(others)}: correct the name."
+        )
+    raise _no_model(models, name)
+
+
+def _no_model(models: Path, name: str) -> ModelFolderError:
     problem = "holds no version of the model" if models.is_dir() else "does not exist"
-    raise ModelFolderError(
+    return ModelFolderError(
         f"A model folder must hold {name}/VERSION/{SAVED_MODEL} or VERSION/{SAVED_MODEL}, VERSION "
         f"being a positive integer. {models} {problem}: name the folder which `bitpipe run` pushed "
         f"to, or run that first."

@@ -4,7 +4,7 @@ Pictures are fed one by one: memory stays flat, each answer can be shown as soon
 on a CPU a batch of 480 px pictures is no faster.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,9 +19,9 @@ from bitpipe.errors import (
     WeightsError,
 )
 from bitpipe.model import description, signature
-from bitpipe.model.versions import find_versions
 from bitpipe.stores import files
 from bitpipe.stores.links import without_pattern
+from bitpipe.stores.store import Found
 from components.bit import imagenet, networks, resnet_v2, sources, weights
 from serving.model import saved_model
 
@@ -50,7 +50,7 @@ def open_classifier(
 
     Args:
         source: with a head for the 1,000 classes of ILSVRC-2012, or an exported model of ours; of
-            a folder with versions of one, the newest is taken.
+            a folder with versions of one, or with one such folder, the newest is taken.
         variant: the network the weights belong to; None for what `source` is known to be.
         size: side in pixels of the square to which pictures are resized; None for what `source` is
             known to be judged on.
@@ -61,8 +61,7 @@ def open_classifier(
         ConfigError: an unknown variant, or one given where the model itself says it.
         WeightsError: the source cannot be had or read, or has no such head.
     """
-    if versions := find_versions(Path(source).expanduser()):
-        source = versions[max(versions)]
+    source = sources.newest_export(source)
     path = Path(source).expanduser()
     if not is_export(path):
         return ReleasedClassifier(source, variant=variant, size=size, trusted=trusted)
@@ -77,25 +76,39 @@ def open_classifier(
 
 
 def classify_files(
-    classifier: Classifier, inputs: Iterable[str | Path]
+    classifier: Classifier,
+    inputs: Iterable[str | Path],
+    on_unreadable: Callable[[UnreadablePictureError], None] | None = None,
 ) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
     """Each picture's path with (name, score) of every class, highest score first.
 
     Args:
         classifier: of `open_classifier`, say.
         inputs: files, folders and patterns, as for `files.find`.
+        on_unreadable: is told of a file that is missing or not a picture, and the next one's turn
+            comes.
 
     Raises:
-        UnreadablePictureError: a file is missing or not a picture; those before it have been
-            answered.
+        UnreadablePictureError: such a file, where nobody wants to be told; those before it have
+            been answered.
     """
     for found in files.find(inputs):
         try:
-            names, scores = classifier.answer(files.read(found))
-        except tf.errors.InvalidArgumentError as error:
-            raise UnreadablePictureError("TensorFlow cannot decode it", found.path) from error
+            names, scores = _answer(classifier, found)
+        except UnreadablePictureError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
+            continue
         order = np.argsort(-scores, kind="stable")
         yield Path(found.path), [(names[index], float(scores[index])) for index in order]
+
+
+def _answer(classifier: Classifier, found: Found) -> tuple[list[str], np.ndarray]:
+    try:
+        return classifier.answer(files.read(found))
+    except tf.errors.InvalidArgumentError as error:
+        raise UnreadablePictureError("TensorFlow cannot decode it", found.path) from error
 
 
 class _Network:

@@ -26,7 +26,7 @@ from bitpipe import exits
     metavar="DIR",
     help="Folder that holds NAME/VERSION, or the versions themselves.",
 )
-@click.option("--name", required=True, help="The model's name.")
+@click.option("--name", help="The model's name.  [default: that of the only one in --models]")
 @click.option("--version", type=click.IntRange(1), help="Its version.  [default: the newest]")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the answers.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run has stopped.")
@@ -58,7 +58,12 @@ from bitpipe import exits
     "process]",
 )
 def batch(
-    data: tuple[str, ...], models: str, name: str, out: str, beam: tuple[str, ...], **chosen: Any
+    data: tuple[str, ...],
+    models: str,
+    name: str | None,
+    out: str,
+    beam: tuple[str, ...],
+    **chosen: Any,
 ) -> None:
     """Answer what pictures show, without a server and in any number.
 
@@ -70,9 +75,11 @@ def batch(
     """
     from bitpipe import frameworks
     from bitpipe.beam import IN_PROCESS
+    from bitpipe.model import versions
     from pipeline.terminal import bar, counts
     from serving.batch import run
 
+    name = name or versions.only_model(models)
     frameworks.silence()
     try:
         with bar.shown() as watch:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from bitpipe import exits
+
+if TYPE_CHECKING:
+    from bitpipe.errors import UnreadablePictureError
+
 
 @click.command()
-@click.argument(
-    "images",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
 @click.option(
     "--backbone",
     default="bit-m-r50x1-ilsvrc2012",
     show_default=True,
     metavar="SOURCE",
-    help="A released name, a .npz or .h5 file, a SavedModel folder (a run's OUT/serving/NAME, for "
+    help="A released name, a .npz or .h5 file, a SavedModel folder (a run's OUT/serving, for "
     "instance), or a TF Hub handle.",
 )
 @click.option("--variant", help="The network of a file whose name does not tell. Default: R50x1.")
@@ -37,22 +38,41 @@ import click
 )
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Labels shown.")
 def classify(
-    images: tuple[Path, ...],
+    images: tuple[str, ...],
     backbone: str,
     variant: str | None,
     size: int | None,
     trust_backbone: bool,
     top: int,
 ) -> None:
-    """Say what IMAGES show, files and folders, without training or a server.
+    """Say what IMAGES show, without training or a server: files, folders, quoted patterns.
 
     Released classifiers answer with the 1,000 classes of ImageNet, exported models with their own.
+    What cannot be read is told with its reason, and the others are answered.
+
+    Exit codes: 0 all answered; 2 a picture failed, or usage error; 1 anything else.
     """
     from bitpipe import frameworks
     from pipeline import classify as classification
 
     frameworks.silence()
+    failed = answered = 0
+
+    def tell(error: UnreadablePictureError) -> None:
+        nonlocal failed
+        failed += 1
+        click.echo(error, err=True)
+
     for path, scores in classification.classify(
-        images, backbone, variant=variant, size=size, trusted=trust_backbone
+        images,
+        backbone,
+        variant=variant,
+        size=size,
+        trusted=trust_backbone,
+        on_unreadable=tell,
     ):
+        answered += 1
         click.echo(f"{path}: " + "  ".join(f"{label} {score:.3f}" for label, score in scores[:top]))
+    if failed:
+        click.echo(f"{failed} of {answered + failed} pictures failed", err=True)
+        sys.exit(exits.USER)

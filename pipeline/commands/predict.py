@@ -46,13 +46,17 @@ def predict(
     """
     form = _format(form, out, resume)
 
+    from bitpipe import frameworks
+    from bitpipe.stores.named import check_named
     from pipeline.terminal import answers, counts
     from serving.client.answer_file import AnswerFile
     from serving.client.answer_formats import by_name
     from serving.client.prediction_run import PredictionRun
 
+    frameworks.silence()
+    check_named(images, all_there=False)  # each that is not has its answer
     with ExitStack() as stack:
-        client = stack.enter_context(client_options.client(**server))
+        client = stack.enter_context(client_options.client(top=top, **server))
         if out is None:
             show = answers.table(top) if form == "table" else answers.records(by_name(form, top))
             run = PredictionRun(client)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder that holds NAME/VERSION, or the versions themselves.",
 )
-@click.option("--name", help="The model's name in requests.")
+@click.option(
+    "--name", help="The model's name in requests.  [default: that of the only one in --models]"
+)
 @click.option(
     "--model-config-file",
     type=shared.FILE,
@@ -57,6 +62,7 @@ def serve(
     A version pushed into a model's folder is loaded and takes over without a failed request.
     """
     from bitpipe import frameworks
+    from bitpipe.model import versions
     from serving.server import app, model_config
 
     if model_config_file and (models or name):
@@ -64,10 +70,27 @@ def serve(
     which: tuple[Any, ...]
     if model_config_file:
         which = (model_config.read_model_config(model_config_file),)
-    elif models and name:
-        which = (models, name)
+    elif models:
+        which = (models, name or versions.only_model(str(models)))
     else:
-        raise click.UsageError("Which models? Give --models and --name, or --model-config-file.")
+        raise click.UsageError("Which models? Give --models, or --model-config-file.")
     frameworks.silence()
     rest = None if rest_port < 0 else rest_port
-    app.serve(*which, host=host, port=port, rest_port=rest, options=options)
+    with _news_told():
+        app.serve(*which, host=host, port=port, rest_port=rest, options=options)
+
+
+@contextmanager
+def _news_told() -> Iterator[None]:
+    """What the server logs goes to stderr: versions that come, go or cannot be loaded."""
+    logger, handler = logging.getLogger("serving"), logging.StreamHandler()
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import glob
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bitpipe.beam import IN_PROCESS
-from bitpipe.errors import AnswerFileError, DataError, ServingError
+from bitpipe.errors import AnswerFileError, ServingError
 from bitpipe.model import versions
-from bitpipe.stores.open import store_of
+from bitpipe.stores import named
 from bitpipe.stores.paths import is_remote
 from serving.batch import job as jobs
 from serving.batch import lock
@@ -109,7 +107,7 @@ def run(
         watch: is told how far the job is, at once and then now and then, by a thread.
 
     Raises:
-        DataError: something in `data` does not exist.
+        DataError: something in `data` does not exist, or is an archive.
         AnswerFileError: the folder is in use, cannot be written, holds a job (without `resume`) or
             another one (with it), or there is no picture.
         ModelFolderError, ModelLoadError: there is no such model, or it is of another kind.
@@ -117,7 +115,7 @@ def run(
         JobFailedError: the work has failed.
         JobInterrupt: Ctrl-C while it was done.
     """
-    _check_there(data)
+    named.check_named(data)
     with lock.held(out):
         job = jobs.find(out)
         if job is not None and not resume:
@@ -164,15 +162,6 @@ def _answer(job: Job, before: Progress, batch_size: int, beam: Sequence[str]) ->
 def _result(job: Job, before: Progress) -> Result:
     now = job.progress()
     return Result(job.out, job.shards, job.pictures, now.answered, now.failed, before.answered)
-
-
-def _check_there(data: Sequence[str]) -> None:
-    """Raises for what was misspelt, before anything is imported or written."""
-    for given in data:
-        if is_remote(given):
-            store_of(given)  # tells of an unknown one
-        elif not (glob.has_magic(given) or os.path.lexists(given)):
-            raise DataError(f"{given} does not exist. Correct --data.")
 
 
 def _check_model(path: str) -> None:

@@ -73,6 +73,8 @@ class ModelServer:
         for port in (self._port, self._rest_port):
             if port is not None:
                 listening.listen(self._host, port).close()
+        served = ", ".join(f"{config.name} from {config.folder}" for config in configs)
+        _log.info("Starting TensorFlow to serve %s", served)
         # 20 s of imports; the mistakes above are told without them.
         from serving.server.catalog import Catalog
         from serving.server.loaded import LoadedModel
@@ -200,7 +202,8 @@ class ModelServer:
 def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any) -> None:
     """Serves until SIGTERM or SIGINT; prints a line to stdout when the models answer.
 
-    Call it in the main thread. Arguments and errors are those of `ModelServer`.
+    The rest of the news is logged. Call it in the main thread. Arguments and errors are those of
+    `ModelServer`.
     """
     with ModelServer(models, name, owns_process=True, **settings) as server:
         received: list[int] = []
@@ -213,6 +216,9 @@ def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any)
             scheme = "https" if settings.get("options", Options()).tls else "http"
             page = f" and {scheme}://{server.rest_address}/" if server.rest_address else ""
             print(f"serving {served} on {server.address}{page}", flush=True)
+            if server.rest_address:
+                place = listening.reachable(server.rest_address)
+                _log.info("The web page is %s://%s/ and Ctrl-C ends the server.", scheme, place)
             # The system may hand a signal to any thread, and Python's handler waits for this one to
             # wake; and in a handler, setting an Event which this thread waits for can deadlock.
             while not received:
@@ -220,6 +226,8 @@ def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+            _log.info("Stopping: requests in progress are answered first.")
+    _log.info("Stopped.")
 
 
 def _set_frameworks_aside() -> None:

@@ -5,7 +5,7 @@ import types
 import pytest
 
 import components.bit
-from bitpipe.errors import ConfigError, WeightsError
+from bitpipe.errors import ConfigError, DataError, WeightsError
 from pipeline.classify import classify
 
 
@@ -15,16 +15,37 @@ def opened(monkeypatch):
     seen = []
     classifier = types.SimpleNamespace(
         open_classifier=lambda source, **_: seen.append(source),
-        classify_files=lambda _, images: ((image, [("ant", 1.0)]) for image in images),
+        classify_files=lambda _, images, __: ((image, [("ant", 1.0)]) for image in images),
     )
     monkeypatch.setattr(components.bit, "classifier", classifier, raising=False)
     return seen
 
 
 def test_each_picture_gets_its_labels(opened):
-    answers = classify(["a.jpg"], "bit-m-r50x1-ilsvrc2012", variant="R50x1")
-    assert list(answers) == [("a.jpg", [("ant", 1.0)])]
+    answers = classify(["*.jpg"], "bit-m-r50x1-ilsvrc2012", variant="R50x1")
+    assert list(answers) == [("*.jpg", [("ant", 1.0)])]
     assert opened == ["bit-m-r50x1-ilsvrc2012"]
+
+
+def push(folder):
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").touch()
+
+
+def test_of_a_runs_serving_folder_the_only_model_is_taken(opened, tmp_path):
+    for version in ("9", "10"):
+        push(tmp_path / "serving" / "flowers" / version)
+    classify([], str(tmp_path / "serving"))
+    assert opened == [str(tmp_path / "serving" / "flowers" / "10")]
+    push(tmp_path / "serving" / "birds" / "1")
+    with pytest.raises(ConfigError, match=r"holds birds, flowers\. Write .*/serving/NAME\."):
+        classify([], str(tmp_path / "serving"))
+
+
+def test_pictures_that_cannot_be_there_are_told_before_anything_is_opened(opened, tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        classify([tmp_path / "none.jpg"], "bit-m-r50x1-ilsvrc2012")
+    assert opened == []
 
 
 @pytest.mark.parametrize(

@@ -149,27 +149,28 @@ def test_an_out_folder_of_another_data_set_exits_2(tmp_path):
     assert sorted(path.name for path in out_dir.iterdir()) == ["bitpipe.json"]
 
 
-def test_classify_answers_in_a_line_per_picture_until_a_bad_one(tmp_path):
+def test_classify_answers_in_a_line_per_picture_and_tells_a_bad_one(tmp_path):
     small = variants.get("R14x0.5")
     checkpoint = numpy_resnet.random_checkpoint(small.units, small.width_factor, 1000)
     np.savez(tmp_path / "weights.npz", **checkpoint)
     photos = tmp_path / "photos"
     make_class(photos, 2)
     (photos / "bad.jpg").write_bytes(b"no picture")
-    given = [str(photos / "1.png"), str(photos), str(photos / "0.png")]
+    given = [str(photos / "1.png"), str(photos), str(photos / "[0].*")]
     options = ["--backbone", str(tmp_path / "weights.npz"), "--variant", "r14x0.5", "--size", "32"]
     code, _, out, err = probe("classify", *given, *options)
     assert code == 2
     lines = out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
-        str(photos / name) for name in ("1.png", "0.png", "1.png")
+        str(photos / name) for name in ("1.png", "0.png", "1.png", "0.png")
     ]
     for line in lines:
         answers = line.partition(": ")[2].split("  ")
         assert len(answers) == 5
         assert all(re.fullmatch(r"\S.* 0\.\d{3}", answer) for answer in answers)
-    [sentence] = [line for line in err.splitlines() if line.startswith("Error")]
+    sentence, summary = err.splitlines()[-2:]
     assert "bad.jpg cannot be used" in sentence
+    assert summary == "1 of 5 pictures failed"
     assert "Traceback" not in err
 
 

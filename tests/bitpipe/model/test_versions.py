@@ -4,7 +4,12 @@ import pytest
 
 from bitpipe.errors import ModelFolderError
 from bitpipe.model.layout import complete_versions
-from bitpipe.model.versions import find_model_folder, find_versions
+from bitpipe.model.versions import (
+    find_model_folder,
+    find_models,
+    find_versions,
+    only_model,
+)
 
 
 def push(folder: Path, name: str) -> Path:
@@ -44,6 +49,35 @@ def test_folder_without_versions_is_an_error_that_says_what_to_do(tmp_path: Path
     assert caught.value.exit_code == 2
     with pytest.raises(ModelFolderError, match="does not exist"):
         find_model_folder(tmp_path / "none", "digits")
+
+
+def test_models_of_a_folder_are_told_by_name(tmp_path: Path) -> None:
+    push(tmp_path / "serving" / "flowers", "1")
+    push(tmp_path / "serving" / "birds", "7")
+    (tmp_path / "serving" / "notes").mkdir()
+    (tmp_path / "serving" / "readme.txt").touch()
+    folder = tmp_path / "serving"
+    assert find_models(folder) == {name: folder / name for name in ("birds", "flowers")}
+    assert find_models(folder / "birds") == {"birds": folder / "birds"}
+    assert find_models(folder / "notes") == find_models(folder / "none") == {}
+
+
+def test_only_one_model_needs_no_name(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match=r"NAME/VERSION.*holds no version"):
+        only_model(str(tmp_path))
+    push(tmp_path / "flowers", "1")
+    assert only_model(str(tmp_path)) == only_model(str(tmp_path / "flowers")) == "flowers"
+    push(tmp_path / "birds", "1")
+    with pytest.raises(ModelFolderError, match=r"holds birds, flowers\. Say which with --name\."):
+        only_model(str(tmp_path))
+    with pytest.raises(ModelFolderError, match=r"Which model\? Say which with --name\."):
+        only_model("gs://bucket/serving")
+
+
+def test_of_a_name_that_is_not_there_those_that_are_get_told(tmp_path: Path) -> None:
+    push(tmp_path / "flowers", "1")
+    with pytest.raises(ModelFolderError, match=r"holds no model flower\. It holds flowers:"):
+        find_model_folder(tmp_path, "flower")
 
 
 def test_of_two_folders_for_a_version_the_one_without_zeros_counts(tmp_path: Path) -> None:

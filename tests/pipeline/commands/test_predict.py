@@ -85,7 +85,7 @@ def test_table_shows_labels_and_failures(server, photos, monkeypatch):
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["file", "label", "score", "then"]
     assert "red" in lines[1]
-    assert "1.0000" in lines[1]
+    assert "1.000" in lines[1]
     assert "4.png" in lines[5]
     assert "it is none" in lines[5]
 

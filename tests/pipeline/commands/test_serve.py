@@ -1,5 +1,6 @@
 """What `bitpipe serve` hands to the server, and what it refuses before that."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,49 @@ def test_tensorflow_servings_files_are_read(served, tmp_path):
     assert settings["options"].batching == Batching(max_batch_size=4)
 
 
+def push(folder):
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").touch()
+
+
+def test_the_only_model_of_a_folder_needs_no_name(served, tmp_path):
+    push(tmp_path / "flowers" / "7")
+    (tmp_path / "notes").mkdir()
+    for models in (tmp_path, tmp_path / "flowers"):
+        assert serve("--models", models).exit_code == 0
+    assert [which for which, _ in served] == [
+        (tmp_path, "flowers"),
+        (tmp_path / "flowers", "flowers"),
+    ]
+
+
+def test_of_several_models_one_is_to_be_named(served, tmp_path):
+    push(tmp_path / "birds" / "7")
+    push(tmp_path / "flowers" / "7")
+    result = serve("--models", tmp_path)
+    assert (result.exit_code, served) == (2, [])
+    assert f"{tmp_path} holds birds, flowers. Say which with --name." in result.output
+
+
+def test_news_are_told_on_stderr_while_it_serves_and_no_longer(monkeypatch, tmp_path):
+    push(tmp_path / "flowers" / "7")
+    log = logging.getLogger("serving.server.app")
+
+    def serving(*_, **__):
+        log.info("Version 7 is in service")
+        log.debug("not this")
+
+    monkeypatch.setattr(app, "serve", serving)
+    result = serve("--models", tmp_path)
+    log.info("later")
+    assert (result.stdout, result.stderr) == ("", "Version 7 is in service\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         ([], "Which models?"),
-        (["--models", "m"], "Which models?"),
+        (["--models", "m"], "m does not exist"),
         (["--models", "m", "--model-config-file", "f"], "not both"),
         (["--batching-parameters-file", "f", "--max-batch-size", "4"], "not both"),
         (["--allowed-batch-sizes", "a,b"], "must be numbers with commas"),

@@ -18,7 +18,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from bitpipe.errors import AddressError, BitpipeError, ModelFolderError
 from serving.client import PredictionClient
-from serving.server import ModelServer, serve
+from serving.server import ModelServer, listening, serve
 from serving.server.model_config import ModelConfig
 from serving.server.options import Options, Tls
 from tests.serving.server.grpc_calls import refusal, request_for
@@ -42,6 +42,19 @@ def test_foreign_host_is_told(server: ModelServer) -> None:
         ModelServer(server._models, "colours", host="192.0.2.1", port=0),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("0.0.0.0:8501", "localhost:8501"),
+        ("[::]:8501", "localhost:8501"),
+        ("127.0.0.1:8501", "127.0.0.1:8501"),
+        ("gpu-3:8501", "gpu-3:8501"),
+    ],
+)
+def test_the_page_is_named_as_a_browser_finds_it(address: str, shown: str) -> None:
+    assert listening.reachable(address) == shown
 
 
 def test_empty_model_folder_is_told(tmp_path: Path) -> None:
