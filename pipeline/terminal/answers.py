@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Write = Callable[[Answer], None]
 
 _SHOWN_FAILURES = 10
+_SCORE_WIDTH = len("0.912")
+_WORTH_TELLING = 0.0005
 _PIPE_WIDTH = 160  # characters of a table which goes to a file or pipe
 
 
@@ -31,7 +33,7 @@ def table(top: int) -> Write:
     """Prints a row per answer, at once: its columns are as wide as the terminal allows.
 
     Args:
-        top: labels of each picture.
+        top: labels of each picture, less those whose score is 0.000 as printed.
     """
     from rich.console import Console
     from rich.table import Table
@@ -40,15 +42,16 @@ def table(top: int) -> Write:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PIPE_WIDTH)
-    room = console.width - 8 - 3 * 2
-    widths = (room * 4 // 10, room * 2 // 10, 8, room * 4 // 10)
+    room = console.width - _SCORE_WIDTH - 3 * 2
+    widths = (room * 35 // 100, room * 25 // 100, _SCORE_WIDTH, room * 40 // 100)
 
-    def row(*cells: str, style: str = "") -> None:
+    def row(*cells: str | list[str], style: str = "") -> None:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
         for width in widths[: len(cells)] if top > 1 else widths[:3]:
             table.add_column(width=width, overflow="fold")
         # Text, because names may hold what looks like markup.
-        table.add_row(*(Text(_printable(cell), style) for cell in cells[: len(table.columns)]))
+        lines = ([cell] if isinstance(cell, str) else cell for cell in cells[: len(table.columns)])
+        table.add_row(*(Text("\n".join(map(_printable, cell)), style) for cell in lines))
         console.print(table)
 
     row("file", "label", "score", "then", style="dim")
@@ -58,10 +61,23 @@ def table(top: int) -> Write:
             console.print(Text(_printable(f"{answer.source}: {answer.reason}"), "red"))
             return
         (label, score), *others = answer.prediction.scores[:top]
-        then = "  ".join(f"{label} {score:.4f}" for label, score in others)
-        row(answer.source, label, f"{score:.4f}", then)
+        told = [f"{label} {score:.3f}" for label, score in others if not score < _WORTH_TELLING]
+        row(answer.source, label, f"{score:.3f}", _packed(told, widths[-1]))
 
     return write
+
+
+def _packed(items: list[str], width: int) -> list[str]:
+    """Lines of items, none broken between two lines but one that is longer than a line."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for item in items:
+        if lines and cell_len(lines[-1]) + 2 + cell_len(item) <= width:
+            lines[-1] += f"  {item}"
+        else:
+            lines.append(item)
+    return lines
 
 
 def failures() -> Write:

@@ -30,14 +30,27 @@ def test_a_row_shows_the_label_its_score_and_the_others(capsys):
     write(answered("a.png", ("ant", 0.75), ("bee", 0.25), ("cat", 0.0)))
     header, row = capsys.readouterr().out.splitlines()
     assert header.split() == ["file", "label", "score", "then"]
-    assert row.split() == ["a.png", "ant", "0.7500", "bee", "0.2500"]
+    assert row.split() == ["a.png", "ant", "0.750", "bee", "0.250"]
+
+
+def test_at_80_columns_a_label_stays_beside_its_score(capsys, monkeypatch):
+    monkeypatch.setattr(answers, "_PIPE_WIDTH", 80)
+    write = answers.table(top=5)
+    others = [("tulips", 0.3), ("daisy", 0.1), ("dandelion", 0.05), ("sunflowers", 0.0004)]
+    write(answered("holidays/a.jpg", ("golden retriever", 0.5), *others))
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "holidays/a.jpg golden retriever 0.500 tulips 0.300 daisy 0.100",
+        "dandelion 0.050",
+    ]
+    assert max(map(len, lines)) <= 80
 
 
 def test_one_label_needs_no_column_for_others(capsys):
     answers.table(top=1)(answered("a.png", ("ant", 0.75), ("bee", 0.25)))
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["file", "label", "score"],
-        ["a.png", "ant", "0.7500"],
+        ["a.png", "ant", "0.750"],
     ]
 
 
