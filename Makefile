@@ -76,7 +76,7 @@ format: setup ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# All that the shipped code may need; `bench` and `dataflow` are in no lock.
+# All that the shipped code may need; `bench`, `dataflow` and `heic` are in no lock.
 EXTRAS := --extra train --extra serve --extra batch --extra kubeflow
 # Pins that still fit are kept; UPGRADE=1 takes the newest of everything.
 COMPILE = $$(sh tools/uv.sh) pip compile --quiet --generate-hashes --no-header --no-annotate \

@@ -57,6 +57,8 @@ EXTRAS_REQUIRE = {
     "batch": [BEAM, NUMPY, TENSORFLOW, SERVING_API],
     "kubeflow": [*TRAIN, "kfp>=2.5,<3"],  # what is compiled is the pipeline itself
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
+    # Pictures of phones; in no lock, because its packages bring an encoder under the GPL.
+    "heic": ["pillow-heif>=0.22,<2"],
     "bench": ["torch>=2.4"],  # the other side of `make bench-bit`; in no lock
     "pretrain": [  # `make pretrain`; in no lock, because a machine chooses its own build of torch
         "efficientnet-lite-pytorch==0.1.0",  # the teacher, Apache-2.0, weights in its packages

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features
+from components import decoding, features
 
 # Outputs of the transform graph. Float pictures are in [0, 1], the range of the TF Hub BiT modules.
 TRAIN_IMAGE = "train_image"  # (B, resize, resize, 3), to be cropped at random to `crop`
@@ -46,7 +46,8 @@ def preprocessing_fn(
 def decode_batch(images: tf.Tensor, size: int) -> tf.Tensor:
     """Encoded pictures (B,) string -> (B, size, size, 3) float32 in [0, 1].
 
-    Bilinear without antialiasing, as the reference's `tf.image.resize`.
+    What is transparent is shown on white. Bilinear without antialiasing, as the reference's
+    `tf.image.resize`.
     """
     spec = tf.TensorSpec([size, size, 3], tf.float32)
     # Decoding has no GPU kernel; without the pin a GPU host copies every picture twice.
@@ -55,5 +56,4 @@ def decode_batch(images: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _decode(data: tf.Tensor, size: int) -> tf.Tensor:
-    image = tf.io.decode_image(data, channels=3, expand_animations=False)
-    return tf.image.resize(image, [size, size]) / 255.0
+    return tf.image.resize(decoding.decode(data), [size, size]) / 255.0

@@ -24,6 +24,7 @@ _SERVE = frozenset(
 
 MODULES = {  # extra -> the top-level modules that it brings
     "batch": frozenset({"apache_beam", "numpy", "tensorflow", "tensorflow_serving"}),
+    "heic": frozenset({"pillow_heif"}),
     "serve": _SERVE,
     "train": _TRAIN,
     "kubeflow": _TRAIN | {"kfp", "kfp_server_api"},

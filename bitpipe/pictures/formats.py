@@ -5,14 +5,18 @@ none, so that a folder may hold a licence or a list of labels beside its picture
 """
 
 # As Pillow names them; only decoders which work in this process: its EPS plugin, for one, runs
-# Ghostscript.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
+# Ghostscript. HEIF (.heic) needs pillow-heif beside Pillow. TGA is the last, because it has no mark
+# of its own.
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "ICO"),
+    "TGA",
+)
 
 # Left behind by file managers and archivers; compared in lower case.
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
-# Formats of pictures that cannot be read, such as .heic or .svg, are not among them: the user is
-# told of each.
+# Formats of pictures that cannot be read, such as .svg, are not among them: the user is told of
+# each.
 _NO_PICTURE = frozenset(
     f".{suffix}"
     for suffix in (

@@ -40,8 +40,20 @@ _JPEG_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 _JPEG_MARKER_AFTER_PIXELS = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
 _JPEG_FRAME = struct.Struct(">2xxHH")  # B.2.2: length, precision, height, width
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Table B.1: Huffman codes, sequential or progressive. Pillow's libjpeg also reads arithmetic codes
+# and frames without loss, TensorFlow's does not.
+_JPEG_COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_JPEG_LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_JPEG_COMMON_PRECISION = 8
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+
+_PNG_BITS = 24  # where PNG's header has the bits of a sample
+
+# ISO/IEC 14496-12, 4.3: a length, this, a brand with its version, other brands it conforms to.
+_BRANDS_MAGIC, _BRANDS_HEAD = b"ftyp", 16
+# ISO/IEC 23008-12, annex B: HEIF whose pictures are HEVC. AVIF's has AV1, and another decoder.
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 
 
 class Segment(NamedTuple):
@@ -91,9 +103,10 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def is_regular_jpeg(data: bytes) -> bool:
-    """Whether markers and segments follow one another as they must, up to the end marker.
+    """Whether it is of a common kind, with markers and segments as they must be up to the end one.
 
-    Pillow forgives what makes TensorFlow refuse a file, such as a missing end.
+    Pillow reads other kinds, and forgives what makes TensorFlow refuse a file, such as a missing
+    end.
 
     Args:
         data: a whole file, which starts as a JPEG does.
@@ -101,9 +114,31 @@ def is_regular_jpeg(data: bytes) -> bool:
     for segment in jpeg_segments(data):
         if not segment.is_adjacent or segment.code in _JPEG_WITHOUT_LENGTH:
             return False
+        if segment.code in _JPEG_FRAMES and not _is_common_frame(data, segment):
+            return False
         if segment.code == _JPEG_END:
             return True
     return False
+
+
+def is_lossless_jpeg(data: bytes) -> bool:
+    """Whether a JPEG file keeps each pixel as it was, which only few programs write."""
+    frames = (s.code for s in jpeg_segments(data) if s.code in _JPEG_FRAMES)
+    return next(frames, 0) in _JPEG_LOSSLESS_FRAMES
+
+
+def is_heic(data: bytes) -> bool:
+    """Whether it is what phones write as .heic."""
+    if data[4:8] != _BRANDS_MAGIC:
+        return False
+    end = min(int.from_bytes(data[:4], "big"), len(data))
+    brands = {data[8:12], *(data[at : at + 4] for at in range(_BRANDS_HEAD, end - 3, 4))}
+    return bool(brands & _HEIC_BRANDS)
+
+
+def png_bits(data: bytes) -> int:
+    """Bits of a sample in a PNG file with its whole header: 1, 2, 4, 8 or 16; 0 for any other."""
+    return data[_PNG_BITS] if data.startswith(_PNG_MAGIC) else 0
 
 
 def jpeg_segments(data: bytes) -> Iterator[Segment]:
@@ -125,6 +160,11 @@ def jpeg_segments(data: bytes) -> Iterator[Segment]:
             if following is None:
                 return
             position = following.start()
+
+
+def _is_common_frame(data: bytes, segment: Segment) -> bool:
+    precision = data[segment.body + 2 : segment.body + 3]
+    return segment.code in _JPEG_COMMON_FRAMES and precision == bytes([_JPEG_COMMON_PRECISION])
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

@@ -1,21 +1,24 @@
-"""The bytes a model is fed: upright JPEG or PNG which every decoder of TensorFlow reads alike.
+"""The bytes a model is fed: JPEG or PNG which every decoder of TensorFlow reads as people see it.
 
 Ingest and the clients both pass pictures through `normalise`, so that a model sees at serving what
-it saw at training. TensorFlow ignores the EXIF orientation, and TensorFlow 2.16 reads no WebP.
+it saw at training. TensorFlow ignores the EXIF orientation and the colour profile, and TensorFlow
+2.16 reads no WebP.
 """
 
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from bitpipe.errors import UnreadablePictureError
-from bitpipe.pictures import headers
+from bitpipe.pictures import colours, headers, samples, transparency
 from bitpipe.pictures.decoder import open_picture
 from bitpipe.pictures.limits import MAX_PIXELS
 
-_LOSSY = frozenset({"JPEG", "WEBP", "AVIF"})
+_LOSSY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})
 
 _ORIENTATION = 0x0112  # EXIF 2.32, section 4.6.4; 1 is upright, what is not listed is not defined
 _UPRIGHT = {
@@ -28,10 +31,12 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Samples which PNG stores as they are. The rest becomes RGB; alpha is dropped, not blended, because
-# `tf.io.decode_image(channels=3)` does so with the PNG files that pass through unchanged.
-_GREY = {"1": "L", "L": "L", "LA": "L", "La": "L", "I;16": "I;16", "I;16L": "I;16", "I;16B": "I;16"}
-_NO_RANGE = frozenset({"I", "F"})
+# What is stored without colours; all else becomes RGB.
+_GREY = frozenset({"1", "L", "LA", "La"})
+
+# How Pillow's plugins say that it is not the file which is to blame, and that it ends too early.
+_UNSUPPORTED = re.compile(r"unsupported|not supported|not available|unknown (?!error)", re.I)
+_TRUNCATED = re.compile(r"truncated|unexpected end of file", re.I)
 
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
@@ -56,18 +61,20 @@ class Picture:
 
 
 def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Returns the picture as upright JPEG or PNG, byte for byte where it is so already.
+    """Returns the picture as upright JPEG or PNG, byte for byte where that shows what people see.
 
-    Everything else is re-encoded: JPEG (quality 95, 4:4:4) where the source is lossy, PNG where it
-    is not. Of an animation the first frame is taken; colour profiles are ignored, as TensorFlow
-    ignores them.
+    Everything else is re-encoded, as "L" or "RGB" with 8 bits: JPEG (quality 95, 4:4:4) where the
+    source is lossy, PNG where it is not. Turned pictures are made upright, transparent ones shown
+    on white, colour profiles other than sRGB converted, samples of 16 bits halved. Of an animation
+    the first frame is taken.
 
     Args:
         data: a whole file.
         max_pixels: pictures with more pixels are refused before they are decoded.
 
     Raises:
-        UnreadablePictureError: empty, truncated, damaged, too large or not a picture.
+        UnreadablePictureError: empty, truncated, damaged, too large, not a picture, of a kind that
+            nothing here decodes, or such that nothing of it could be seen.
     """
     if not data:
         raise UnreadablePictureError("the file is empty")
@@ -79,11 +86,7 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
             if image.format == "PNG":
                 _check_png_chunks(data)
             image.load()
-            source = "JPEG" if image.format == "MPO" else str(image.format)
-            turn = _UPRIGHT.get(_orientation(image))
-            if turn is None and _passes(image, source, data):
-                return Picture(data, image.height, image.width, source, changed=False)
-            return _encode(image if turn is None else image.transpose(turn), source, data)
+            return _normalised(image, data)
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
@@ -93,6 +96,33 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     # Pillow's plugins let through whatever broken bytes lead to: struct.error, IndexError, ...
     except Exception as error:
         raise UnreadablePictureError(_reason(error)) from error
+
+
+def _normalised(image: ImageFile, data: bytes) -> Picture:
+    source = "JPEG" if image.format == "MPO" else str(image.format)
+    turn = _UPRIGHT.get(_orientation(image))
+    shown, is_stored_so = _as_seen(image, data)
+    if is_stored_so and turn is None and _passes(image, source, data):
+        return Picture(data, image.height, image.width, source, changed=False)
+    return _encode(shown if turn is None else shown.transpose(turn), source, data)
+
+
+def _as_seen(image: ImageFile, data: bytes) -> tuple[Image.Image, bool]:
+    """What a viewer shows, not turned; and whether TensorFlow sees that in the samples as stored.
+
+    Raises:
+        UnreadablePictureError: nothing of it could be seen.
+    """
+    bits = headers.png_bits(data) or samples.bits_of_tiff(image)
+    samples.check_colours(image, bits)
+    flat = samples.to_8_bit(image)
+    opaque, alpha = transparency.split(flat, bits)
+    shown = colours.to_srgb(opaque)
+    if alpha is not None:
+        shown = transparency.over_white(shown, alpha)
+    # Of a PNG, TensorFlow halves 16 bits by itself.
+    is_stored_so = flat is image or (image.format == "PNG" and flat.mode == "L")
+    return shown, is_stored_so and shown is flat
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -124,12 +154,10 @@ def _passes(image: Image.Image, source: str, data: bytes) -> bool:
 
 
 def _encode(image: Image.Image, source: str, data: bytes) -> Picture:
-    if image.mode in _NO_RANGE:
-        raise UnreadablePictureError("32-bit samples have no defined black and white")
-    image = image.convert(_GREY.get(image.mode, "RGB"))
+    image = image.convert("L" if image.mode in _GREY else "RGB")
     image.info = {}  # profiles, text and EXIF would be written along
     buffer = BytesIO()
-    if source in _LOSSY and not _is_lossless_webp(data):
+    if source in _LOSSY and not (_is_lossless_webp(data) or headers.is_lossless_jpeg(data)):
         image.save(buffer, "JPEG", quality=95, subsampling=0)
         encoded = "JPEG"
     else:
@@ -144,6 +172,8 @@ def _is_lossless_webp(data: bytes) -> bool:
 
 def _reason(error: Exception) -> str:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "truncated" in text.lower():
+    if _TRUNCATED.search(text):
         return "the file is truncated"
+    if _UNSUPPORTED.search(text):
+        return f"it is of a kind that cannot be read ({text})"
     return f"the file is damaged ({text})"

@@ -25,7 +25,7 @@ RAMP = np.arange(16, dtype=np.uint8).reshape(4, 4) * 16
     [
         pytest.param(RAMP, id="grey"),
         pytest.param(np.dstack([RAMP] * 3), id="rgb"),
-        pytest.param(np.dstack([RAMP, RAMP, RAMP, np.full_like(RAMP, 9)]), id="rgba"),
+        pytest.param(np.dstack([RAMP, RAMP, RAMP, np.full_like(RAMP, 255)]), id="rgba"),
         pytest.param(RAMP.astype(np.uint16) * 257, id="16 bit"),
     ],
 )
@@ -33,6 +33,14 @@ def test_pixels_arrive_unchanged_in_the_unit_range(array):
     (decoded,) = preprocessing.decode_batch(tf.constant([encoded(array)]), 4).numpy()
     assert decoded.dtype == np.float32
     np.testing.assert_allclose(decoded, np.dstack([RAMP] * 3) / 255, atol=1e-6)
+
+
+def test_what_is_transparent_is_shown_on_white():
+    rgba = np.dstack([RAMP, RAMP, RAMP, RAMP.T])
+    (decoded,) = preprocessing.decode_batch(tf.constant([encoded(rgba)]), 4).numpy()
+    alpha = RAMP.T / 255
+    expected = RAMP / 255 * alpha + 1 - alpha
+    np.testing.assert_allclose(decoded, np.dstack([expected] * 3), atol=0.5 / 255 + 1e-6)
 
 
 def test_pictures_of_any_size_and_form_share_a_batch():

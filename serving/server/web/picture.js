@@ -1,6 +1,6 @@
 /** Turns a file into bytes that TensorFlow decodes to what the viewer sees, and a thumbnail. */
 
-import { formatOf, orientation } from "./exif.js";
+import { formatOf, hasOtherProfile, orientation } from "./exif.js";
 
 const THUMBNAIL = 320; // pixels of the longer side: twice the size in style.css, for dense displays
 // Safari on phones refuses larger canvases. A picture beyond it is sent smaller: models look at a
@@ -13,8 +13,8 @@ export class PictureError extends Error {}
 /**
  * Reads a picture.
  *
- * Upright JPEG and PNG files stay as they are. All else that the browser can show (WebP, AVIF, GIF,
- * turned photos, ...) is drawn, first frame only, and becomes PNG.
+ * Upright JPEG and PNG files in sRGB stay as they are. All else that the browser can show (WebP,
+ * AVIF, GIF, turned photos, ...) is drawn, first frame only, and becomes PNG.
  *
  * @param {File} file
  * @returns {Promise<{data: Blob, thumbnail: HTMLCanvasElement}>}
@@ -24,7 +24,8 @@ export async function prepare(file) {
   const bytes = await read(file);
   const bitmap = await decode(file);
   try {
-    const passes = formatOf(bytes) !== null && orientation(bytes) === 1;
+    const passes =
+      formatOf(bytes) !== null && orientation(bytes) === 1 && !hasOtherProfile(bytes);
     return {
       data: passes ? file : await toPng(bitmap),
       thumbnail: draw(bitmap, Math.min(1, THUMBNAIL / Math.max(bitmap.width, bitmap.height))),
@@ -47,8 +48,8 @@ async function read(file) {
 
 async function decode(file) {
   try {
-    // Colour profiles are ignored as TensorFlow ignores them; the EXIF orientation is obeyed.
-    return await createImageBitmap(file, { colorSpaceConversion: "none" });
+    // The EXIF orientation is obeyed, and colours are converted to sRGB, as the client does.
+    return await createImageBitmap(file);
   } catch {
     throw new PictureError(
       "This is no picture that the browser can read: it is damaged, or of another kind. " +
@@ -61,9 +62,11 @@ function draw(bitmap, scale) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
-  // Opaque: models take three channels, and alpha dropped later would show what it hides.
   const context = canvas.getContext("2d", { alpha: false });
   if (context === null) throw new PictureError("The browser has no memory for this picture.");
+  // What is transparent is shown on white, as everywhere: models take three channels.
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   return canvas;

@@ -70,7 +70,8 @@ def pixels(data: bytes) -> np.ndarray:
 def test_upright_jpeg_and_png_pass_through_byte_for_byte(
     mode: str, form: str, options: dict[str, Any]
 ) -> None:
-    image = scene("L").convert(mode) if mode == "I;16" else scene(mode)
+    image = Image.linear_gradient("L").resize((40, 24)).convert("I") if mode == "I;16" else None
+    image = image.point(lambda v: v * 257 + 0).convert(mode) if image else scene(mode)
     data = save(image, form, **options)
     assert normalise(data) == Picture(data, 24, 40, form, changed=False)
 
@@ -130,22 +131,6 @@ def test_first_frame_of_an_animation_is_taken() -> None:
 def test_several_pictures_of_a_camera_in_one_jpeg_pass_through_as_jpeg() -> None:
     data = save(scene(), "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
     assert normalise(data) == Picture(data, 24, 40, "JPEG", changed=False)
-
-
-def test_alpha_is_dropped_not_blended() -> None:
-    image = scene("RGBA")
-    image.putalpha(0)
-    picture = normalise(save(image, "TIFF"))
-    with Image.open(BytesIO(picture.data)) as encoded:
-        assert encoded.mode == "RGB"
-    np.testing.assert_array_equal(pixels(picture.data), pixels(save(scene(), "PNG")))
-
-
-def test_16_bit_samples_stay_16_bit() -> None:
-    samples = (np.arange(40 * 24, dtype=np.uint16) * 60).reshape(24, 40)
-    picture = normalise(save(Image.fromarray(samples), "TIFF"))
-    with Image.open(BytesIO(picture.data)) as image:
-        np.testing.assert_array_equal(np.asarray(image), samples)
 
 
 def test_metadata_is_not_carried_into_what_is_encoded_anew() -> None:

@@ -1,14 +1,16 @@
 """Files of each kind that may lie among pictures, and what they must be taken for everywhere."""
 
+import importlib.util
 import io
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
+
+from tests.bitpipe.pictures import handmade
 
 
 class Specimen(NamedTuple):
@@ -20,6 +22,7 @@ class Specimen(NamedTuple):
         listed: whether it counts where its folder is named.
         reason: the beginning of why it is refused; empty where it is a picture.
         as_it_is: whether the web page sends its bytes rather than what the browser makes of it.
+        shows: the pixels that people see, (H, W) or (H, W, 3) uint8; `scene()` where not given.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Specimen(NamedTuple):
     listed: bool = True
     reason: str = ""
     as_it_is: bool = False
+    shows: Callable[[], np.ndarray] = lambda: np.asarray(scene())
 
 
 def saved(form: str, mode: str = "RGB", **options: Any) -> Callable[[], bytes]:
@@ -39,19 +43,45 @@ def scene(mode: str = "RGB") -> Image.Image:
     image = Image.new("RGB", (40, 24), "blue")
     image.paste("red", (0, 0, 20, 12))
     if mode == "I;16":
-        return Image.fromarray(np.arange(40 * 24, dtype=np.uint16).reshape(24, 40) * 60)
+        return Image.fromarray(DEEP)
     return image.convert(mode)
+
+
+def cut_out(mode: str = "RGBA") -> Image.Image:
+    """`scene()` that is transparent where it is red, and half so in its lowest four rows."""
+    alpha = Image.new("L", (40, 24), 255)
+    alpha.paste(0, (0, 0, 20, 12))
+    alpha.paste(128, (0, 20, 40, 24))
+    image = scene()
+    image.putalpha(alpha)
+    return image.convert(mode)
+
+
+def hole(colour: tuple[int, ...] = (0, 0, 255)) -> np.ndarray:
+    """What a picture of this colour shows whose upper left quarter is transparent."""
+    pixels = np.full((24, 40, len(colour)), colour, np.uint8)
+    pixels[:12, :20] = 255
+    return pixels
+
+
+def cut_out_on_white() -> np.ndarray:
+    """What `cut_out()` shows."""
+    pixels = hole()
+    pixels[20:] = (127, 127, 255)
+    return pixels
+
+
+def quarter(inside: int, outside: int) -> np.ndarray:
+    """Grey levels (24, 40) uint8 whose upper left quarter differs."""
+    pixels = np.full((24, 40), outside, np.uint8)
+    pixels[:12, :20] = inside
+    return pixels
 
 
 def blank_png(width: int, height: int) -> bytes:
     """A PNG of white pixels, of a bit each: small as a file, however large it is."""
-    rows = zlib.compress((b"\0" + b"\xff" * ((width + 7) // 8)) * height, 1)
-    sizes = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    chunks = ((b"IHDR", sizes), (b"IDAT", rows), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
+    assert width % 8 == 0
+    return handmade.png(np.full((height, width // 8), 255, np.uint8), bits=1, kind=0)
 
 
 def write(folder: Path) -> Path:
@@ -89,6 +119,44 @@ def _wrong_checksum() -> bytes:
     return bytes(data)
 
 
+def _keyed_png(bits: int) -> bytes:
+    """Grey 2 of `bits`, with a quarter of grey 1, which its tRNS says is transparent."""
+    samples = quarter(1, 2)
+    rows = {4: lambda: samples[:, ::2] << 4 | samples[:, 1::2], 8: lambda: samples * 100}.get(
+        bits, lambda: (samples * np.uint16(20_000)).astype(">u2").view(np.uint8)
+    )()
+    key = struct.pack(">H", {4: 1, 8: 100}.get(bits, 20_000))
+    return handmade.png(rows, bits, kind=0, chunks=[(b"tRNS", key)])
+
+
+def _adobe_rgb(form: str, **options: Any) -> bytes:
+    image = Image.fromarray(handmade.in_adobe_rgb(PASTELS))
+    return _encoded(image, form, icc_profile=handmade.rgb_profile(), **options)
+
+
+def _heic() -> bytes:
+    if not HAS_HEIC:
+        return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return saved("HEIF", quality=95, chroma=444)()
+
+
+def _odd_bmp() -> bytes:
+    data = saved("BMP")()
+    return data[:30] + b"\4" + data[31:]  # a JPEG inside, as printers take it
+
+
+# Samples that go through 16 bits, and colours that no JPEG blurs. In Adobe RGB their numbers differ
+# by up to 40.
+DEEP = np.arange(40 * 24, dtype=np.uint16).reshape(24, 40) * 60
+PASTELS = np.full((24, 40, 3), (190, 70, 60), np.uint8)
+PASTELS[:, 16:] = (80, 170, 90)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# The extra `heic`; in no lock.
+HAS_HEIC = importlib.util.find_spec("pillow_heif") is not None
+
 JPEG, PNG = saved("JPEG"), saved("PNG")
 NO_FORMAT = "it is none of JPEG, PNG, "
 
@@ -97,10 +165,23 @@ ZOO = (
     Specimen("photo.jpg", JPEG, as_it_is=True),
     Specimen("photo.png", PNG, as_it_is=True),
     Specimen("progressive.JPEG", saved("JPEG", progressive=True), as_it_is=True),
-    Specimen("grey.jpg", saved("JPEG", "L"), as_it_is=True),
-    Specimen("alpha.png", saved("PNG", "RGBA"), as_it_is=True),
+    Specimen("grey.jpg", saved("JPEG", "L"), as_it_is=True, shows=lambda: np.asarray(scene("L"))),
+    Specimen("opaque alpha.png", saved("PNG", "RGBA"), as_it_is=True),
     Specimen("palette.png", saved("PNG", "P"), as_it_is=True),
-    Specimen("16-bit.png", saved("PNG", "I;16"), as_it_is=True),
+    Specimen("16-bit.png", saved("PNG", "I;16"), as_it_is=True, shows=lambda: DEEP >> 8),
+    Specimen(
+        "16-bit black.png",
+        lambda: _encoded(Image.fromarray(DEEP * 0), "PNG"),
+        as_it_is=True,
+        shows=lambda: DEEP * 0,
+    ),
+    Specimen("srgb.jpg", saved("JPEG", icc_profile=SRGB), as_it_is=True),
+    Specimen("broken profile.jpg", saved("JPEG", icc_profile=SRGB[:300]), as_it_is=True),
+    Specimen(
+        "profile of colours.png",
+        saved("PNG", "L", icc_profile=handmade.rgb_profile()),
+        shows=lambda: np.asarray(scene("L")),
+    ),
     Specimen("twins.mpo", lambda: _animated("MPO"), as_it_is=True),
     # What is made anew.
     Specimen("cmyk.jpg", saved("JPEG", "CMYK"), as_it_is=True),
@@ -115,11 +196,147 @@ ZOO = (
     Specimen("other.gif", saved("GIF", "P")),
     Specimen("other.bmp", saved("BMP")),
     Specimen("other.tiff", saved("TIFF")),
-    Specimen("16-bit.tif", saved("TIFF", "I;16")),
+    Specimen("16-bit.tif", saved("TIFF", "I;16"), shows=lambda: DEEP >> 8),
     Specimen("other.jp2", saved("JPEG2000")),
     Specimen("other.ppm", saved("PPM")),
     Specimen("other.tga", saved("TGA")),
-    Specimen("other.ico", saved("ICO")),
+    Specimen("other.ico", saved("ICO", sizes=[(40, 24)])),
+    Specimen(
+        "bitmap.ico",
+        lambda: _encoded(
+            scene().crop((0, 0, 32, 24)), "ICO", bitmap_format="bmp", sizes=[(32, 24)]
+        ),
+        shows=lambda: np.asarray(scene())[:, :32],
+    ),
+    Specimen("photo.heic", _heic, reason="" if HAS_HEIC else "it is HEIC, which needs pillow-heif"),
+    Specimen(
+        "lossless.jpg",
+        lambda: handmade.lossless_jpeg((DEEP >> 8).astype(np.uint8)),
+        as_it_is=True,
+        shows=lambda: DEEP >> 8,
+    ),
+    # What is transparent is shown on white.
+    Specimen(
+        "alpha.png", lambda: _encoded(cut_out(), "PNG"), as_it_is=True, shows=cut_out_on_white
+    ),
+    Specimen(
+        "grey alpha.png",
+        lambda: _encoded(cut_out("LA"), "PNG"),
+        as_it_is=True,
+        shows=lambda: np.asarray(Image.fromarray(cut_out_on_white()).convert("L")),
+    ),
+    Specimen(
+        "palette alpha.png",
+        lambda: _encoded(scene("P"), "PNG", transparency=scene("P").getpixel((0, 0))),
+        as_it_is=True,
+        shows=hole,
+    ),
+    Specimen(
+        "palette alphas.png",
+        lambda: _encoded(
+            Image.fromarray(quarter(0, 1)).convert("P"), "PNG", transparency=b"\0\x80"
+        ),
+        as_it_is=True,
+        shows=lambda: hole((128,)),
+    ),
+    Specimen(
+        "colour key.png",
+        lambda: _encoded(scene(), "PNG", transparency=(255, 0, 0)),
+        as_it_is=True,
+        shows=hole,
+    ),
+    Specimen("key of 4 bits.png", lambda: _keyed_png(4), as_it_is=True, shows=lambda: hole((34,))),
+    Specimen("key.png", lambda: _keyed_png(8), as_it_is=True, shows=lambda: hole((200,))),
+    Specimen(
+        "key of 16 bits.png", lambda: _keyed_png(16), as_it_is=True, shows=lambda: hole((156,))
+    ),
+    Specimen("alpha.webp", lambda: _encoded(cut_out(), "WEBP", quality=95), shows=cut_out_on_white),
+    Specimen(
+        "lossless.webp", lambda: _encoded(cut_out(), "WEBP", lossless=True), shows=cut_out_on_white
+    ),
+    Specimen("alpha.avif", lambda: _encoded(cut_out(), "AVIF", quality=95), shows=cut_out_on_white),
+    Specimen(
+        "alpha.gif",
+        lambda: _encoded(scene("P"), "GIF", transparency=scene("P").getpixel((0, 0))),
+        shows=hole,
+    ),
+    Specimen("alpha.tif", lambda: _encoded(cut_out(), "TIFF"), shows=cut_out_on_white),
+    Specimen("alpha.tga", lambda: _encoded(cut_out(), "TGA"), shows=cut_out_on_white),
+    Specimen(
+        "alpha.ico",
+        lambda: _encoded(cut_out(), "ICO", sizes=[(40, 24)]),
+        shows=cut_out_on_white,
+    ),
+    Specimen(
+        "unused alpha.tga",
+        lambda: _encoded(Image.fromarray(np.dstack([np.asarray(scene()), quarter(0, 0)])), "TGA"),
+    ),
+    Specimen(
+        "white on nothing.png",
+        lambda: _encoded(
+            Image.merge("LA", [Image.new("L", (40, 24), 255), cut_out().getchannel("A")]), "PNG"
+        ),
+        reason="nothing of it can be seen",
+    ),
+    # Samples of 16 bits, by what the file says is white.
+    Specimen("big-endian.tif", lambda: handmade.grey_tiff(DEEP, big=True), shows=lambda: DEEP >> 8),
+    Specimen(
+        "white is zero.tif",
+        lambda: handmade.grey_tiff(DEEP, white_is_zero=True),
+        shows=lambda: 255 - (DEEP >> 8),
+    ),
+    Specimen(
+        "packed 12 bits.tif",
+        lambda: handmade.grey_tiff(DEEP >> 4, bits=12),
+        shows=lambda: DEEP >> 8,
+    ),
+    Specimen(
+        "12 bits.tif",
+        lambda: handmade.grey_tiff(DEEP >> 4, max_sample=4095),
+        shows=lambda: DEEP >> 8,
+    ),
+    Specimen(
+        "12 bits.pgm",
+        lambda: b"P5 40 24 4095\n" + (DEEP >> 4).astype(">u2").tobytes(),
+        shows=lambda: DEEP >> 8,
+    ),
+    Specimen(
+        "nearly black.tif",
+        lambda: handmade.grey_tiff(DEEP >> 4),
+        reason="it is nearly black: its 16",
+    ),
+    Specimen(
+        "nearly black.png",
+        lambda: _encoded(Image.fromarray(DEEP >> 4), "PNG"),
+        reason="it is nearly black: its 16-bit samples reach 3596 of 65535",
+    ),
+    Specimen(
+        "nearly black colours.png",
+        lambda: handmade.png(np.repeat(DEEP >> 4, 3, 1).astype(">u2").view(np.uint8), 16, kind=2),
+        reason="it is nearly black: its 16",
+    ),
+    Specimen(
+        "too flat.tif",
+        lambda: handmade.grey_tiff(DEEP // 1_000 + 40_000),
+        reason="all of it has one colour: its 16-bit samples lie within 40000 and 40057",
+    ),
+    # Colours by their profile.
+    Specimen("adobe rgb.jpg", lambda: _adobe_rgb("JPEG", quality=95), shows=lambda: PASTELS),
+    Specimen("adobe rgb.png", lambda: _adobe_rgb("PNG"), shows=lambda: PASTELS),
+    Specimen("adobe rgb.webp", lambda: _adobe_rgb("WEBP", quality=95), shows=lambda: PASTELS),
+    Specimen("adobe rgb.tif", lambda: _adobe_rgb("TIFF"), shows=lambda: PASTELS),
+    Specimen(
+        "linear grey.png",
+        lambda: _encoded(
+            Image.fromarray(quarter(55, 127)), "PNG", icc_profile=handmade.grey_profile(1.0)
+        ),
+        shows=lambda: quarter(128, 187),  # by sRGB's curve
+    ),
+    Specimen(
+        "profile of inks.jpg",
+        saved("JPEG", "CMYK", icc_profile=handmade.cmyk_profile()),
+        shows=lambda: np.full((24, 40, 3), (6, 255, 15), np.uint8),
+    ),
     # Names say nothing about what is in a file.
     Specimen("no extension", JPEG, as_it_is=True),
     Specimen("wrong extension.png", JPEG, as_it_is=True),
@@ -127,8 +344,13 @@ ZOO = (
     Specimen("webp called.jpg", saved("WEBP")),
     Specimen("name in Größe ü.png", PNG, as_it_is=True),
     # Above 89 megapixels Pillow warns; the limit is 100.
-    Specimen("9600x9600.png", lambda: blank_png(9_600, 9_600), as_it_is=True),
-    Specimen("too large.png", lambda: blank_png(10_001, 10_000), reason="it has 10001x10000 pix"),
+    Specimen(
+        "9600x9600.png",
+        lambda: blank_png(9_600, 9_600),
+        as_it_is=True,
+        shows=lambda: np.broadcast_to(np.uint8(255), (9_600, 9_600)),
+    ),
+    Specimen("too large.png", lambda: blank_png(10_008, 10_000), reason="it has 10008x10000 pix"),
     # Refused, with the reason.
     Specimen("text.jpg", lambda: b"no picture at all", reason=NO_FORMAT),
     Specimen("drawing.svg", lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", reason=NO_FORMAT),
@@ -137,6 +359,15 @@ ZOO = (
     Specimen("truncated.png", lambda: PNG()[:-2], reason="the file is truncated"),
     Specimen("checksum.png", _wrong_checksum, reason="the file is damaged"),
     Specimen("float.tiff", _float, reason="32-bit samples"),
+    Specimen(
+        "printer's.bmp", _odd_bmp, reason="it is of a kind that cannot be read (Unsupported BMP"
+    ),
+    Specimen(
+        "odd.tif",
+        lambda: handmade.grey_tiff(DEEP, big=True, white_is_zero=True),
+        reason="it is of a kind that cannot be read (unknown pixel mode)",
+    ),
+    Specimen("cursor.cur", lambda: b"\0\0\2\0\1\0\x20\x20" + bytes(5_000), reason=NO_FORMAT),
     # Passed over in a folder; tried where it is named.
     Specimen("labels.txt", lambda: b"roses", listed=False, reason=NO_FORMAT),
     Specimen("boxes.JSON", lambda: b"{}", listed=False, reason=NO_FORMAT),

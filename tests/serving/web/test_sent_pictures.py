@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
+from tests.bitpipe.pictures.zoo import ZOO
 from tests.serving.web.reader import Page
 from tests.serving.web.stub import BLUE, GREEN, RED, mean_colour
 
@@ -54,10 +55,20 @@ def test_pictures_are_sent_as_the_viewer_sees_them(page, tmp_path, form, orienta
     )
 
 
-def test_transparency_does_not_reveal_other_colours(page, picture):
+def test_what_is_transparent_is_sent_on_white(page, picture):
     page.choose(picture("clear.webp", (*GREEN, 0), lossless=True))
     page.answer("clear.webp", "version 20")
-    assert mean_colour(page.stub.pictures[0][1]) == [0, 0, 0]
+    assert mean_colour(page.stub.pictures[0][1]) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["adobe rgb.jpg", "adobe rgb.png", "adobe rgb.webp"])
+def test_colours_are_sent_as_their_profile_means_them(page, tmp_path, name):
+    (specimen,) = (one for one in ZOO if one.name == name)
+    (tmp_path / name).write_bytes(specimen.make())
+    page.choose(tmp_path / name)
+    page.answer(name, "version 20")
+    expected = specimen.shows().mean((0, 1)) / 255
+    assert mean_colour(page.stub.pictures[0][1]) == pytest.approx(expected, abs=0.02)
 
 
 def test_pictures_beyond_a_phone_s_canvas_are_sent_smaller(page, picture):
