@@ -14,7 +14,7 @@ _MODES = {
     b"CMYK": ("CMYK", frozenset({"CMYK"})),
 }
 # Levels of 255 by which a profile may differ from sRGB without being converted, as encoding a JPEG
-# file anew would change it as much. Of makers' own sRGB it is 0 to 2, of Adobe RGB 60.
+# file anew would change it as much. Adobe RGB differs by more than 100.
 _TOLERANCE = 3
 
 

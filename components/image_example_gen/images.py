@@ -1,17 +1,28 @@
 """From a picture file to a `tf.train.Example`; TensorFlow and Pillow, no TFX and no Beam."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from bitpipe.errors import UnreadablePictureError
+from bitpipe.pictures.decoder import count_pixels
+from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
-from components import features
+from components import decoding, features
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.room import Room
 from components.image_example_gen.sources import registry
+
+# Pillow and TensorFlow release the GIL while they decode.
+THREADS = min(os.cpu_count() or 1, 16)
+
+# Of all pictures that are decoded at a time: a camera's for each thread, and at least the largest
+# that is accepted by default. At its worst a pixel takes 12 bytes for a while.
+_ROOM = Room(max(MAX_PIXELS, THREADS * 25_000_000))
 
 
 class RejectedImageError(Exception):
@@ -50,6 +61,11 @@ def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
     # than a data set that silently lost pictures.
     except UNREADABLE as error:
         raise RejectedImageError(f"cannot be opened: {error.strerror or error}") from None
+    with _ROOM.take(count_pixels(data)):
+        return _convert(data, picture, max_pixels)
+
+
+def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
     try:
         upright = normalise(data, max_pixels=max_pixels)
     except UnreadablePictureError as error:
@@ -76,7 +92,7 @@ def decode(data: bytes) -> np.ndarray:
     try:
         # An accelerator has no decoder, and its memory belongs to the trainer.
         with tf.device("/cpu:0"):
-            return tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+            return np.asarray(decoding.decode(data))  # unlike `.numpy()` no copy
     except tf.errors.InvalidArgumentError as error:
         # The message opens with the graph node and ends with the operation: of no use to a user.
         message = error.message.split("}} ")[-1].split(" [Op:")[0]
@@ -97,7 +113,7 @@ def pixel_digest(pixels: np.ndarray) -> str:
         64 hexadecimal digits.
     """
     digest = hashlib.sha256(np.array(pixels.shape, dtype="<i8").tobytes())
-    digest.update(pixels.tobytes())
+    digest.update(np.ascontiguousarray(pixels).reshape(-1).data)  # no copy of what a decoder gives
     return digest.hexdigest()
 
 

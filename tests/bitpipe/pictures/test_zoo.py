@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bitpipe.errors import UnreadablePictureError
-from bitpipe.pictures.decoder import open_picture
+from bitpipe.pictures.decoder import count_pixels, open_picture
 from bitpipe.pictures.headers import size
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import Picture, normalise
@@ -109,6 +109,13 @@ def test_every_picture_shows_what_people_see(
         difference = np.abs(pixels[rows].astype(np.int16) - expected[rows].astype(np.int16))
         lossy = picture.format == "JPEG"
         assert difference.mean() < 8 if lossy else difference.max() <= 2
+
+
+def test_the_pixels_of_every_picture_are_known_before_it_is_decoded(
+    zoo: Path, accepted: dict[str, Picture]
+) -> None:
+    counted = {name: count_pixels((zoo / name).read_bytes()) for name in accepted}
+    assert counted == {name: one.width * one.height for name, one in accepted.items()}
 
 
 def test_the_server_refuses_nothing_that_is_accepted_and_knows_its_size(

@@ -1,5 +1,7 @@
 import errno
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -14,6 +16,7 @@ from bitpipe.errors import StoreError
 from components.image_example_gen import images
 from components.image_example_gen.images import RejectedImageError
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.room import Room
 from components.image_example_gen.sources import class_folders
 from components.image_example_gen.sources.class_folders import list_pictures
 
@@ -149,6 +152,31 @@ def test_what_only_tensorflow_refuses_is_rejected_with_a_clean_reason(encode):
 def test_too_many_pixels_are_rejected(tmp_path, encode):
     with pytest.raises(RejectedImageError, match="more than 10000"):
         digest_of(tmp_path, encode(size=(101, 100)))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_pictures_wait_until_there_is_room_for_their_pixels(tmp_path, encode, monkeypatch, form):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1").write_bytes(encode(size=(30, 20), file_format=form))
+    inside, most = [], [0]
+    convert = images._convert
+
+    def counting(*args):
+        inside.append(args)
+        most[0] = max(most[0], len(inside))
+        time.sleep(0.01)
+        try:
+            return convert(*args)
+        finally:
+            inside.remove(args)
+
+    monkeypatch.setattr(images, "_convert", counting)
+    for limit, fitting in ((2 * 600, 2), (599, 1)):
+        monkeypatch.setattr(images, "_ROOM", Room(limit))
+        most[0] = 0
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda _: read(tmp_path, "a/1"), range(12)))
+        assert most[0] == fitting
 
 
 def test_a_missing_file_is_rejected_and_a_failing_store_is_not(tmp_path):
