@@ -17,7 +17,7 @@ from tfx.utils import proto_utils
 
 from bitpipe.errors import DataError
 from components import progress
-from components.image_example_gen import outcomes, shard
+from components.image_example_gen import outcomes, shard, sides
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import registry
@@ -94,15 +94,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                         )
                     )
                 )
-        found = outcomes.summarise(listing, shard.read_outcomes(outcome_folder), splits)
-        tf.io.gfile.rmtree(outcome_folder)
-
+        files = list(shard.read_outcomes(outcome_folder))
+        moves = sides.moves(
+            (file for file in files if isinstance(file, outcomes.AcceptedFile)),
+            REQUIRED_SPLITS,
+            fixed={picture.path for picture in listing.pictures if picture.split is not None},
+        )
+        found = outcomes.summarise(listing, files, splits, moves)
         kept_folder = _kept_folder(artifact.uri)
         try:
             outcomes.check(
                 found,
                 max_rejected_share=options.max_rejected_share,
-                splits=splits,
                 required_splits=REQUIRED_SPLITS,
                 rejected_list=tf.io.gfile.join(kept_folder, outcomes.REJECTED_FILE),
             )
@@ -110,6 +113,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if found.rejected:
                 _write_text(kept_folder, outcomes.REJECTED_FILE, found.rejected_jsonl())
             raise
+        if moves:
+            shard.move(moves, split_folders=split_folders, outcome_folder=outcome_folder)
+        tf.io.gfile.rmtree(outcome_folder)
         _write_text(artifact.uri, outcomes.REJECTED_FILE, found.rejected_jsonl())
         _write_text(artifact.uri, outcomes.REPORT_FILE, found.to_json())
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)

@@ -1,14 +1,18 @@
 """What the ingest found, counted, judged and written down; standard library only."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bitpipe.errors import DataError
 from components.image_example_gen.listing import Listing
 
 REPORT_FILE = "ingest.json"
 REJECTED_FILE = "rejected.jsonl"
+
+# Classes named in one sentence.
+_MAX_NAMED_CLASSES = 20
 
 # Conflicting groups spelled out in the report; a data set with more is beyond reading one by one.
 _MAX_LISTED_CONFLICTS = 100
@@ -40,6 +44,8 @@ class IngestReport:
     Attributes:
         path: the data folder.
         counts: examples per class and split, a zero for each pair without one.
+        different: different pictures per class.
+        moved: examples that are not in the split of their hash, so that each class has one in both.
         rejected: sorted by name.
         duplicates: examples whose picture another example already holds.
         conflicts: sorted names of each group of equal pictures with more than one label.
@@ -51,6 +57,8 @@ class IngestReport:
 
     path: str
     counts: Mapping[str, Mapping[str, int]]
+    different: Mapping[str, int]
+    moved: int
     rejected: tuple[RejectedFile, ...]
     duplicates: int
     conflicts: tuple[tuple[str, ...], ...]
@@ -73,6 +81,7 @@ class IngestReport:
             "num_examples": self.num_examples,
             "splits": splits,
             "classes": self.counts,
+            "moved": self.moved,
             "rejected": len(self.rejected),
             "duplicates": self.duplicates,
             "conflicting_duplicates": len(self.conflicts),
@@ -90,19 +99,33 @@ class IngestReport:
 
 
 def summarise(
-    listing: Listing, outcomes: Iterable[AcceptedFile | RejectedFile], splits: Iterable[str]
+    listing: Listing,
+    outcomes: Iterable[AcceptedFile | RejectedFile],
+    splits: Iterable[str],
+    moves: Mapping[str, str] = MappingProxyType({}),
 ) -> IngestReport:
-    """Counts the outcomes, which may come in any order; the report does not depend on it."""
+    """Counts the outcomes, which may come in any order; the report does not depend on it.
+
+    Args:
+        listing: of the data folder.
+        outcomes: of all its pictures.
+        splits: all splits.
+        moves: digest -> the split where its examples are, not that of their outcomes.
+    """
     splits = tuple(splits)
     counts = {label: dict.fromkeys(splits, 0) for label in listing.classes}
     rejected: list[RejectedFile] = []
     by_digest: dict[str, list[AcceptedFile]] = {}
-    changed = 0
+    digests: dict[str, set[str]] = {label: set() for label in listing.classes}
+    changed = moved = 0
     for outcome in outcomes:
         if isinstance(outcome, RejectedFile):
             rejected.append(outcome)
             continue
-        counts[outcome.label][outcome.split] += 1
+        split = moves.get(outcome.sha256, outcome.split)
+        counts[outcome.label][split] += 1
+        digests[outcome.label].add(outcome.sha256)
+        moved += split != outcome.split
         by_digest.setdefault(outcome.sha256, []).append(outcome)
         changed += outcome.changed
     conflicts = sorted(
@@ -113,6 +136,8 @@ def summarise(
     return IngestReport(
         path=listing.path,
         counts=counts,
+        different={label: len(found) for label, found in digests.items()},
+        moved=moved,
         rejected=tuple(sorted(rejected, key=lambda file: file.filename)),
         duplicates=sum(len(files) - 1 for files in by_digest.values()),
         conflicts=tuple(conflicts),
@@ -126,8 +151,7 @@ def check(
     report: IngestReport,
     *,
     max_rejected_share: float,
-    splits: Mapping[str, int],
-    required_splits: Iterable[str],
+    required_splits: Sequence[str],
     rejected_list: str,
 ) -> None:
     """Refuses a data set from which no judged model can come.
@@ -135,7 +159,6 @@ def check(
     Args:
         report: of the finished ingest.
         max_rejected_share: 0 to 1, of all files.
-        splits: hash buckets per split, for the message.
         required_splits: the splits in which each class needs an example.
         rejected_list: where the user will find the list of rejected files.
 
@@ -167,15 +190,30 @@ def check(
             "A classifier needs at least 2 classes. "
             f"Received: only {label!r} in {report.path}; add a folder for each further class."
         )
-    for label, by_split in report.counts.items():
-        missing = [split for split in required_splits if not by_split[split]]
-        if missing:
-            ratio = ", ".join(f"{split}: {buckets}" for split, buckets in splits.items())
-            raise DataError(
-                f"Each class needs a readable picture in {' and in '.join(required_splits)}. "
-                f"Received: {label!r} with {sum(by_split.values())} readable pictures and none in "
-                f"{' or '.join(missing)}; add pictures or change the split ({ratio})."
-            )
+    lacking = [
+        _lacking(label, sum(by_split.values()), report.different[label], missing)
+        for label, by_split in report.counts.items()
+        if (missing := [split for split in required_splits if not by_split[split]])
+    ]
+    if lacking:
+        named = "; ".join(lacking[:_MAX_NAMED_CLASSES])
+        more = len(lacking) - _MAX_NAMED_CLASSES
+        raise DataError(
+            "Each class needs different readable pictures, one for "
+            f"{' and one for '.join(required_splits)}. Received: {named}"
+            f"{f'; and {more} more classes' if more > 0 else ''} in {report.path}; "
+            "add other pictures, or remove the folder."
+        )
+
+
+def _lacking(label: str, readable: int, different: int, missing: Sequence[str]) -> str:
+    """What is the matter with a class that has no example in a split."""
+    if readable < 2:
+        return f"{label!r} with {readable or 'no'} readable picture"
+    if different < 2:
+        return f"{label!r} with {readable} readable pictures that are all the same"
+    # The others are kept where they are, by a split of their own or by copies in other classes.
+    return f"{label!r} with {readable} readable pictures and none to spare for {missing[0]}"
 
 
 def _first(report: IngestReport) -> str:

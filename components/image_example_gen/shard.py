@@ -7,10 +7,9 @@ that training needs comes from the order of the names, see `plan`.
 
 import hashlib
 import json
-import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TypeVar
@@ -29,9 +28,6 @@ MAX_BYTES = 128 * 2**20
 # The bytes are JPEG and PNG already: deflating them again gained 0.8 % and took 20 times as long to
 # write (396 photographs, level 6: 0.50 s against 0.02 s). TFX reads gzip only, so store unpacked.
 _RECORD_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)
-
-# Pillow and TensorFlow release the GIL while they decode.
-THREADS = min(os.cpu_count() or 1, 16)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -89,7 +85,6 @@ def write(
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
     outcomes: list[str] = []
-    writers: dict[str, tf.io.TFRecordWriter] = {}
 
     def convert(picture: ListedPicture) -> images.Image | RejectedFile:
         try:
@@ -97,7 +92,7 @@ def write(
         except images.RejectedImageError as error:
             return RejectedFile(picture.path, str(error))
 
-    try:
+    with _Writers(unfinished) as writers:
         results = map_in_order(convert, shard.pictures)
         for picture, result in zip(shard.pictures, results, strict=True):
             outcome: AcceptedFile | RejectedFile
@@ -106,20 +101,15 @@ def write(
             else:
                 example = images.to_example(result)
                 split = choose_split(picture, example)
-                if split not in writers:
-                    writers[split] = tf.io.TFRecordWriter(f"{unfinished}-{split}", _RECORD_OPTIONS)
-                writers[split].write(example.SerializeToString(deterministic=True))
+                writers.write(split, example.SerializeToString(deterministic=True))
                 outcome = AcceptedFile(
                     result.filename, result.label, split, result.sha256, result.changed
                 )
             outcomes.append(json.dumps(asdict(outcome)))
             on_file()
-    finally:
-        for writer in writers.values():
-            writer.close()
     name = f"{shard.index:05d}-of-{shard.count:05d}"
-    for split in writers:
-        place = tf.io.gfile.join(split_folders[split], f"data_tfrecord-{name}.gz")
+    for split in writers.splits:
+        place = _records_place(split_folders[split], name)
         tf.io.gfile.rename(f"{unfinished}-{split}", place, overwrite=True)
     with tf.io.gfile.GFile(unfinished, "w") as file:
         file.write("\n".join(outcomes))
@@ -129,11 +119,80 @@ def write(
 
 def read_outcomes(outcome_folder: str) -> Iterator[AcceptedFile | RejectedFile]:
     """What `write` noted of every file, from all shards."""
-    for place in sorted(tf.io.gfile.glob(tf.io.gfile.join(outcome_folder, "outcomes-*.jsonl"))):
-        with tf.io.gfile.GFile(place) as file:
-            for line in file.read().splitlines():
-                values = json.loads(line)
-                yield RejectedFile(**values) if "reason" in values else AcceptedFile(**values)
+    for place in _outcome_files(outcome_folder):
+        yield from _read_outcomes(place)
+
+
+def move(moves: Mapping[str, str], *, split_folders: dict[str, str], outcome_folder: str) -> None:
+    """Moves records that `write` wrote to other splits, each to its place in their order.
+
+    Only shards that hold one are written again. Not safe to repeat: what fails on its way here must
+    be ingested anew.
+
+    Args:
+        moves: digest of the pixels -> split.
+        split_folders: as of `write`.
+        outcome_folder: as of `write`, of which what is noted there stays as it is.
+    """
+    for place in _outcome_files(outcome_folder):
+        accepted = [one for one in _read_outcomes(place) if isinstance(one, AcceptedFile)]
+        if not any(moves.get(one.sha256, one.split) != one.split for one in accepted):
+            continue
+        name = place.rsplit("/outcomes-", 1)[1].removesuffix(".jsonl")
+        places = {split: _records_place(folder, name) for split, folder in split_folders.items()}
+        records = {
+            split: tf.data.TFRecordDataset(places[split], "GZIP").as_numpy_iterator()
+            for split in {one.split for one in accepted}
+        }
+        unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
+        with _Writers(unfinished) as writers:
+            for one in accepted:
+                writers.write(moves.get(one.sha256, one.split), next(records[one.split]))
+        for split in records.keys() - writers.splits:
+            tf.io.gfile.remove(places[split])
+        for split in writers.splits:
+            tf.io.gfile.rename(f"{unfinished}-{split}", places[split], overwrite=True)
+
+
+class _Writers:
+    """Record files by their splits, each begun with its first record."""
+
+    def __init__(self, unfinished: str) -> None:
+        self._unfinished = unfinished
+        self._writers: dict[str, tf.io.TFRecordWriter] = {}
+
+    @property
+    def splits(self) -> frozenset[str]:
+        return frozenset(self._writers)
+
+    def write(self, split: str, record: bytes) -> None:
+        if split not in self._writers:
+            self._writers[split] = tf.io.TFRecordWriter(
+                f"{self._unfinished}-{split}", _RECORD_OPTIONS
+            )
+        self._writers[split].write(record)
+
+    def __enter__(self) -> "_Writers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _records_place(folder: str, name: str) -> str:
+    return tf.io.gfile.join(folder, f"data_tfrecord-{name}.gz")
+
+
+def _outcome_files(outcome_folder: str) -> list[str]:
+    return sorted(tf.io.gfile.glob(tf.io.gfile.join(outcome_folder, "outcomes-*.jsonl")))
+
+
+def _read_outcomes(place: str) -> Iterator[AcceptedFile | RejectedFile]:
+    with tf.io.gfile.GFile(place) as file:
+        for line in file.read().splitlines():
+            values = json.loads(line)
+            yield RejectedFile(**values) if "reason" in values else AcceptedFile(**values)
 
 
 def _order(picture: ListedPicture) -> tuple[bytes, str, str]:
@@ -143,11 +202,11 @@ def _order(picture: ListedPicture) -> tuple[bytes, str, str]:
 
 def map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """`map` on threads, at most two items per thread ahead of the consumer: memory is bounded."""
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(images.THREADS) as pool:
         running: deque[Future[R]] = deque()
         for item in items:
             running.append(pool.submit(function, item))
-            if len(running) == 2 * THREADS:
+            if len(running) == 2 * images.THREADS:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()

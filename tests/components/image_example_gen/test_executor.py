@@ -209,11 +209,36 @@ def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest,
     assert not (tmp_path / "node/examples/7/ingest.json").exists()
 
 
-def test_a_class_without_an_eval_picture_is_named(photos, ingest, encode):
-    (photos / "wasps").mkdir()
-    (photos / "wasps/1.png").write_bytes(encode(seed=1000))
-    with pytest.raises(DataError, match="'wasps' with 1 readable pictures and none in"):
+def test_classes_that_cannot_have_a_picture_on_each_side_are_named(photos, ingest, encode):
+    for label, count in (("flies", 3), ("wasps", 1)):
+        (photos / label).mkdir()
+        for n in range(count):
+            (photos / label / f"{n}.png").write_bytes(encode(seed=1000))
+    with pytest.raises(
+        DataError,
+        match="'flies' with 3 readable pictures that are all the same; 'wasps' with 1 readable",
+    ):
         ingest(photos)
+
+
+def test_small_classes_have_a_picture_on_each_side_and_all_keep_their_order(
+    ingest, encode, tmp_path
+):
+    for index in range(60):
+        path = tmp_path / "data" / f"class {index // 2}" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(seed=index))
+    out = ingest(tmp_path / "data")
+    facts = json.loads((out / "ingest.json").read_text())
+    listing = class_folders.list_pictures(str(tmp_path / "data"))
+    order = [picture.path for part in shard.plan(listing.pictures) for picture in part.pictures]
+
+    assert set(map(str, facts["classes"].values())) == {"{'train': 1, 'eval': 1}"}
+    assert 10 < facts["moved"] < 30  # of 30 classes, 68 % have both pictures on one side
+    for split in ("train", "eval"):
+        found = filenames(out, split)
+        assert found == [path for path in order if path in found]
+    assert not (out / "unfinished").exists()
 
 
 def test_an_empty_folder_and_a_missing_one_are_data_errors(tmp_path, ingest):

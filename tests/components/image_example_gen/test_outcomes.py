@@ -33,8 +33,7 @@ def check(outcomes, max_rejected_share=0.5, **kwargs):
     module.check(
         summarise(outcomes, **kwargs),
         max_rejected_share=max_rejected_share,
-        splits=SPLITS,
-        required_splits=SPLITS,
+        required_splits=tuple(SPLITS),
         rejected_list="NODE/rejected/1/rejected.jsonl",
     )
 
@@ -49,6 +48,15 @@ def test_counts_per_class_and_split():
     assert facts["changed"] == 1
     assert facts["loose_files"] == 3
     assert facts["skipped"] == 2
+
+
+def test_moved_examples_are_counted_where_they_are():
+    files = [accepted("a/1"), accepted("a/2")]
+    report = module.summarise(Listing("DIR", (), ("a",)), files, SPLITS, {"a/2": "eval"})
+    facts = json.loads(report.to_json())
+
+    assert facts["classes"] == {"a": {"train": 1, "eval": 1}}
+    assert facts["moved"] == 1
 
 
 def test_duplicates_are_counted_and_conflicting_labels_are_named():
@@ -119,9 +127,23 @@ def test_only_the_first_three_rejected_files_are_named():
         ([], (), "no picture in any class folder of DIR"),
         ([RejectedFile("a/1", "the file is empty")], ("a",), "all rejected ('a/1': the file is"),
         (GOOD[:2], ("a",), "only 'a'"),
-        (GOOD[:3], ("a", "b"), "'b' with 1 readable pictures and none in eval;"),
-        ([*GOOD[:2], GOOD[3]], ("a", "b"), "'b' with 1 readable pictures and none in train;"),
-        (GOOD, ("a", "b", "c"), "'c' with 0 readable pictures and none in train or eval;"),
+        (GOOD[:3], ("a", "b"), "'b' with 1 readable picture in DIR; add other pictures"),
+        (GOOD, ("a", "b", "c"), "'c' with no readable picture in DIR;"),
+        (
+            [*GOOD[:2], *(accepted(f"b/{n}", sha256="same") for n in range(20))],
+            ("a", "b"),
+            "'b' with 20 readable pictures that are all the same in DIR;",
+        ),
+        (
+            [*GOOD[:2], accepted("b/1"), accepted("b/2")],
+            ("a", "b", "c"),
+            "'b' with 2 readable pictures and none to spare for eval; 'c' with no readable picture",
+        ),
+        (
+            GOOD,
+            ("a", "b", *(f"c{n:02}" for n in range(25))),
+            "'c19' with no readable picture; and 5 more classes in DIR;",
+        ),
     ],
 )
 def test_a_data_set_without_a_judged_model_is_refused_in_one_line(outcomes, classes, expected):

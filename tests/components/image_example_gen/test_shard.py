@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.image_example_gen import shard
+from components.image_example_gen import images, shard
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
 from components.image_example_gen.sources.class_folders import list_pictures
@@ -110,7 +110,7 @@ def test_results_keep_their_order_and_the_input_is_not_pulled_far_ahead():
         ahead.append(pulled - n)
 
     assert len(ahead) == 1000
-    assert max(ahead) <= 2 * shard.THREADS
+    assert max(ahead) <= 2 * images.THREADS
 
 
 class Stop(Exception):
@@ -196,6 +196,43 @@ def test_a_shard_that_fails_midway_leaves_nothing_in_a_split(write, tmp_path):
     assert not list((tmp_path / "out/Split-train").iterdir())
     assert not list((tmp_path / "out/Split-eval").iterdir())
     assert not list(shard.read_outcomes(str(tmp_path / "out/unfinished")))
+
+
+@pytest.mark.parametrize("chosen", [slice(0, 1), slice(3, 9), slice(0, 12)])
+def test_moved_records_are_where_they_would_have_been_written(write, chosen):
+    out, as_if = write(), write("as if")
+    found = shard.read_outcomes(str(out / "unfinished"))
+    ants = sorted(o.sha256 for o in found if isinstance(o, AcceptedFile) and o.label == "ants")
+    bees = [o.sha256 for o in shard.read_outcomes(str(out / "unfinished")) if "bees" in o.filename]
+    moves = dict.fromkeys(ants[chosen], "train") | {bees[0]: "eval", bees[1]: "train"}
+    shard.move(
+        moves,
+        split_folders={s: str(out / f"Split-{s}") for s in ("train", "eval")},
+        outcome_folder=str(out / "unfinished"),
+    )
+
+    kept = {split: read(as_if / f"Split-{split}") for split in ("train", "eval")}
+    both = {record: split for split, records in kept.items() for record in records}
+    for record in both:
+        values = tf.train.Example.FromString(record).features.feature
+        both[record] = moves.get(values["sha256"].bytes_list.value[0].decode(), both[record])
+    for split in ("train", "eval"):
+        assert read(out / f"Split-{split}") == sorted(
+            (record for record, side in both.items() if side == split), key=name_hash
+        )
+
+
+def read(folder):
+    return [
+        record
+        for file in folder.iterdir()
+        for record in tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator()
+    ]
+
+
+def name_hash(record):
+    name = tf.train.Example.FromString(record).features.feature["filename"].bytes_list.value[0]
+    return hashlib.sha256(name).digest()
 
 
 # One black pixel.
