@@ -34,7 +34,8 @@ class LocalStore:
                 if stat.S_ISDIR(facts.st_mode):
                     yield Entry(entry.name, is_folder=True, identity=_identity(facts))
                 elif stat.S_ISREG(facts.st_mode):  # Opening a pipe would wait for ever.
-                    yield Entry(entry.name, False, facts.st_size, facts.st_mtime_ns)
+                    stamp = (facts.st_ctime_ns, facts.st_ino)
+                    yield Entry(entry.name, False, facts.st_size, facts.st_mtime_ns, stamp)
 
     def identity(self, folder: str) -> Identity:
         """See `Store`: device and inode."""

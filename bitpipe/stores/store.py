@@ -1,7 +1,7 @@
 """What is asked of the place where files lie: a disk of this machine, or a store such as gs://."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from bitpipe.pictures.limits import MAX_FILE_BYTES
@@ -16,6 +16,8 @@ class Entry:
         is_folder: whether it is a folder, or a link to one.
         size: bytes; 0 for folders, and for links that lead nowhere.
         mtime_ns: when it was changed last, nanoseconds since 1970; 0 where nobody knows.
+        stamp: when anything about it was changed last, nanoseconds since 1970, and its inode: tells
+            it from what lay there before with the same size and time; None where nobody knows.
         identity: tells a folder from all others, whatever links lead to it; None where the system
             cannot, or has no links.
     """
@@ -24,6 +26,7 @@ class Entry:
     is_folder: bool
     size: int = 0
     mtime_ns: int = 0
+    stamp: tuple[int, int] | None = field(default=None, compare=False)
     identity: tuple[int, int] | None = None
 
 

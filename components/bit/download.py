@@ -17,6 +17,7 @@ import rich.console
 import rich.progress
 import urllib3
 
+from bitpipe import cache as user_cache
 from bitpipe.errors import WeightsError
 
 CHUNK_BYTES = 1 << 20
@@ -25,14 +26,6 @@ RECEIVED_BYTES = 1 << 16
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 CONTINUATIONS = 3  # of one download that is cut, before the user is asked to decide
-
-
-def default_cache() -> Path:
-    """Where downloads are kept: `$BITPIPE_CACHE`, or the XDG cache folder's `bitpipe`."""
-    if configured := os.environ.get("BITPIPE_CACHE"):
-        return Path(configured).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "bitpipe"
 
 
 def fetch(
@@ -45,7 +38,7 @@ def fetch(
 
     Args:
         url: http or https.
-        cache: folder; `default_cache()` if None.
+        cache: folder; `bitpipe.cache.folder()` if None.
         sha256: expected digest in hexadecimal.
         progress: shows a bar on the standard error.
 
@@ -54,7 +47,7 @@ def fetch(
     """
     parts = urllib.parse.urlsplit(url)
     # The host is part of the path: two mirrors may disagree about a file of the same name.
-    path = (cache or default_cache()) / parts.netloc.replace(":", "_") / parts.path.lstrip("/")
+    path = (cache or user_cache.folder()) / parts.netloc.replace(":", "_") / parts.path.lstrip("/")
     try:
         if _is_complete(path, sha256):
             return path

@@ -12,7 +12,7 @@ def local(source: str | Path, *, cache: Path | None = None, progress: bool = Tru
 
     Args:
         source: see `components.bit.weights`.
-        cache: folder for downloads; `download.default_cache()` if None.
+        cache: folder for downloads; `bitpipe.cache.folder()` if None.
         progress: shows downloads on the standard error.
 
     Raises:

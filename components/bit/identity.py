@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from bitpipe import cache
 from bitpipe.errors import WeightsError
 from components.bit import download, files, sources
 
@@ -53,7 +54,7 @@ def _digest(path: Path) -> str:
     touched = max(facts.st_mtime_ns, facts.st_ctime_ns)
     place = (str(path.resolve()), facts.st_dev, facts.st_ino)
     key = repr((place, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)).encode()
-    note = download.default_cache() / "digests" / hashlib.sha256(key).hexdigest()
+    note = cache.folder() / "digests" / hashlib.sha256(key).hexdigest()
     with contextlib.suppress(OSError):
         known = note.read_text()
         if len(known) == hashlib.sha256().digest_size * 2:

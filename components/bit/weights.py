@@ -46,7 +46,7 @@ def load(
         trusted: a SavedModel's program may be run, to see whether it computes what the network
             does. Its maker could have written anything into it, so by default its checkpoint is
             read and nothing run; modules that BiT's authors released are trusted.
-        cache: folder for downloads; `download.default_cache()` if None.
+        cache: folder for downloads; `bitpipe.cache.folder()` if None.
         progress: shows downloads on the standard error.
 
     Raises:

@@ -8,6 +8,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import join
+from components.image_example_gen import contents
 from components.image_example_gen.sources import registry, spans
 
 
@@ -28,7 +29,7 @@ class Driver(driver.FileBasedDriver):
 class ImageInputProcessor(input_processor.FileBasedInputProcessor):
     """Finds the span as TFX does, or a window of the latest ones, which TFX's ExampleGen refuses.
 
-    Fingerprints the recursive listing, names included.
+    Fingerprints the recursive listing, with the contents of local files.
     """
 
     def __init__(
@@ -68,13 +69,15 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         return spans.together([*there, newest])
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
-        """Digests of the listings of the span, or of a window of them, labels included."""
+        """Digests of the span, or of a window of them: names, labels, and what is in the files."""
         fingerprints = []
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
             source = registry.for_pattern(pattern)
             listing = source.list_pictures(self._input_base_uri, pattern)
-            fingerprints.append(f"split:{split.name},{listing.fingerprint()}")
+            fingerprints.append(
+                f"split:{split.name},{listing.fingerprint(contents.digests(listing))}"
+            )
         return "\n".join(fingerprints)
 
     def _is_there(self, pattern: str) -> bool:

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from bitpipe.errors import DataError
 
@@ -18,6 +21,7 @@ class ListedPicture:
         size: bytes.
         mtime_ns: when it was last written, in nanoseconds; 0 where the store does not say.
         source: the name of the source that listed it and reads it, see `sources.registry`.
+        stamp: tells it from what lay there before, see `bitpipe.stores.store.Entry`.
     """
 
     path: str
@@ -26,6 +30,7 @@ class ListedPicture:
     size: int
     mtime_ns: int
     source: str
+    stamp: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,25 @@ class Listing:
         object.__setattr__(self, "pictures", tuple(pictures))
         object.__setattr__(self, "classes", tuple(classes))
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, contents: Mapping[str, str] = MappingProxyType({})) -> str:
         """A digest of the classes and of all of each record: equal when nothing was touched.
 
         TFX's own fingerprint combines sizes and times only, so it misses a file that moved from one
         class folder to another, and a corrected label would be answered from the cache.
+
+        Args:
+            contents: digests of files by their paths. Where there is one, it stands for size, times
+                and stamp, and the file may be touched.
         """
         digest = hashlib.sha256(json.dumps(self.classes).encode())
         for picture in self.pictures:
             # As JSON, in which no two records look alike, whatever stands in their names.
-            values = (picture.path, picture.label, picture.split, picture.size, picture.mtime_ns)
+            values: list[Any] = [picture.path, picture.label, picture.split]
+            content = contents.get(picture.path)
+            if content is None:
+                values += [picture.size, picture.mtime_ns, picture.stamp]
+            else:
+                values.append(content)
             digest.update(json.dumps([*values, picture.source]).encode())
         return f"files:{len(self.pictures)},sha256:{digest.hexdigest()}"
 

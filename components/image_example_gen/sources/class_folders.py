@@ -29,7 +29,7 @@ def list_folder(path: str, source: str) -> Listing:
     listing = Listing(
         path,
         tuple(
-            ListedPicture(file.path, label, None, file.size, file.mtime_ns, source)
+            ListedPicture(file.path, label, None, file.size, file.mtime_ns, source, file.stamp)
             for file in found.files
             if (label := tree.top(file.path))
         ),

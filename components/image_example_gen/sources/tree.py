@@ -16,6 +16,7 @@ class File:
     path: str
     size: int  # bytes
     mtime_ns: int
+    stamp: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def walk(path: str) -> Tree:
                     folders.append(name)
                     pending.append((f"{name}/", (*above, entry.identity)))
             elif is_candidate(entry.name):
-                files.append(File(name, entry.size, entry.mtime_ns))
+                files.append(File(name, entry.size, entry.mtime_ns, entry.stamp))
             else:
                 skipped.append(name)
     return Tree(tuple(files), tuple(skipped), tuple(folders))

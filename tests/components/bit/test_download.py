@@ -183,11 +183,3 @@ def test_progress_is_shown_on_the_standard_error(server, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "weights.npz" in captured.err
     assert captured.out == ""
-
-
-def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("BITPIPE_CACHE", raising=False)
-    assert download.default_cache() == tmp_path / "bitpipe"
-    monkeypatch.setenv("BITPIPE_CACHE", str(tmp_path / "other"))
-    assert download.default_cache() == tmp_path / "other"

@@ -19,6 +19,7 @@ records = st.builds(
     size=st.integers(0, 2**40),
     mtime_ns=st.integers(0, 2**62),
     source=st.just("test"),
+    stamp=st.none() | st.tuples(st.integers(0, 2**62), st.integers(0, 2**62)),
 )
 RECORD = ListedPicture("a/1.jpg", "a", None, 1, 1, "test")
 
@@ -57,6 +58,7 @@ def test_the_fingerprint_is_equal_exactly_when_all_records_are(some, others):
         {"size": 2},
         {"mtime_ns": 2},
         {"source": "other"},
+        {"stamp": (1, 2)},
     ],
 )
 def test_the_fingerprint_covers(change):
