@@ -43,18 +43,17 @@ def overlay(name: str) -> tuple[dict, ...]:
     return built(FOLDER / "overlays" / name)
 
 
-def put_together(tmp_path: Path, *components: str) -> tuple[dict, ...]:
-    return built(with_components(FOLDER, tmp_path, *components))
-
-
 @pytest.fixture(
+    scope="module",
     params=[*OVERLAYS, *TOGETHER],
     ids=lambda names: names if isinstance(names, str) else "-".join(names),
 )
-def manifests(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict, ...]:
+def manifests(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict, ...]:
     if isinstance(request.param, str):
         return overlay(request.param)
-    return put_together(tmp_path, *request.param)
+    return built(with_components(FOLDER, tmp_path_factory.mktemp("serving"), *request.param))
 
 
 def test_every_overlay_and_component_is_tested():
