@@ -31,7 +31,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 STAGES = (
-    *("ImageExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "HyperRule"),
+    *("ImageExampleGen", "StatisticsGen", "HyperRule", "SchemaGen", "ExampleValidator"),
     *("Transform", "Trainer", "Resolver", "Evaluator", "Pusher"),
 )
 # Of the end of a process: whatever its threads were doing, and on a machine that is busy.
@@ -127,7 +127,9 @@ def runs(tmp_path_factory):
 def undisturbed(runs):
     runs.start("undisturbed")
     assert runs.code() == 0, runs.errors.read_text()
-    return runs.result()
+    result = runs.result()
+    assert tuple(result["stages"]) == STAGES
+    return result
 
 
 @pytest.mark.parametrize("stage", STAGES)
