@@ -61,7 +61,6 @@ def serve(
 
     A version pushed into a model's folder is loaded and takes over without a failed request.
     """
-    from bitpipe import frameworks
     from bitpipe.model import versions
     from serving.server import app, model_config
 
@@ -74,7 +73,6 @@ def serve(
         which = (models, name or versions.only_model(str(models)))
     else:
         raise click.UsageError("Which models? Give --models, or --model-config-file.")
-    frameworks.silence()
     rest = None if rest_port < 0 else rest_port
     with _news_told():
         app.serve(*which, host=host, port=port, rest_port=rest, options=options)

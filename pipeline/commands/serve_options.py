@@ -78,6 +78,9 @@ def server(command: Callable[..., Any]) -> Callable[..., Any]:
         max_pixels: int | None,
         **others: Any,
     ) -> Any:
+        from bitpipe import frameworks
+
+        frameworks.silence()  # before the server's modules import gRPC, which looks once
         from serving.server.options import Limits, Options
 
         given = {name: others.pop(name) for name in _NAMES}

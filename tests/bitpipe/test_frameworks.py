@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -58,3 +60,38 @@ def test_no_other_module_sets_it():
     files = [file for package in packages for file in (ROOT / package).rglob("*.py")]
     naming = [str(file.relative_to(ROOT)) for file in files if LEVEL in file.read_text()]
     assert naming == ["bitpipe/frameworks.py"]
+
+
+def test_grpc_tells_errors_to_its_caller_alone():
+    """Else a port in use was told twice, once with a line of its C++."""
+    code = (
+        "from bitpipe import frameworks; frameworks.silence()\n"
+        "import socket; taken = socket.create_server(('127.0.0.1', 0))\n"
+        "import grpc; from concurrent.futures import ThreadPoolExecutor\n"
+        "server = grpc.server(ThreadPoolExecutor(1), options=[('grpc.so_reuseport', 0)])\n"
+        "try:\n    print(server.add_insecure_port('127.0.0.1:%d' % taken.getsockname()[1]))\n"
+        "except RuntimeError:\n    print(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["serve", "--models", "m"], ["predict", "a", "--server", "h:1", "--name", "m"]]
+)
+def test_commands_silence_grpc_before_they_import_it(arguments):
+    """It looks at the environment once."""
+    code = (
+        "import sys\nfrom bitpipe import frameworks\n"
+        "def silence():\n    print('grpc' in sys.modules)\n    raise SystemExit\n"
+        "frameworks.silence = silence\nfrom pipeline.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout == "False\n", done.stderr
