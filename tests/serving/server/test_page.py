@@ -65,7 +65,7 @@ def server(models: Path) -> Iterator[ModelServer]:
 def page(browser: "webdriver.Chrome", server: ModelServer) -> Iterator["webdriver.Chrome"]:
     browser.set_window_size(1000, 900)
     browser.get(f"http://{server.rest_address}/")
-    wait_for(browser, "now 7")
+    wait_for(browser, "Version 7\navailable")
     yield browser
     messages = [entry["message"] for entry in browser.get_log("browser")]
     assert not messages, messages  # neither errors nor violations of the security policy
@@ -121,6 +121,6 @@ def test_a_server_that_is_gone_is_told_and_found_again(
     wait_for(browser, "The server cannot be reached.")
     with ModelServer(models, "colours", port=0, rest_port=int(address.split(":")[1])):
         wait_for(browser, "Connected.")
-        wait_for(browser, "now 7")
+        wait_for(browser, "Version 7\navailable")
     browser.get("about:blank")
     browser.get_log("browser")
