@@ -15,7 +15,8 @@ WIDTH = "width"
 AREA = "area"
 # bytes: 64 hexadecimal digits, see `components.image_example_gen.images.pixel_digest`.
 SHA256 = "sha256"
-# bytes: UTF-8, path relative to the data folder, with forward slashes on every system.
+# bytes: UTF-8, path relative to the data folder, with forward slashes on every system; as
+# `bitpipe.names.storable` where the file's own name is not UTF-8.
 FILENAME = "filename"
 # bytes: UTF-8, name of the class folder.
 LABEL = "label"

@@ -25,13 +25,16 @@ from pipeline.commands import (
     serve,
     submit,
 )
+from pipeline.terminal import streams
 
 
 class Failure(click.ClickException):
-    """Printed as one line; ends the process with `exit_code`."""
+    """Printed as one line, whatever names are in it; ends the process with `exit_code`."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+        from bitpipe.names import printable
+
+        super().__init__(printable(message))
         self.exit_code = exit_code  # type: ignore[misc]  # click declares a class variable
 
 
@@ -82,6 +85,7 @@ for command in (
 
 def main() -> None:
     """Entry point of `bitpipe` and `python -m pipeline`."""
+    streams.prepare()
     try:
         cli(prog_name="bitpipe")
     finally:

@@ -16,6 +16,7 @@ from bitpipe.errors import BitpipeError
 from bitpipe.model import signature
 from pipeline import digits, launch
 from pipeline.settings import config
+from pipeline.terminal import streams
 from pipeline.terminal.summary import print_summary
 
 NAME = "digits"
@@ -56,7 +57,7 @@ def _server(models: Path, log_file: Path) -> Iterator[str]:
     """`bitpipe serve` as its own process, as a user would start it; yields its address."""
     command = [sys.executable, "-m", "pipeline", "serve", "--models", str(models), "--name", NAME]
     with (
-        log_file.open("a") as log,
+        log_file.open("a", encoding="utf-8") as log,
         subprocess.Popen(
             [*command, "--port", "0", "--rest-port", "-1"],
             stdout=subprocess.PIPE,
@@ -99,7 +100,7 @@ def _ask(address: str, pictures: list[Path]) -> None:
     for path, answer, score in zip(pictures, answers, scores, strict=True):
         truth = path.parent.name
         right += answer.decode() == truth
-        mark = "" if answer.decode() == truth else "  ✗"
+        mark = "" if answer.decode() == truth else f"  {streams.mark('✗', sys.stdout)}"
         click.echo(f"  {path.name}  truth {truth}  answer {answer.decode()} ({score:.3f}){mark}")
     version = response.model_spec.version.value
     click.echo(f"\n  {right} of {len(pictures)} right, answered by version {version} at {address}")

@@ -30,7 +30,10 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    with log_file.open("a", encoding="utf-8", buffering=1) as log, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(
+            log_file.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        )
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handlers: list[logging.Handler] = [handler]
@@ -39,7 +42,8 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
             handlers.append(logging.StreamHandler(sys.stderr))
         else:
             terminal = Terminal(
-                stack.enter_context(_redirected(1, log)), stack.enter_context(_redirected(2, log))
+                stack.enter_context(_redirected(1, log, sys.stdout.encoding)),
+                stack.enter_context(_redirected(2, log, sys.stderr.encoding)),
             )
         logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
         stack.enter_context(warnings.catch_warnings())
@@ -54,10 +58,10 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
 
 
 @contextlib.contextmanager
-def _redirected(descriptor: int, log: TextIO) -> Iterator[TextIO]:
+def _redirected(descriptor: int, log: TextIO, encoding: str) -> Iterator[TextIO]:
     real = os.dup(descriptor)
     os.dup2(log.fileno(), descriptor)
-    stream = os.fdopen(os.dup(real), "w", encoding="utf-8", errors="replace", buffering=1)
+    stream = os.fdopen(os.dup(real), "w", encoding=encoding, errors="backslashreplace", buffering=1)
     try:
         yield stream
     finally:

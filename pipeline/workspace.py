@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitpipe.errors import ConfigError
+from bitpipe.names import require_utf8
 from bitpipe.stores.paths import is_remote, require_plain
 
 # Raised when a layout or artifact changes so that an older folder cannot be continued.
@@ -68,10 +69,12 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
 
     Raises:
         ConfigError: `out` is no folder of ours, belongs to another data set or format, cannot be
-            written, is damaged, or another run is using it.
+            written, is damaged, another run is using it, or it or `data` is not valid UTF-8.
     """
     require_plain("--out", out)
     workspace = Workspace(out.absolute(), _identity(data))
+    require_utf8(workspace.data, "--data")
+    require_utf8(workspace.out, "--out")
     _check_owner(workspace.out, data)
     try:
         workspace.out.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from bitpipe.errors import DataError
+from bitpipe.names import printable
 from components import progress
 from components.image_example_gen import outcomes, shard, sides
 from components.image_example_gen.listing import ListedPicture, Listing
@@ -173,7 +174,7 @@ def _check_own_splits(listing: Listing, splits: Collection[str]) -> None:
         if picture.split is not None and picture.split not in splits:
             raise DataError(
                 f"A picture's own split must be one of {', '.join(splits)}. "
-                f"Received: {picture.split!r} for {picture.path!a} in {listing.path}; "
+                f"Received: {picture.split!r} for '{printable(picture.path)}' in {listing.path}; "
                 "rename it, or give none to have it chosen by the picture's content."
             )
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from bitpipe.errors import UnreadablePictureError
 from bitpipe.pictures.decoder import count_pixels
 from bitpipe.pictures.limits import MAX_PIXELS
+from bitpipe.names import storable
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
@@ -52,10 +53,6 @@ def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
         RejectedImageError: with the reason, when the file cannot become an example.
     """
     try:
-        picture.path.encode()
-    except UnicodeEncodeError:
-        raise RejectedImageError("its name is not valid UTF-8") from None
-    try:
         data = registry.by_name(picture.source).read(path, picture)
     # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
     # than a data set that silently lost pictures.
@@ -77,7 +74,7 @@ def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
             f"Pillow to {upright.height} x {upright.width} pixels"
         )
     return Image(
-        filename=picture.path,
+        filename=storable(picture.path),
         label=picture.label,
         image=upright.data,
         height=upright.height,

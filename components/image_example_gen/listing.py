@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bitpipe.errors import DataError
+from bitpipe.names import printable, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,10 @@ def _check_label(label: str, path: str) -> None:
     # The label vocabulary of Transform is a text file with a class per line.
     if any(line_end in label for line_end in "\r\n") or not label.strip():
         problem = "must fit on one line and not be blank"
-    elif label.encode(errors="replace").decode() != label:
+    elif storable(label) != label:
         problem = "must be valid UTF-8"
     else:
         return
-    raise DataError(f"The name of a class {problem}. Received: {label!a} in {path}; rename it.")
+    raise DataError(
+        f"The name of a class {problem}. Received: '{printable(label)}' in {path}; rename it."
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bitpipe.errors import DataError
+from bitpipe.names import printable
 from components.image_example_gen.listing import Listing
 
 REPORT_FILE = "ingest.json"
@@ -20,7 +21,7 @@ _MAX_LISTED_CONFLICTS = 100
 
 @dataclass(frozen=True, slots=True)
 class AcceptedFile:
-    """A picture that became an example of a split."""
+    """A picture that became an example of a split; its name as `bitpipe.names.storable`."""
 
     filename: str
     label: str
@@ -31,7 +32,7 @@ class AcceptedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that became none, with the reason in words."""
+    """A file that became none, with the reason in words; its name as of an accepted one."""
 
     filename: str
     reason: str
@@ -217,6 +218,6 @@ def _lacking(label: str, readable: int, different: int, missing: Sequence[str]) 
 
 
 def _first(report: IngestReport) -> str:
-    shown = [f"{file.filename!a}: {file.reason}" for file in report.rejected[:3]]
+    shown = [f"'{printable(file.filename)}': {file.reason}" for file in report.rejected[:3]]
     more = len(report.rejected) - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more else "")

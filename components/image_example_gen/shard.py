@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from bitpipe.names import storable
 from components.image_example_gen import images
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
@@ -90,7 +91,7 @@ def write(
         try:
             return images.read_image(path, picture, max_pixels)
         except images.RejectedImageError as error:
-            return RejectedFile(picture.path, str(error))
+            return RejectedFile(storable(picture.path), str(error))
 
     with _Writers(unfinished) as writers:
         results = map_in_order(convert, shard.pictures)

@@ -53,6 +53,7 @@ def classify(
     Exit codes: 0 all answered; 2 a picture failed, or usage error; 1 anything else.
     """
     from bitpipe import frameworks
+    from bitpipe.names import printable
     from pipeline import classify as classification
 
     frameworks.silence()
@@ -61,7 +62,7 @@ def classify(
     def tell(error: UnreadablePictureError) -> None:
         nonlocal failed
         failed += 1
-        click.echo(error, err=True)
+        click.echo(printable(str(error), sys.stderr.encoding), err=True)
 
     for path, scores in classification.classify(
         images,
@@ -72,7 +73,8 @@ def classify(
         on_unreadable=tell,
     ):
         answered += 1
-        click.echo(f"{path}: " + "  ".join(f"{label} {score:.3f}" for label, score in scores[:top]))
+        shown = "  ".join(f"{label} {score:.3f}" for label, score in scores[:top])
+        click.echo(printable(f"{path}: {shown}", sys.stdout.encoding))
     if failed:
         click.echo(f"{failed} of {answered + failed} pictures failed", err=True)
         sys.exit(exits.USER)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bitpipe.names import printable
+from pipeline.terminal import streams
+
 if TYPE_CHECKING:
     from serving.client import Answer
     from serving.client.answer_formats import AnswerFormat
@@ -35,15 +38,15 @@ def table(top: int) -> Write:
     Args:
         top: labels of each picture, less those whose score is 0.000 as printed.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPE_WIDTH)
+    console = streams.console(sys.stdout, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     room = console.width - _SCORE_WIDTH - 3 * 2
     widths = (room * 35 // 100, room * 25 // 100, _SCORE_WIDTH, room * 40 // 100)
+
+    def shown(cell: str) -> str:
+        return printable(cell, sys.stdout.encoding)
 
     def row(*cells: str | list[str], style: str = "") -> None:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
@@ -51,14 +54,14 @@ def table(top: int) -> Write:
             table.add_column(width=width, overflow="fold")
         # Text, because names may hold what looks like markup.
         lines = ([cell] if isinstance(cell, str) else cell for cell in cells[: len(table.columns)])
-        table.add_row(*(Text("\n".join(map(_printable, cell)), style) for cell in lines))
+        table.add_row(*(Text("\n".join(map(shown, cell)), style) for cell in lines))
         console.print(table)
 
     row("file", "label", "score", "then", style="dim")
 
     def write(answer: Answer) -> None:
         if answer.prediction is None:
-            console.print(Text(_printable(f"{answer.source}: {answer.reason}"), "red"))
+            console.print(Text(shown(f"{answer.source}: {answer.reason}"), "red"))
             return
         (label, score), *others = answer.prediction.scores[:top]
         told = [f"{label} {score:.3f}" for label, score in others if not score < _WORTH_TELLING]
@@ -91,7 +94,8 @@ def failures() -> Write:
         told += 1
         if told <= _SHOWN_FAILURES:
             # Not `click.echo`, which would write into the bar.
-            print(f"{_printable(answer.source)}: {answer.reason}", file=sys.stderr)
+            failure = f"{answer.source}: {answer.reason}"
+            print(printable(failure, sys.stderr.encoding), file=sys.stderr)
         elif told == _SHOWN_FAILURES + 1:
             print("Further failures are told in the file only.", file=sys.stderr)
 
@@ -123,9 +127,3 @@ def progress(
 
         follow()
         yield follow
-
-
-def _printable(text: str) -> str:
-    """Names of files need not be text, and may hold what moves a terminal's cursor."""
-    shown = text.encode("utf-8", "replace").decode()
-    return "".join(character if character.isprintable() else "�" for character in shown)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline.terminal import streams
+
 # Is told how many pictures are done, have failed, and are there in all.
 Advance = Callable[[int, int, int], None]
 
@@ -16,7 +18,6 @@ def shown() -> Iterator[Advance | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -32,7 +33,7 @@ def shown() -> Iterator[Advance | None]:
         TimeRemainingColumn(),
     )
     # The answers may go through stdout meanwhile.
-    console = Console(stderr=True)
+    console = streams.console(sys.stderr)
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
     task = bar.add_task("", total=None, failed=0)
     is_shown = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -18,6 +17,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from bitpipe.names import printable
+from pipeline.terminal import streams
+
 if TYPE_CHECKING:
     from pipeline.node import Outcome
 
@@ -28,7 +30,8 @@ class Display:
     """Prints stages as they go to a terminal or, line by line, to a file or pipe."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = streams.console(stream, soft_wrap=True)
+        self._done = streams.mark("✓", stream)
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
             TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"),
@@ -51,7 +54,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(escape(text))
+        self._console.print(escape(printable(text, self._console.encoding)))
 
     def waiting(self, text: str) -> None:
         """A pulse while nothing can be counted."""
@@ -77,7 +80,7 @@ class Display:
         """Leaves a line with the seconds that the stage took."""
         self._progress.update(self._task, visible=False)
         took = "cached" if outcome.cached else f"{outcome.seconds:.1f} s"
-        mark = "[dim]=[/dim]" if outcome.cached else "[green]✓[/green]"
+        mark = "[dim]=[/dim]" if outcome.cached else f"[green]{self._done}[/green]"
         self._console.print(f"{mark} {stage:<{_NAME_WIDTH}} {took:>8}")
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from bitpipe.names import printable
+from pipeline.terminal import streams
 
 if TYPE_CHECKING:
     from pipeline.result import RunResult
@@ -17,7 +19,7 @@ _SHOWN_REJECTED = 5
 
 def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str]) -> None:
     """Stages, accuracy, verdict, where the model went and what to try next."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console = streams.console(stream, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("stage")
     table.add_column("seconds", justify="right")
@@ -33,7 +35,8 @@ def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str
     if result.rejected:
         console.print(f"rejected  {len(result.rejected)} files")
         for item in result.rejected[:_SHOWN_REJECTED]:
-            console.print(f"            {escape(item['filename'])}: {escape(item['reason'])}")
+            name = printable(item["filename"], console.encoding)
+            console.print(f"            {escape(name)}: {escape(item['reason'])}")
     change = result.accuracy_change
     against = "" if change is None else f" ({change:+.4f} against the model in service)"
     console.print(f"accuracy  {result.accuracy:.4f} on the evaluation split{against}")

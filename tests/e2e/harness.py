@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -55,4 +56,5 @@ CORRUPT = {
     "red/cut.png": picture("red", size=(64, 64), noise=90)[:-2000],
     "blue/empty.jpg": b"",
     "green/note.png": b"This is a shopping list.",
+    os.fsdecode(b"blue/caf\xe9.png"): b"named on a Latin-1 machine",
 }

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from bitpipe.errors import StoreError
+from components import features
 from components.image_example_gen import images
 from components.image_example_gen.images import RejectedImageError
 from components.image_example_gen.listing import ListedPicture
@@ -205,13 +206,16 @@ def test_a_disk_that_fails_is_not_the_pictures_fault(tmp_path, encode, monkeypat
         read(tmp_path, "a/1")
 
 
-def test_a_file_name_that_is_not_utf8_is_rejected(tmp_path, encode):
+def test_a_picture_whose_name_is_not_utf8_is_an_example_with_its_bytes_spelled_out(
+    tmp_path, encode
+):
     name = os.fsdecode(b"caf\xe9.png")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / name).write_bytes(encode())
     (picture,) = list_pictures(str(tmp_path)).pictures
-    with pytest.raises(RejectedImageError, match="not valid UTF-8"):
-        images.read_image(str(tmp_path), picture, MAX_PIXELS)
+    example = images.to_example(images.read_image(str(tmp_path), picture, MAX_PIXELS))
+    stored = example.features.feature[features.FILENAME].bytes_list.value[0]
+    assert stored == rb"a/caf\xe9.png"
 
 
 def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode, bucket):

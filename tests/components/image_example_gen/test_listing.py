@@ -88,4 +88,9 @@ def test_a_label_that_no_vocabulary_can_hold_is_refused(label, rule):
     with pytest.raises(DataError, match=rule) as error:
         Listing("DIR", (replace(RECORD, label=label),))
     assert "\n" not in str(error.value)
-    assert "Received: " in str(error.value)
+    assert "Received: '" in str(error.value)
+
+
+def test_a_refused_label_is_shown_as_its_owner_wrote_it():
+    with pytest.raises(DataError, match=r"Received: 'São\\nPaulo' in DIR"):
+        Listing("DIR", (replace(RECORD, label="São\nPaulo"),))

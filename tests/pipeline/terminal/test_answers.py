@@ -1,5 +1,9 @@
 """What `bitpipe predict` prints of answers."""
 
+import io
+import os
+import sys
+
 from pipeline.terminal import answers, counts
 from serving.client import Answer, Prediction
 
@@ -52,6 +56,19 @@ def test_one_label_needs_no_column_for_others(capsys):
         ["file", "label", "score"],
         ["a.png", "ant", "0.750"],
     ]
+
+
+def test_the_table_shows_any_name_on_a_terminal_of_any_encoding(monkeypatch):
+    screen = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, encoding="latin-1"))
+    write = answers.table(top=1)
+    write(answered("日本.png", ("São Paulo", 0.75)))
+    write(failed(os.fsdecode(b"caf\xe9\n.png")))
+    sys.stdout.flush()
+    _, row, told = screen.getvalue().decode("latin-1").splitlines()
+    assert row.split("  ")[0] == r"\u65e5\u672c.png"
+    assert "São Paulo" in row
+    assert told == r"caf\xe9\n.png: it is none"
 
 
 def test_the_end_is_told_with_what_earlier_runs_did():
