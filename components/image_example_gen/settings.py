@@ -15,7 +15,14 @@ class DataSettings(Settings, frozen=True):
 
     # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
     # `span-{SPAN}/*/*`, of which the latest is taken.
-    pattern: Annotated[str, Meta(pattern=r"^([^|]+/)?\*/\*$")] = "*/*"
+    pattern: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^|]+/)?\*/\*$",
+            description="text that ends in */* (class folder, file) and holds no |, such as "
+            "span-{SPAN}/*/*",
+        ),
+    ] = "*/*"
     # How many spans, up to the latest one, are taken together.
     span_window: PositiveInt = 1
     # Share of the images held out for evaluation, by hash of the content, in percent steps.

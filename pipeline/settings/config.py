@@ -21,7 +21,14 @@ from pipeline.settings import layers, mistakes, shipped
 from pipeline.settings.kubeflow import KubeflowSettings
 
 # A model's name is a folder name, a gRPC model_spec name and part of a URL.
-ModelName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+ModelName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+        description="up to 63 letters without accents, digits, '_', '.' and '-', the first one a "
+        "letter or digit",
+    ),
+]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,8 +71,8 @@ def load(source: str | None = None, overrides: Sequence[str] = ()) -> Effective:
     try:
         # Not strict, because YAML 1.1 reads 1e-3 as a string.
         config = msgspec.convert(merged, Config, strict=False)
-    except msgspec.ValidationError as error:
-        sentence = mistakes.explain(error, merged, origins, _keys(Config()))
+    except msgspec.ValidationError:
+        sentence = mistakes.explain(Config, merged, origins, _keys(Config()))
         raise ConfigError(sentence) from None
     _check_together(config)
     return Effective(config, {key: origins.get(key, "default") for key in _keys(config)})

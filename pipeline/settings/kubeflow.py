@@ -14,12 +14,29 @@ from bitpipe.errors import ConfigError
 from components.settings import PositiveFloat, PositiveInt
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-Cpu = Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$")] | PositiveInt | PositiveFloat
-Memory = (
-    Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")] | PositiveInt
-)
-ResourceName = Annotated[str, Meta(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9_.-]+$")]
-EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Cpu = Annotated[
+    Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$")] | PositiveInt | PositiveFloat,
+    Meta(description="cores, such as 2 or 0.5 or 500m"),
+]
+Memory = Annotated[
+    Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")] | PositiveInt,
+    Meta(description="bytes, with or without a unit of Kubernetes, such as 8Gi or 500M"),
+]
+ResourceName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9.-]+/[A-Za-z0-9_.-]+$",
+        description="Kubernetes' name of a device, such as nvidia.com/gpu",
+    ),
+]
+EnvName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="a variable's name: letters without accents, digits and '_', no digit first",
+    ),
+]
+AbsolutePath = Annotated[str, Meta(pattern="^/", description="a path that begins with /")]
 
 # Tasks in the order of the graph; configuration keys of `stages`.
 STAGES = (
@@ -95,7 +112,7 @@ class Volume(_Settings, frozen=True):
     """A PersistentVolumeClaim that every task mounts."""
 
     claim: str
-    path: Annotated[str, Meta(pattern="^/")]
+    path: AbsolutePath
 
 
 class Secret(_Settings, frozen=True):
@@ -103,7 +120,7 @@ class Secret(_Settings, frozen=True):
 
     name: str
     env: dict[str, EnvName] = {}
-    path: Annotated[str, Meta(pattern="^/")] | None = None
+    path: AbsolutePath | None = None
 
 
 class SecurityContext(_Settings, frozen=True):
@@ -138,7 +155,10 @@ class KubeflowSettings(_Settings, frozen=True):
     # before it is pushed. Empty: no such stage.
     infra_validator: Annotated[
         str,
-        Meta(pattern=r"^$|^[^:@]+(:[0-9]+/[^:@]+)?:[^:@/]+$|^[^@]+@sha256:[0-9a-f]{64}$"),
+        Meta(
+            pattern=r"^$|^[^:@]+(:[0-9]+/[^:@]+)?:[^:@/]+$|^[^@]+@sha256:[0-9a-f]{64}$",
+            description="an image with its tag or digest (tensorflow/serving:2.19.0), or empty",
+        ),
     ] = ""
     service_account: str = ""
     volumes: tuple[Volume, ...] = ()

@@ -1,14 +1,16 @@
 """Layers, checks and rendering of the configuration."""
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bitpipe.errors import ConfigError
-from pipeline.settings import config, rendering, shipped
+from pipeline.settings import config, mistakes, rendering, shipped
 
 
 def write(path: Path, text: str) -> str:
@@ -64,14 +66,25 @@ def test_scientific_notation_is_a_number():
         ("steps=1", "did you mean 'train.steps'"),
         ("trian.steps=1", "did you mean 'train"),
         ("gate.zzz=1", "known keys: gate.min_accuracy, gate.max_drop"),
-        ("train.steps=many", "Received: 'many' (from --set train.steps=many)"),
+        ("zzz=1", "known keys: name, data, model, train, gate, kubeflow, beam ("),
+        (
+            "train.steps=many",
+            "train.steps must be a whole number, at least 1, or null. "
+            "Received: 'many' (from --set train.steps=many)",
+        ),
+        ("train.crop=4", "train.crop must be a whole number from 8 to 4096, or null."),
+        ("train.seed=null", "Received: null (from"),
+        ("train.precision=float16", "one of auto, float32, mixed_bfloat16, mixed_float16."),
+        ("train.jit_compile=2", "must be true or false, or null."),
+        ("data.pattern=a", "must be text that ends in */* (class folder, file)"),
+        ("beam=x", "must be a list, each of which is text."),
         ("train.steps=0", "Received: 0"),
         ("train.learning_rate=-1", "Received: -1"),
         ("gate.min_accuracy=97", "Received: 97"),
         ("model.variant=R50x2", "did you mean"),
         ("name=../up", "Received: '../up'"),
         ("train.boundaries=[30, 20]", "ascending"),
-        ("train.boundaries=[30, x]", "Received: [30, 'x']"),
+        ("train.boundaries=[30, x]", "train.boundaries[1] must be a whole number, at least 1. "),
         ("train.label_safe=no", "train.label_safe"),
         ("name.first=x", "name"),
         ("train.steps", "key=value"),
@@ -83,6 +96,25 @@ def test_a_bad_override_is_refused_with_what_was_received(override, complaint):
         config.load("smoke", [override])
     assert complaint in str(refusal.value)
     assert "\n" not in str(refusal.value)
+    # Neither types of Python nor regular expressions.
+    assert not any(sign in str(refusal.value) for sign in ("`", "int |", "float |", "^"))
+
+
+@given(
+    key=st.sampled_from([key for key in config.load("smoke").origins if key != "model.variant"]),
+    value=st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.lists(st.text()),
+)
+def test_whatever_value_is_refused_the_sentence_begins_with_its_key(key, value):
+    *groups, leaf = key.split(".")
+    tree = {leaf: value}
+    for group in reversed(groups):
+        tree = {group: tree}
+    try:
+        msgspec.convert(tree, config.Config, strict=False)
+    except msgspec.ValidationError:
+        sentence = mistakes.explain(config.Config, tree, {key: "there"}, [key])
+        assert re.match(rf"{re.escape(key)}(\[\d+\])? must be ", sentence)
+        assert sentence.endswith(" (from there).")
 
 
 def test_crop_larger_than_resize_is_refused():
