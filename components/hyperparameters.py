@@ -8,6 +8,7 @@ read.
 import dataclasses
 import json
 import posixpath
+import re
 from typing import TypedDict
 
 import msgspec
@@ -78,7 +79,13 @@ def decide(facts: Facts, settings: TrainSettings) -> hyperrule.HyperRule:
     try:
         return rule.with_overrides(**settings.hyperrule_overrides())
     except ValueError as error:
-        raise ConfigError(f"train: {error}") from error
+        raise ConfigError(_as_settings(str(error))) from error
+
+
+def _as_settings(sentence: str) -> str:
+    """The rule's own names of its fields as the settings that replace them."""
+    fields = "|".join(field.name for field in dataclasses.fields(hyperrule.HyperRule))
+    return re.sub(rf"(?<![\w.-])({fields})\b", r"train.\1", sentence)
 
 
 class TransformConfig(TypedDict):

@@ -11,7 +11,6 @@ from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from bitpipe.errors import ModelLoadError, WeightsError
 from bitpipe.model import description
-from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.signature import SERVING
 from bitpipe.stores.links import without_pattern
 from components.bit.matching import Array
@@ -56,12 +55,8 @@ def read(path: Path) -> list[list[Array]]:
     of the model is run.
 
     Raises:
-        WeightsError: `path` holds no SavedModel, or a damaged one.
+        WeightsError: `path` holds a damaged SavedModel.
     """
-    if not (path / SAVED_MODEL).exists():
-        raise WeightsError(
-            f"a SavedModel folder must hold {SAVED_MODEL}. Received: {path}, which does not."
-        )
     with without_pattern(str(path)) as folder:
         return _read(Path(folder), path)
 
@@ -78,10 +73,7 @@ def _read(folder: Path, path: Path) -> list[list[Array]]:
             if reader.get_variable_to_dtype_map()[key].is_floating
         }
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise WeightsError(
-            f"cannot read the variables of the SavedModel {path}: {_first_line(error)}. Write or "
-            "download it again."
-        ) from error
+        raise _damaged(path) from error
     breadth_first = list(arrays)
     depth_first = [key for key in _depth_first(reader, keys) if key in arrays]
     by_place = sorted(arrays, key=_natural)
@@ -105,9 +97,7 @@ class Module:
             with tf.device("/cpu:0"), without_pattern(str(path)) as folder:
                 self._module = tf.saved_model.load(folder)
         except Exception as error:  # loading runs into every kind of error a graph can have
-            raise WeightsError(
-                f"cannot load the SavedModel {path}: {_first_line(error)}."
-            ) from error
+            raise _damaged(path) from error
         self._path = path
 
     def answer(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +150,9 @@ class Module:
 
     def _signature_inputs(self) -> str:
         signature = self._module.signatures.get(SERVING)
-        return str(signature.structured_input_signature[1]) if signature else "nothing"
+        taken = signature.structured_input_signature[1] if signature else {}
+        inputs = (f"{name} ({spec.dtype.name} {spec.shape})" for name, spec in taken.items())
+        return ", ".join(inputs) or "nothing"
 
 
 def _flat(outputs: Any) -> np.ndarray:
@@ -232,6 +224,9 @@ def _natural(key: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+def _damaged(path: Path) -> WeightsError:
+    """What TensorFlow says of it names operations and nodes; whoever logs the cause has it."""
+    return WeightsError(
+        f"cannot load the SavedModel {path}: it is damaged, or part of it is missing. Export, copy "
+        "or download it again."
+    )

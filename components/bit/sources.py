@@ -11,6 +11,7 @@ import urllib.parse
 from pathlib import Path
 
 from bitpipe.errors import ConfigError, WeightsError
+from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_models, find_versions
 
 BUCKET = "https://storage.googleapis.com/bit_models"
@@ -159,7 +160,7 @@ def locate(source: str | Path) -> tuple[str, str, str | None]:
         Path or address; form: "npz", "h5", "hub" or "saved_model"; digest if one is known.
 
     Raises:
-        WeightsError: nothing is called or lies there.
+        WeightsError: nothing is called or lies there, or a folder that is no SavedModel.
     """
     text = str(source)
     if known := SOURCES.get(text.lower()):
@@ -169,6 +170,7 @@ def locate(source: str | Path) -> tuple[str, str, str | None]:
         return text, form if form in ("npz", "h5") else "hub", None
     path = Path(text).expanduser()
     if path.is_dir():
+        _require_saved_model(path)
         return text, "saved_model", None
     if not path.exists():
         close = difflib.get_close_matches(text.lower(), SOURCES, n=1)
@@ -200,6 +202,19 @@ def newest_export(source: str | Path) -> str | Path:
         )
     versions = find_versions(next(iter(found.values())))
     return versions[max(versions)]
+
+
+def _require_saved_model(folder: Path) -> None:
+    if (folder / SAVED_MODEL).is_file():
+        return
+    if versions := find_versions(folder):
+        hint = f"but versions of one; name one of them, such as {versions[max(versions)]}"
+    else:
+        hint = "which does not; name the folder of an exported model"
+    raise WeightsError(
+        f"a folder of weights must be a SavedModel and hold {SAVED_MODEL}. Received: {folder}, "
+        f"{hint}."
+    )
 
 
 def is_address(location: str) -> bool:

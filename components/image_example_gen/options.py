@@ -26,7 +26,8 @@ class IngestOptions:
             raise ConfigError(f"max_pixels must be at least 1. Received: {self.max_pixels}.")
         if not 0 <= self.max_rejected_share <= 1:
             raise ConfigError(
-                f"max_rejected_share must lie within 0 and 1. Received: {self.max_rejected_share}."
+                "data.max_rejected_share must lie within 0 and 1. "
+                f"Received: {self.max_rejected_share}."
             )
 
     def pack(self) -> example_gen_pb2.CustomConfig:

@@ -183,7 +183,7 @@ def check(
             f"At most {max_rejected_share:.1%} of the files may be unreadable. "
             f"Received: {len(report.rejected)} of {num_files} in {report.path} "
             f"({_first(report)}); repair or remove those listed in {rejected_list}, "
-            "or raise max_rejected_share."
+            "or raise data.max_rejected_share."
         )
     if len(report.counts) < 2:
         label = next(iter(report.counts))

@@ -67,7 +67,9 @@ def load(source: str | None = None, overrides: Sequence[str] = ()) -> Effective:
     Raises:
         ConfigError: a file, key or value that cannot be used, in one sentence.
     """
-    merged, origins = layers.merge(shipped.find(source or shipped.DEFAULT), overrides)
+    file = shipped.find(source or shipped.DEFAULT)
+    called = f"the configuration {file.stem}" if file.parent == shipped.FOLDER else None
+    merged, origins = layers.merge(file, overrides, called=called)
     try:
         # Not strict, because YAML 1.1 reads 1e-3 as a string.
         config = msgspec.convert(merged, Config, strict=False)

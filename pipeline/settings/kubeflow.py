@@ -197,13 +197,17 @@ def require_places(settings: KubeflowSettings) -> None:
     """Refuses settings that cannot be compiled.
 
     Raises:
-        ConfigError: the image or a place is missing.
+        ConfigError: the image or a place is missing; names all that are.
     """
     needed = {
         "image": "the project's image as the cluster pulls it (see `make image`)",
-        "root": "where artifacts go: gs://..., or a path below a volume of kubeflow.volumes",
+        "root": "where artifacts go (gs://..., or a path below a volume of kubeflow.volumes)",
         "serving": "the parent of the model folders that TensorFlow Serving watches",
     }
-    for name, what in needed.items():
-        if not getattr(settings, name):
-            raise ConfigError(f"kubeflow.{name} must name {what}. Received: an empty string.")
+    missing = [name for name in needed if not getattr(settings, name)]
+    if missing:
+        rules = ", ".join(f"kubeflow.{name} must name {needed[name]}" for name in missing)
+        raise ConfigError(
+            f"{rules}. Received: nothing for {' and '.join(missing)}. Write a YAML file with a "
+            "group `kubeflow:` as in docs/kubeflow.md, and name it with --config."
+        )

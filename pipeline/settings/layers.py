@@ -11,8 +11,15 @@ import yaml
 from bitpipe.errors import ConfigError
 
 
-def merge(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+def merge(
+    path: Path, overrides: Sequence[str], *, called: str | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Lays `key=value` overrides over a YAML file; the last one wins.
+
+    Args:
+        path: the file.
+        overrides: on top of it.
+        called: what people call the file; its path if None.
 
     Returns:
         The merged tree, unchecked, and per dotted key where its value came from.
@@ -23,8 +30,8 @@ def merge(path: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[st
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for keys, value in leaves(_read(path)):
-        _assign(merged, keys, value, origin=str(path))
-        origins[dotted(keys)] = str(path)
+        _assign(merged, keys, value, origin=called or str(path))
+        origins[dotted(keys)] = called or str(path)
     for override in overrides:
         key, value = _parse_override(override)
         _assign(merged, tuple(key.split(".")), value, origin=f"--set {override}")

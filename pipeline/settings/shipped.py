@@ -33,6 +33,8 @@ def find(source: str) -> Path:
     path = Path(source)
     if path.is_file():
         return path
-    raise ConfigError(
-        f"no configuration {source!r}: give a YAML file or one of {', '.join(names())}."
-    )
+    if path.stem in names():
+        hint = f"there is no such file; the configuration that comes with bitpipe is {path.stem!r}"
+    else:
+        hint = f"give a YAML file or one of {', '.join(names())}"
+    raise ConfigError(f"no configuration {source!r}: {hint}.")

@@ -65,7 +65,7 @@ def test_few_shot_counts_only_what_is_drawn(stage):
 
 
 def test_an_override_that_contradicts_the_rule_is_a_configuration_error(stage):
-    with pytest.raises(ConfigError, match="crop"):
+    with pytest.raises(ConfigError, match=r"train\.crop must .* train\.resize, .* train\.crop=200"):
         stage.decide(stage.Facts(300, 64, 10), TrainSettings(crop=200))
 
 

@@ -1,12 +1,16 @@
 """A data folder with all that lies below it, on a disk or in a store; standard library only."""
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from bitpipe.errors import DataError
 from bitpipe.pictures.formats import is_candidate, is_litter
 from bitpipe.stores.open import store_of
 from bitpipe.stores.paths import join
 from bitpipe.stores.store import Entry, Store
+
+# In which data sets are handed on.
+_ARCHIVES = frozenset((".7z", ".gz", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +86,18 @@ def read(path: str, name: str) -> bytes:
 
 
 def _scan(store: Store, place: str) -> list[Entry]:
+    remedy = "check the path"
     try:
         return list(store.scan(place))
     except FileNotFoundError:
         problem = "does not exist"
     except NotADirectoryError:
-        problem = "is not a folder"
+        problem = "is a file"
+        if PurePosixPath(place).suffix.lower() in _ARCHIVES:
+            remedy = "unpack it and name the folder with the classes"
     except OSError as error:
         problem = f"cannot be listed ({error.strerror or error})"
     raise DataError(
         "The data folder must be a readable folder with one folder of pictures per class. "
-        f"Received: {place}, which {problem}; check the path."
+        f"Received: {place}, which {problem}; {remedy}."
     )

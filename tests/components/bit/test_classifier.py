@@ -283,3 +283,15 @@ def test_a_saved_model_of_features_is_no_export_and_has_no_head(tmp_path):
     assert not classifier.is_export(tmp_path)
     with pytest.raises(WeightsError, match="has no head, or not one for"):
         classifier.open_classifier(tmp_path, variant=VARIANT, trusted=True)
+
+
+@pytest.mark.parametrize("lost", ["variables/variables.index", "saved_model.pb"])
+def test_a_damaged_saved_model_is_told_without_words_of_tensorflow(tmp_path, lost):
+    tf.saved_model.save(Module(resnet_v2.build(VARIANT)), str(tmp_path))
+    (tmp_path / lost).write_bytes(b"")
+    with pytest.raises(WeightsError) as refusal:
+        weights.load(resnet_v2.build(VARIANT), tmp_path, trusted=True)
+    assert str(refusal.value) == (
+        f"cannot load the SavedModel {tmp_path}: it is damaged, or part of it is missing. Export, "
+        "copy or download it again."
+    )

@@ -120,6 +120,17 @@ def test_the_classes_of_another_head_are_counted():
         sources.require_classifier(sources.SOURCES["bit-m-r50x1"].address)
 
 
+def test_a_folder_that_is_no_saved_model_is_refused_and_a_version_of_it_proposed(tmp_path):
+    with pytest.raises(WeightsError, match=r"hold saved_model\.pb.*which does not"):
+        sources.locate(tmp_path)
+    version = tmp_path / "7"
+    version.mkdir()
+    (version / "saved_model.pb").touch()
+    with pytest.raises(WeightsError, match=f"versions of one; name one of them, such as {version}"):
+        sources.locate(tmp_path)
+    assert sources.locate(version) == (str(version), "saved_model", None)
+
+
 @pytest.mark.parametrize("location", ["bit-m-r50x1-ilsvrc2012", "BiT-M-R50x1.npz", "own/1"])
 def test_classifiers_and_unknown_sources_pass(location):
     sources.require_classifier(location)

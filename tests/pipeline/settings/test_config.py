@@ -149,6 +149,18 @@ def test_an_unknown_configuration_names_the_shipped_ones():
         config.load("no-such")
 
 
+def test_a_shipped_configuration_with_an_ending_is_told_apart_from_a_file():
+    with pytest.raises(ConfigError, match=r"no such file; .* comes with bitpipe is 'photos'"):
+        config.load("photos.yaml")
+
+
+def test_every_line_of_a_shown_configuration_fits_a_terminal():
+    for name in shipped.names():
+        shown = rendering.render(config.load(name, ["train.boundaries=[10, 20]"]))
+        assert max(map(len, shown.splitlines())) <= 80
+        assert f"# the configuration {name}" in shown
+
+
 def test_an_empty_file_is_all_defaults(tmp_path):
     assert config.load(write(tmp_path / "c.yaml", "")).config == config.Config()
 

@@ -71,8 +71,18 @@ def test_what_cannot_be_is_one_sentence(override, sentence):
 @pytest.mark.parametrize("name", ["image", "root", "serving"])
 def test_places_are_needed_for_compiling_only(name):
     without = settings(f"kubeflow.{name}=''")
-    with pytest.raises(ConfigError, match=rf"kubeflow\.{name} must name .* empty string"):
+    with pytest.raises(ConfigError, match=rf"^kubeflow\.{name} must name .* nothing for {name}\."):
         require_places(without)
+
+
+def test_all_places_that_are_missing_are_named_at_once_with_the_file_to_write():
+    nothing = config.load("photos").config.kubeflow
+    with pytest.raises(ConfigError) as refusal:
+        require_places(nothing)
+    for part in ("kubeflow.image must", "kubeflow.root must", "kubeflow.serving must"):
+        assert part in str(refusal.value)
+    assert "YAML file" in str(refusal.value)
+    assert "--config" in str(refusal.value)
 
 
 def test_a_label_with_dots_is_one_key_and_shown_with_its_origin():

@@ -161,7 +161,9 @@ def test_check_leaves_a_remote_address_to_the_ingest():
     ("files", "path", "expected"),
     [
         ([], "missing", "missing, which does not exist"),
-        (["f"], "f", "f, which is not a folder"),
+        (["f"], "f", "f, which is a file; check the path"),
+        (["f.zip"], "f.zip", "f.zip, which is a file; unpack it and name the folder"),
+        (["f.TGZ"], "f.TGZ", "f.TGZ, which is a file; unpack it"),
         ([], "", "no picture in any class folder"),
         (["1.jpg", "2.jpg"], "", "2 files lie directly in it"),
         (["roses/1.jpg", "roses/2.jpg"], "", "only 'roses'"),
