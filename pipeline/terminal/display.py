@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from rich.markup import escape
@@ -11,6 +12,7 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -23,7 +25,9 @@ from pipeline.terminal import streams
 if TYPE_CHECKING:
     from pipeline.node import Outcome
 
-_NAME_WIDTH = 17
+_NAME_WIDTH = 16
+# Spinner, name, "ETA 0:00:00" and a space after each: the rest is for the bar and the details.
+_FIXED_WIDTH = 1 + _NAME_WIDTH + 11 + 4
 
 
 class Display:
@@ -32,18 +36,20 @@ class Display:
     def __init__(self, stream: TextIO) -> None:
         self._console = streams.console(stream, soft_wrap=True)
         self._done = streams.mark("✓", stream)
+        ascii_only = self._console.options.ascii_only
+        bar_width = 24 if self._console.width >= 110 else self._console.width // 8
         self._progress = Progress(
-            SpinnerColumn(finished_text=" "),
+            SpinnerColumn("line" if ascii_only else "dots", finished_text=" "),
             TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
+            BarColumn(bar_width=bar_width),
+            _Detail(lambda: self._console.width - _FIXED_WIDTH - bar_width),
             _Clock(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
             refresh_per_second=4,
         )
-        self._task = self._progress.add_task("", visible=False, detail="")
+        self._task: TaskID | None = None
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -58,9 +64,9 @@ class Display:
 
     def waiting(self, text: str) -> None:
         """A pulse while nothing can be counted."""
-        self._progress.reset(
-            self._task, total=None, description=escape(text), visible=True, detail=""
-        )
+        self._end()
+        # Another task each time: rich cannot make one uncountable again, nor its clock start over.
+        self._task = self._progress.add_task(escape(text), total=None, metrics={})
 
     def started(self, stage: str) -> None:
         """Shows a pulse until the stage counts what it does."""
@@ -68,20 +74,44 @@ class Display:
 
     def advanced(self, stage: str, done: int, total: int, metrics: dict[str, float]) -> None:
         """Moves the bar of the stage."""
-        self._progress.update(
-            self._task,
-            description=stage,
-            completed=done,
-            total=total,
-            detail=f"{done}/{total}  {_metrics(metrics)}",
-        )
+        if self._task is None:
+            self.started(stage)
+        assert self._task is not None
+        self._progress.update(self._task, completed=done, total=total, metrics=metrics)
 
     def finished(self, stage: str, outcome: Outcome) -> None:
         """Leaves a line with the seconds that the stage took."""
-        self._progress.update(self._task, visible=False)
+        self._end()
         took = "cached" if outcome.cached else f"{outcome.seconds:.1f} s"
         mark = "[dim]=[/dim]" if outcome.cached else f"[green]{self._done}[/green]"
-        self._console.print(f"{mark} {stage:<{_NAME_WIDTH}} {took:>8}")
+        self._console.print(f"{mark} {stage:<{_NAME_WIDTH}}  {took:>8}")
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._progress.refresh()
+            self._task = None
+
+
+class _Detail(ProgressColumn):
+    """How far a stage is, and as many of its metrics as the terminal has room for.
+
+    Args:
+        room: tells the characters that there are.
+    """
+
+    def __init__(self, room: Callable[[], int]) -> None:
+        super().__init__()
+        self._room = room
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text("")
+        shown = f"{task.completed:.0f}/{task.total:.0f}"
+        for metric in _metrics(task.fields["metrics"]):
+            if len(shown) + 2 + len(metric) <= self._room():
+                shown = f"{shown}  {metric}"
+        return Text(shown)
 
 
 class _Clock(ProgressColumn):
@@ -98,13 +128,11 @@ class _Clock(ProgressColumn):
         return Text("ETA ") + self._remaining.render(task)
 
 
-def _metrics(metrics: dict[str, float]) -> str:
+def _metrics(metrics: Mapping[str, float]) -> list[str]:
     formats = {
         "loss": "loss {:.3f}",
         "accuracy": "accuracy {:.3f}",
         "images_per_s": "{:,.0f} img/s",
         "input_wait": "input wait {:.0%}",
     }
-    return "  ".join(
-        formats.get(name, f"{name} {{:g}}").format(value) for name, value in metrics.items()
-    )
+    return [formats.get(name, f"{name} {{:g}}").format(value) for name, value in metrics.items()]
