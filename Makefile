@@ -1,14 +1,15 @@
 # `make` lists the targets. Nothing has to be installed first but Python: see tools/setup.sh.
-# LANE=stable|current, PYTHON=/path/to/python and VENV=DIR override what setup chooses.
+# LANE=stable|current, PYTHON=/path/to/python and VENV=DIR override what setup chooses; GPU=1 adds CUDA's libraries.
 VENV ?= .venv
 BIN := $(VENV)/bin
-LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/uv.txt requirements/supply.txt
+LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/stable-gpu.txt \
+	requirements/uv.txt requirements/supply.txt
 # Words after the target's own, e.g. make test ARGS="-k lanes -x"
 ARGS ?=
 # Processes that share the tests; each may take 6 GB.
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
-export LANE PYTHON VENV
+export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast image test-image test-docker test-signals test-serving bench-bit bench-accelerator bench-serving pretrain check format lock sbom audit clean distclean
@@ -16,29 +17,29 @@ export LANE PYTHON VENV
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
-setup: ## Create or update the environment; does nothing when it is current
+setup: ## Create or update .venv (GPU=1: for NVIDIA GPUs)
 	@sh tools/setup.sh
 
-demo: setup ## Run the whole pipeline on scikit-learn's digits, then serve and query the model
+demo: setup ## Train on handwritten digits, serve the model, ask it
 	@$(BIN)/bitpipe demo $(ARGS)
 
-test: setup ## Run all tests but those that need Docker or an accelerator
+test: setup ## Run the tests, without those for Docker and GPUs
 	@$(BIN)/pytest $(SPREAD) -m "not docker and not gpu" $(ARGS)
 
-test-fast: setup ## Run the tests that import no TFX and run no pipeline
+test-fast: setup ## Run those that import no TFX and run no pipeline
 	@$(BIN)/pytest $(SPREAD) -m "not tfx and not e2e and not docker and not gpu" $(ARGS)
 
 # TARGET=cpu|gpu, IMAGE=name:tag, BASE=an image with Python; see tools/build-image.sh.
 TARGET ?= cpu
 IMAGE ?= bitpipe:$(TARGET)
-image: ## Build the container image and print its size (TARGET=gpu: with CUDA)
+image: ## Build the container image (TARGET=gpu: with CUDA)
 	@TARGET="$(TARGET)" IMAGE="$(IMAGE)" BASE="$(BASE)" sh tools/build-image.sh $(ARGS)
 
 test-image: ## Run the tests inside the image, on lane current
 	@TARGET=test IMAGE=bitpipe:test BASE="$(BASE)" sh tools/build-image.sh
 	@docker run --rm --shm-size 1g bitpipe:test python -m pytest -m "not docker and not gpu" $(ARGS)
 
-test-docker: setup ## Run the tests that need Docker, on the image that `make image` built
+test-docker: setup ## Run the tests of what `make image` has built
 	@IMAGE="$(IMAGE)" $(BIN)/pytest -m docker $(ARGS)
 
 # MOMENTS=signals for each stage, SEED=of the moments.
@@ -47,23 +48,23 @@ test-signals: setup ## Interrupt runs at random moments of each stage, and run t
 	@MOMENTS="$(MOMENTS)" SEED="$(SEED)" $(BIN)/pytest -m signals -s $(ARGS)
 
 # SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
-test-serving: setup ## Run the contract tests against any TensorFlow Serving (SERVING_ADDRESS=host:port)
+test-serving: setup ## Test any server's API (SERVING_ADDRESS=host:port)
 	@$(BIN)/pytest tests/contract $(ARGS)
 
-bench-bit: setup ## Compare BiT's speed on the CPU with Keras' own layers and PyTorch
+bench-bit: setup ## Compare BiT's speed with Keras' layers and PyTorch
 	@$(BIN)/python -m benchmarks.bit $(ARGS)
 
-bench-accelerator: setup ## Compare BiT's training on an accelerator with timm's
+bench-accelerator: setup ## Compare training on an accelerator with timm's
 	@$(BIN)/python -m benchmarks.bit.accelerator $(ARGS)
 
-bench-serving: setup ## Put the embedded server under load and faults, and judge what it makes of them
+bench-serving: setup ## Put the embedded server under load and faults
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 # DATA=folder of zips, CACHE=folder outside the repository, PRETRAIN_PYTHON=another interpreter, with `.[pretrain]`.
-pretrain: setup ## Pre-train bit-mini, going on where it was stopped (DATA=dir CACHE=dir)
+pretrain: setup ## Pre-train bit-mini, or go on (DATA=dir CACHE=dir)
 	@$(or $(PRETRAIN_PYTHON),$(BIN)/python) -m pretraining --cache "$(CACHE)" all "$(DATA)" $(ARGS)
 
-check: setup ## Check format, lint, types, import contracts, lock files, manifests and hooks
+check: setup ## Check format, types, imports, locks, documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -81,11 +82,13 @@ EXTRAS := --extra train --extra serve --extra batch --extra kubeflow
 # Pins that still fit are kept; UPGRADE=1 takes the newest of everything.
 COMPILE = $$(sh tools/uv.sh) pip compile --quiet --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file
-lock: ## Resolve the lock files again (UPGRADE=1: newest versions)
+lock: ## Resolve the locks again (UPGRADE=1: newest versions)
 	@$(COMPILE) requirements/stable.txt setup.py requirements/stable.in $(EXTRAS) --extra dev \
 		--override requirements/stable.override.in --python-version 3.10 --python-platform x86_64-manylinux_2_28
 	@$(COMPILE) requirements/current.txt setup.py requirements/current.in $(EXTRAS) --extra dev \
 		--override requirements/current.override.in --python-version 3.11 --universal
+	@$(COMPILE) requirements/stable-gpu.txt requirements/stable-gpu.in \
+		--override requirements/stable.override.in --python-version 3.10 --python-platform x86_64-manylinux_2_28
 	@for image in image image-gpu; do $(COMPILE) requirements/$$image.txt setup.py requirements/$$image.in $(EXTRAS) \
 		--override requirements/current.override.in --python-version 3.11 --universal || exit; done
 	@$(COMPILE) requirements/uv.txt requirements/uv.in --python-version 3.8 --universal
@@ -104,5 +107,5 @@ clean: ## Remove what builds, tests and the demo left
 	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	@find bitpipe pipeline components serving benchmarks pretraining tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## Remove the environment and the project's own uv as well
+distclean: clean ## Remove .venv and the project's own uv as well
 	@rm -rf .venv .tools

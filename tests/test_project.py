@@ -69,6 +69,17 @@ def test_locks_keep_what_tfx_needs_against_its_own_metadata(lane):
     assert all(int(version.split(".")[0]) < 81 for version in pinned["setuptools"])
 
 
+@pytest.mark.parametrize(("gpu", "lane"), [("stable-gpu", "stable"), ("image-gpu", "current")])
+def test_the_lock_for_gpus_adds_cuda_and_changes_nothing(gpu, lane):
+    for_gpus, of_lane = pins(gpu), pins(lane)
+    added = for_gpus.keys() - of_lane.keys()
+    assert {"nvidia-cublas-cu12", "nvidia-cudnn-cu12", "nvidia-nccl-cu12"} <= added
+    assert {name for name in added if not name.startswith("nvidia-")} == set()
+    assert {name: for_gpus[name] for name in for_gpus.keys() - added} == {
+        name: of_lane[name] for name in for_gpus.keys() - added
+    }
+
+
 def test_kubernetes_folder_is_not_a_package():
     # As one, it would shadow the Kubernetes client that TFX imports.
     assert list((ROOT / "kubernetes").rglob("*.py")) == []

@@ -21,6 +21,8 @@ case $1 in
   pip) [ ! -e broken ] || exit 1 ;;
 esac
 echo "$1 $2" >>uv.log
+for last; do :; done
+case $last in *-gpu.txt) echo "$last" >>uv.log ;; esac
 """
 
 
@@ -37,7 +39,7 @@ def project(tmp_path):
 
 
 def setup(project: Path, **overrides: str) -> subprocess.CompletedProcess:
-    environment = {k: v for k, v in os.environ.items() if k not in ("LANE", "PYTHON", "VENV")}
+    environment = {k: v for k, v in os.environ.items() if k not in ("LANE", "PYTHON", "VENV", "GPU")}
     # No compiler is needed here: nothing is built.
     environment |= {"PYTHON": sys.executable, "CXX": "true"} | overrides
     return subprocess.run(
@@ -75,6 +77,33 @@ def test_changed_lock_is_installed_over_the_environment(project):
         lock.write("\n")
     assert setup(project).returncode == 0
     assert asked(project) == ["pip install", "pip install"]
+
+
+def test_libraries_for_a_gpu_are_added_once_and_kept(project):
+    setup(project)
+    asked(project)
+    done = setup(project, GPU="1")
+    assert done.returncode == 0, done.stderr
+    gpu_lock = f"requirements/{'stable' if LANE == 'stable' else 'image'}-gpu.txt"
+    assert asked(project) == ["pip install", "pip install", gpu_lock, "pip install"]
+    assert (project / ".venv/bitpipe.lane").read_text().splitlines()[0] == f"{LANE} gpu"
+    for again in ({}, {"GPU": "1"}):
+        assert setup(project, **again).stdout == ""
+        assert asked(project) == []
+
+
+def test_without_a_gpu_again_the_environment_is_made_anew(project):
+    setup(project, GPU="1")
+    asked(project)
+    assert setup(project, GPU="0").returncode == 0
+    assert asked(project) == ["venv --quiet", "pip install", "pip install"]
+    assert (project / ".venv/bitpipe.lane").read_text().splitlines()[0] == LANE
+
+
+def test_a_gpu_that_is_neither_there_nor_not_is_refused(project):
+    result = setup(project, GPU="yes")
+    assert (result.returncode, asked(project)) == (2, [])
+    assert "GPU must be 1 (with CUDA's libraries) or 0. Received: yes." in result.stderr
 
 
 def test_interrupted_set_up_starts_afresh(project):
