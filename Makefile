@@ -71,6 +71,7 @@ check: setup ## Check format, types, imports, locks, documentation
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/check_locks.py $(LOCKS)
 	@$(BIN)/python tools/check_manifests.py
+	@$(BIN)/python -m tools.check_docs
 	@$(BIN)/pre-commit validate-config
 
 format: setup ## Format the code and apply safe lint fixes
