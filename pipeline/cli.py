@@ -50,6 +50,9 @@ def as_failure(error: Exception, command: str | None = None) -> Failure | None:
 
 
 class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(self.commands)  # in the order of use, which click would sort
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -65,20 +68,24 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bitpipe")
 def cli() -> None:
-    """Fine-tune Big Transfer on a folder of labelled photos and serve the result."""
+    """Fine-tune Big Transfer on a folder of labelled photos and serve the result.
+
+    To see it all: `bitpipe demo`. With your own photos, a folder per class:
+    `bitpipe run --data PHOTOS --out DIR`.
+    """
 
 
 for command in (
-    run.run,
     demo.demo,
-    classify.classify,
-    compile.compile_,
+    run.run,
+    config.config,
+    serve.serve,
     predict.predict,
     batch.batch,
-    serve.serve,
+    classify.classify,
+    compile.compile_,
     submit.submit,
     schedule.schedule,
-    config.config,
 ):
     cli.add_command(command)
 

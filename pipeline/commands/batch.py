@@ -11,7 +11,7 @@ import click
 from bitpipe import exits
 
 
-@click.command()
+@click.command(short_help="Say what any number of pictures show, without a server.")
 @click.option(
     "--data",
     multiple=True,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bitpipe.errors import UnreadablePictureError
 
 
-@click.command()
+@click.command(short_help="Say what pictures show, without training or a server.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
 @click.option(
     "--backbone",

@@ -9,7 +9,9 @@ import click
 from pipeline.commands import options
 
 
-@click.command(name="compile")
+@click.command(
+    name="compile", short_help="Write the pipeline for Kubeflow Pipelines 2 or Vertex AI."
+)
 @options.configuration
 @click.option(
     "--out",

@@ -27,5 +27,6 @@ def list_() -> None:
     """Print the names of the shipped configurations."""
     from pipeline.settings import shipped
 
-    for name in shipped.names():
-        click.echo(f"{name:<16} {shipped.headline(name)}")
+    formatter = click.HelpFormatter(max_width=80)
+    formatter.write_dl([(name, shipped.headline(name)) for name in shipped.names()])
+    click.echo(formatter.getvalue(), nl=False)

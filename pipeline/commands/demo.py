@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="Train on handwritten digits, serve the model and ask it.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 def demo(out: Path) -> None:
     """Run the pipeline on handwritten digits, serve the model and ask it about unseen ones."""

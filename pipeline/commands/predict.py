@@ -13,7 +13,7 @@ from bitpipe import exits
 from pipeline.commands import client_options, options
 
 
-@click.command()
+@click.command(short_help="Ask a server what pictures show.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
 @client_options.model
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Labels shown.")

@@ -11,7 +11,7 @@ from bitpipe import exits
 from pipeline.commands import options
 
 
-@click.command()
+@click.command(short_help="Train, judge and push a model of a folder of pictures.")
 @click.option("--data", required=True, help="Folder with a folder of pictures per class.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
@@ -27,7 +27,7 @@ def run(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Run the whole pipeline on this machine.
+    """Train, judge and push a model of a folder of pictures, on this machine.
 
     Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed and nothing
     was pushed; 2 usage, configuration or data error; 130 or 143 interrupted by Ctrl-C or SIGTERM

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from serving.server.options import Options
 
 
-@click.command()
+@click.command(short_help="Answer over TensorFlow Serving's gRPC and REST API.")
 @click.option(
     "--models",
     type=click.Path(path_type=Path),

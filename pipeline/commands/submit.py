@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.kubeflow.api.connection import Connection
 
 
-@click.command()
+@click.command(short_help="Run the pipeline on Kubeflow now.")
 @kubeflow_options.ordered
 @kubeflow_options.connected
 @click.option(

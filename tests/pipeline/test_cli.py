@@ -8,12 +8,14 @@ import time
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from bitpipe.errors import ConfigError
 from components.bit import variants
-from pipeline.cli import as_failure
+from pipeline.cli import as_failure, cli
 from pipeline.demo import DemoError
+from pipeline.settings import shipped
 from tests.components.bit import numpy_resnet
 
 HEAVY = ("tensorflow", "tfx", "apache_beam", "kfp", "keras", "numpy", "rich", "sklearn")
@@ -65,6 +67,24 @@ def test_version_and_config_import_nothing_heavy(arguments):
     code, loaded, out, err = probe(*arguments)
     assert (code, loaded, err) == (0, [], "")
     assert out
+
+
+def test_the_list_of_commands_is_whole_on_a_terminal_of_80_columns():
+    shown = CliRunner().invoke(cli, ["--help"], prog_name="bitpipe", terminal_width=80).output
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    told = lines[lines.index("Commands:") + 1 :]
+    assert not [line for line in told if line.endswith("...")]
+    commands = [line.split()[0] for line in told]
+    assert commands[:2] == ["demo", "run"]
+    assert sorted(commands) == sorted(cli.commands)
+
+
+def test_the_list_of_configurations_fits_80_columns_and_names_each():
+    shown = CliRunner().invoke(cli, ["config", "list"]).output
+    assert max(map(len, shown.splitlines())) <= 80
+    for name in shipped.names():
+        assert f"\n{name} " in f"\n{shown}"
 
 
 def test_help_answers_in_under_half_a_second():
