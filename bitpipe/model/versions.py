@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bitpipe.errors import ModelFolderError
 from bitpipe.model.layout import SAVED_MODEL, complete_versions
+from bitpipe.names import require_utf8
 from bitpipe.stores.open import store_of
 from bitpipe.stores.paths import is_remote, join
 
@@ -45,8 +46,10 @@ def find_model_folder(models: Path, name: str) -> Path:
     """The folder with the numbered versions: `models`/`name`, or `models` itself.
 
     Raises:
+        ConfigError: TensorFlow cannot open it, because it is not valid UTF-8.
         ModelFolderError: neither holds a version.
     """
+    require_utf8(models, "The folder of models")
     for folder in (models / name, models):
         if find_versions(folder):
             return folder

@@ -13,6 +13,7 @@ from pathlib import Path
 from bitpipe.errors import ConfigError, WeightsError
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_models, find_versions
+from bitpipe.names import require_utf8
 
 BUCKET = "https://storage.googleapis.com/bit_models"
 HUB = "https://tfhub.dev/google/bit"
@@ -160,6 +161,7 @@ def locate(source: str | Path) -> tuple[str, str, str | None]:
         Path or address; form: "npz", "h5", "hub" or "saved_model"; digest if one is known.
 
     Raises:
+        ConfigError: it is a path that is not valid UTF-8.
         WeightsError: nothing is called or lies there, or a folder that is no SavedModel.
     """
     text = str(source)
@@ -169,6 +171,7 @@ def locate(source: str | Path) -> tuple[str, str, str | None]:
     if is_address(text):
         return text, form if form in ("npz", "h5") else "hub", None
     path = Path(text).expanduser()
+    require_utf8(path, "the backbone")
     if path.is_dir():
         _require_saved_model(path)
         return text, "saved_model", None

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from bitpipe.errors import ModelFolderError
+from bitpipe.errors import ConfigError, ModelFolderError
 from bitpipe.model.layout import complete_versions
 from bitpipe.model.versions import (
     find_model_folder,
@@ -93,3 +94,8 @@ def test_only_versions_are_asked_for_their_model() -> None:
     found = complete_versions(["notes", "2", ".tmp-3", "1"], lambda name: not asked.append(name))
     assert found == {1: "1", 2: "2"}
     assert asked == ["1", "2"]
+
+
+def test_a_folder_that_tensorflow_cannot_open_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"folder of models must be a path in UTF-8.*caf\\xe9'"):
+        find_model_folder(tmp_path / os.fsdecode(b"caf\xe9"), "digits")

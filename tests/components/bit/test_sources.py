@@ -1,8 +1,9 @@
+import os
 import re
 
 import pytest
 
-from bitpipe.errors import WeightsError
+from bitpipe.errors import ConfigError, WeightsError
 from components.bit import hyperrule, sources, variants
 
 
@@ -118,6 +119,11 @@ def test_released_weights_that_know_no_names_are_refused_with_some_that_do(locat
 def test_the_classes_of_another_head_are_counted():
     with pytest.raises(WeightsError, match="21,843 classes"):
         sources.require_classifier(sources.SOURCES["bit-m-r50x1"].address)
+
+
+def test_a_path_that_tensorflow_cannot_open_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"the backbone must be a path in UTF-8.*caf\\xe9'"):
+        sources.locate(tmp_path / os.fsdecode(b"caf\xe9"))
 
 
 def test_a_folder_that_is_no_saved_model_is_refused_and_a_version_of_it_proposed(tmp_path):
