@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # Libraries put the content of a broken record into their message.
 _SHOWN_CHARACTERS = 300
 
+# In the folder of all outputs: the summary of the last run that ended.
+SUMMARY = "summary.txt"
+
 
 class UnexpectedError(BitpipeError):
     """A stage failed for a reason that is not the user's."""
@@ -189,12 +192,24 @@ def _run(config: Config, space: workspace.Workspace, display: Display) -> RunRes
     with interruption.telling(position.when_interrupted):
         frameworks.log_warnings()
         display.waiting("loading TensorFlow and TFX")
-        from pipeline import local
+        from pipeline import device, local
 
+        display.note(f"  computing on {device.describe()}")
         if config.model.backbone != SCRATCH and _is_module(config.model.backbone):
             display.waiting(f"fetching {config.model.backbone}")
             _fetch(config.model.backbone)
-        return local.run(config, space, position)
+        result = local.run(config, space, position)
+    _keep(space.out / SUMMARY, result)
+    return result
+
+
+def _keep(path: Path, result: RunResult) -> None:
+    """Writes what the terminal shows at the end of a run, for whoever was not there."""
+    from pipeline.terminal import summary
+
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(summary.text(result), encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _is_full(error: BaseException) -> bool:

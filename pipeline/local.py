@@ -14,9 +14,9 @@ from tfx.orchestration.portable import runtime_parameter_utils
 
 from bitpipe.errors import BitpipeError
 from components import progress
-from pipeline import dag, damage, leftovers, node, workspace
+from pipeline import dag, damage, leftovers, node, stages, workspace
 from pipeline.position import Position
-from pipeline.result import RunResult, collect
+from pipeline.result import RunResult, collect, examples_by_class
 from pipeline.settings.config import Config
 
 
@@ -53,4 +53,6 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
                 damage.require_readable(connection)
                 raise
             position.finished(stage, outcomes[stage])
+            if stage == stages.IMAGE_EXAMPLE_GEN:
+                position.ingested(examples_by_class(outcomes[stage], connection))
     return collect(outcomes, connection, model_dir=f"{places.serving}/{config.name}")

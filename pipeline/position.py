@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ class Listener(Protocol):
 
     def finished(self, stage: str, outcome: Outcome) -> None:
         """A stage ended well."""
+
+    def ingested(self, examples_by_class: Mapping[str, Mapping[str, int]]) -> None:
+        """The pictures are read: so many of each class are in each split."""
 
     def note(self, text: str) -> None:
         """Something that is worth a line of its own."""
@@ -58,6 +62,10 @@ class Position:
         """See `Listener`."""
         self._running = False
         self._listener.finished(stage, outcome)
+
+    def ingested(self, examples_by_class: Mapping[str, Mapping[str, int]]) -> None:
+        """See `Listener`."""
+        self._listener.ingested(examples_by_class)
 
     def when_interrupted(self) -> str:
         """What follows "Interrupted": the stage, and from where the same command goes on."""

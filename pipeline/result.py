@@ -15,7 +15,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from components.gate import evaluation, verdict
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
-from pipeline import stages
+from pipeline import device, stages
 from pipeline.node import Outcome
 
 
@@ -33,33 +33,56 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         accuracy: of the candidate on the evaluation split, 0 to 1.
         accuracy_by_class: the same for each class.
         accuracy_change: against the model that was in service; `None` where there was none.
+        largest_class_share: the accuracy, on the same pictures, of always answering the class that
+            most of them show.
+        device: what this process computes on, in words.
         num_examples: pictures ingested, both splits together.
         splits: examples per split.
         classes: class names, sorted.
+        examples_by_class: examples of each class per split.
         rejected: files that could not be read, each with a reason.
+        duplicates: examples whose picture another example already holds.
+        num_conflicts: groups of equal pictures with more than one label.
+        conflicts: the files of such groups; of many, the first.
         blessed: the gate let the candidate through.
         objections: what the gate said otherwise.
         notes: what it said besides.
         pushed: this run wrote a new version.
         version: the version that serves the candidate, new or not; `None` if it was not blessed.
         model_dir: the folder a server watches for versions.
+        tensorboard: the folder with the Trainer's curves.
         stages: by name, in the order they ran.
     """
 
     accuracy: float
     accuracy_by_class: dict[str, float]
     accuracy_change: float | None
+    largest_class_share: float
+    device: str
     num_examples: int
     splits: dict[str, int]
     classes: list[str]
+    examples_by_class: dict[str, dict[str, int]]
     rejected: list[dict[str, str]]
+    duplicates: int
+    num_conflicts: int
+    conflicts: list[list[str]]
     blessed: bool
     objections: list[str]
     notes: list[str]
     pushed: bool
     version: int | None
     model_dir: str
+    tensorboard: str
     stages: dict[str, Stage]
+
+
+def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, int]]:
+    """Examples of each class per split, once ImageExampleGen has ended."""
+    with metadata.Metadata(connection) as handle:
+        examples = _output(handle, ingest, "examples").uri
+    counts: dict[str, dict[str, int]] = _report(Path(examples))["classes"]
+    return counts
 
 
 def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str) -> RunResult:
@@ -67,33 +90,49 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
     with metadata.Metadata(connection) as handle:
 
         def output(node: str, key: str) -> types.Artifact:
-            execution_id = outcomes[node].execution_id
-            return execution_lib.get_output_artifacts(handle, execution_id)[key][0]
+            return _output(handle, outcomes[node], key)
 
         examples = Path(output(stages.IMAGE_EXAMPLE_GEN, "examples").uri)
+        tensorboard = output(stages.TRAINER, "model_run").uri
         evaluated = output(stages.EVALUATOR, "evaluation").uri
         judged, said = evaluation.read(evaluated), verdict.read(evaluated)
         blessing = output(stages.EVALUATOR, "blessing")
         pushed = output(stages.PUSHER, "pushed_model")
-    ingest = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
+    ingest = _report(examples)
     rejected = (examples / REJECTED_FILE).read_text(encoding="utf-8").splitlines()
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,
         accuracy_by_class=judged.by_class,
         accuracy_change=judged.change,
+        largest_class_share=max(judged.counts.values()) / sum(judged.counts.values()),
+        device=device.describe(),
         num_examples=ingest["num_examples"],
         splits=ingest["splits"],
         classes=sorted(judged.by_class),
+        examples_by_class=ingest["classes"],
         rejected=[json.loads(line) for line in rejected],
+        duplicates=ingest["duplicates"],
+        num_conflicts=ingest["conflicting_duplicates"],
+        conflicts=ingest["conflicts"],
         blessed=blessing.get_int_custom_property("blessed") == 1,
         objections=list(said.objections),
         notes=list(said.notes),
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,
         model_dir=model_dir,
+        tensorboard=tensorboard,
         stages={
             name: Stage(round(outcome.seconds, 2), outcome.cached)
             for name, outcome in outcomes.items()
         },
     )
+
+
+def _output(handle: metadata.Metadata, outcome: Outcome, key: str) -> types.Artifact:
+    return execution_lib.get_output_artifacts(handle, outcome.execution_id)[key][0]
+
+
+def _report(examples: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
+    return report

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from bitpipe.names import printable
 from pipeline.terminal import streams
+from pipeline.terminal.summary import classes_in_words
 
 if TYPE_CHECKING:
     from pipeline.node import Outcome
@@ -85,6 +86,11 @@ class Display:
         took = "cached" if outcome.cached else f"{outcome.seconds:.1f} s"
         mark = "[dim]=[/dim]" if outcome.cached else f"[green]{self._done}[/green]"
         self._console.print(f"{mark} {stage:<{_NAME_WIDTH}}  {took:>8}")
+
+    def ingested(self, examples_by_class: Mapping[str, Mapping[str, int]]) -> None:
+        """Tells the classes while it is early enough to stop a run on the wrong ones."""
+        counts = {name: sum(splits.values()) for name, splits in examples_by_class.items()}
+        self.note(f"  {classes_in_words(counts)}")
 
     def _end(self) -> None:
         if self._task is not None:

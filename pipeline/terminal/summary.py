@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from bitpipe.names import printable
@@ -15,42 +19,139 @@ if TYPE_CHECKING:
     from pipeline.result import RunResult
 
 _SHOWN_REJECTED = 5
+_SHOWN_CONFLICTS = 3
+_SHOWN_CLASSES = 12
+# Standard errors between an accuracy and a guesser's that are worth the word "better": a guesser
+# comes as far in 1 of 20 evaluation splits of this size (one-sided, normal approximation).
+_CLEARLY = 1.645
+_INDENT = 12
 
 
 def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str]) -> None:
-    """Stages, accuracy, verdict, where the model went and what to try next."""
+    """What `text` says, and what to try next with a model that was pushed."""
     console = streams.console(stream, soft_wrap=True)
+    _print(result, console)
+    if result.blessed and next_commands:
+        console.print("\nNext:")
+        for command in next_commands:
+            console.print(f"  {_shown(command, console)}")
+
+
+def text(result: RunResult) -> str:
+    """Stages, data, accuracy by class, verdict, and where everything is."""
+    stream = io.StringIO()
+    _print(result, Console(file=stream, highlight=False, soft_wrap=True, width=80))
+    return stream.getvalue().lstrip("\n")
+
+
+def classes_in_words(counts: Mapping[str, int]) -> str:
+    """`3 classes: bee 20, ant 12, fly 5`, the largest first and no more than a dozen."""
+    largest = sorted(counts, key=lambda name: (-counts[name], name))
+    shown = ", ".join(f"{name} {counts[name]}" for name in largest[:_SHOWN_CLASSES])
+    more = (
+        f" and {len(counts) - _SHOWN_CLASSES} smaller ones" if len(counts) > _SHOWN_CLASSES else ""
+    )
+    return f"{len(counts)} {'class' if len(counts) == 1 else 'classes'}: {shown}{more}"
+
+
+def _print(result: RunResult, console: Console) -> None:
+    console.print()
+    console.print(_stages(result))
+    console.print()
+    console.print(f"device    {_shown(result.device, console)}")
+    for line in _data(result):
+        console.print(_shown(line, console))
+    console.print(Padding(_classes(result, console), (0, 0, 0, _INDENT), expand=False))
+    for line in (*_accuracy(result), *_verdict(result)):
+        console.print(_shown(line, console))
+    console.print(f"curves    tensorboard --logdir {_shown(result.tensorboard, console)}")
+
+
+def _stages(result: RunResult) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("stage")
     table.add_column("seconds", justify="right")
     for name, stage in result.stages.items():
         table.add_row(name, "cached" if stage.cached else f"{stage.seconds:.1f}")
     table.add_row("all", f"{sum(stage.seconds for stage in result.stages.values()):.1f}")
-    console.print()
-    console.print(table)
-    console.print()
+    return table
 
+
+def _data(result: RunResult) -> Iterator[str]:
     splits = ", ".join(f"{count} {split}" for split, count in result.splits.items())
-    console.print(f"examples  {result.num_examples} ({splits}), {len(result.classes)} classes")
-    if result.rejected:
-        console.print(f"rejected  {len(result.rejected)} files")
-        for item in result.rejected[:_SHOWN_REJECTED]:
-            name = printable(item["filename"], console.encoding)
-            console.print(f"            {escape(name)}: {escape(item['reason'])}")
+    yield f"pictures  {result.num_examples} ({splits}) in {len(result.classes)} classes"
+    yield from _listed(
+        f"rejected  {len(result.rejected)} files",
+        (f"{item['filename']}: {item['reason']}" for item in result.rejected),
+        len(result.rejected),
+        _SHOWN_REJECTED,
+    )
+    if result.duplicates:
+        yield f"copies    {result.duplicates} pictures are equal to others, on the same side"
+    groups = "picture is" if result.num_conflicts == 1 else "pictures are"
+    yield from _listed(
+        f"conflicts {result.num_conflicts} {groups} in more than one class; correct the labels:",
+        (" = ".join(names) for names in result.conflicts),
+        result.num_conflicts,
+        _SHOWN_CONFLICTS,
+    )
+
+
+def _listed(title: str, items: Iterable[str], number: int, shown: int) -> Iterator[str]:
+    if not number:
+        return
+    yield title
+    for item, _ in zip(items, range(shown), strict=False):
+        yield f"{' ' * _INDENT}{item}"
+    if number > shown:
+        yield f"{' ' * _INDENT}and {number - shown} more"
+
+
+def _classes(result: RunResult, console: Console) -> Table:
+    """A row per class; of many, those that the model knows least."""
+    accuracy = result.accuracy_by_class
+    names = list(result.classes)
+    if len(names) > _SHOWN_CLASSES:
+        names = sorted(names, key=lambda name: (accuracy.get(name, 0.0), name))[:_SHOWN_CLASSES]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("class" if len(names) == len(result.classes) else "least accurate")
+    for split in result.splits:
+        table.add_column(split, justify="right")
+    table.add_column("accuracy", justify="right")
+    for name in names:
+        counts = [
+            str(result.examples_by_class.get(name, {}).get(split, 0)) for split in result.splits
+        ]
+        judged = f"{accuracy[name]:.4f}" if name in accuracy else "-"
+        table.add_row(_shown(name, console), *counts, judged)
+    return table
+
+
+def _accuracy(result: RunResult) -> Iterator[str]:
     change = result.accuracy_change
     against = "" if change is None else f" ({change:+.4f} against the model in service)"
-    console.print(f"accuracy  {result.accuracy:.4f} on the evaluation split{against}")
+    yield f"accuracy  {result.accuracy:.4f} on the evaluation split{against}"
+    guess = result.largest_class_share
+    yield f"            {guess:.4f} is what always answering the largest class would reach"
+    judged = sum(counts.get("eval", 0) for counts in result.examples_by_class.values())
+    if judged and result.accuracy - guess <= _CLEARLY * math.sqrt(guess * (1 - guess) / judged):
+        yield (
+            f"warning   on {judged} pictures that is not clearly better than guessing: train "
+            "longer, or give more pictures"
+        )
+
+
+def _verdict(result: RunResult) -> Iterator[str]:
     for note in result.notes:
-        console.print(f"note      {escape(note)}")
+        yield f"note      {note}"
     if not result.blessed:
-        console.print("blessed   no, nothing was pushed:")
-        for objection in result.objections:
-            console.print(f"            {escape(objection)}")
+        yield "blessed   no, nothing was pushed:"
+        yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections)
         return
-    console.print("blessed   yes")
+    yield "blessed   yes"
     what = "pushed   " if result.pushed else "unchanged"
-    console.print(f"{what} version {result.version} in {escape(result.model_dir)}")
-    if next_commands:
-        console.print("\nNext:")
-        for command in next_commands:
-            console.print(f"  {escape(command)}")
+    yield f"{what} version {result.version} in {result.model_dir}"
+
+
+def _shown(line: str, console: Console) -> str:
+    return escape(printable(line, console.encoding))

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -176,5 +178,16 @@ def test_the_command_prints_one_json_object_and_no_noise(pipeline, first):
     )
     assert done.returncode == 0
     assert json.loads(done.stdout)["blessed"]
-    # Progress: a line per stage and nothing else.
-    assert sorted(line.split()[1] for line in done.stderr.splitlines()) == sorted(STAGES)
+    # Progress: a line per stage, what it runs on, and the classes before anything is trained.
+    device, ingest, classes, *others = done.stderr.splitlines()
+    assert re.fullmatch(r"  computing on (CPU|GPU|TPU) .+", device)
+    assert classes == "  3 classes: blue 20, green 20, red 20"
+    assert sorted(line.split()[1] for line in (ingest, *others)) == sorted(STAGES)
+
+
+def test_the_summary_is_kept_in_the_folder_of_outputs(pipeline, first):
+    kept = (pipeline.out / "summary.txt").read_text(encoding="utf-8")
+    for part in ("in 3 classes", "blessed   yes", r"blue/caf\xe9.png: ", "tensorboard --logdir "):
+        assert part in kept
+    logs = Path(re.search(r"--logdir (.+)", kept)[1])
+    assert list(logs.rglob("events.out.tfevents.*"))

@@ -39,7 +39,9 @@ def project(tmp_path):
 
 
 def setup(project: Path, **overrides: str) -> subprocess.CompletedProcess:
-    environment = {k: v for k, v in os.environ.items() if k not in ("LANE", "PYTHON", "VENV", "GPU")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("LANE", "PYTHON", "VENV", "GPU")
+    }
     # No compiler is needed here: nothing is built.
     environment |= {"PYTHON": sys.executable, "CXX": "true"} | overrides
     return subprocess.run(

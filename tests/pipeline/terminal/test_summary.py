@@ -5,7 +5,8 @@ import types
 
 import pytest
 
-from pipeline.terminal.summary import print_summary
+from pipeline.terminal import summary as summaries
+from pipeline.terminal.summary import classes_in_words, print_summary
 
 
 def stage(seconds, cached=False):
@@ -15,17 +16,25 @@ def stage(seconds, cached=False):
 def result(**changes):
     values = {
         "accuracy": 0.9731,
+        "accuracy_by_class": {"a": 1.0, "b": 0.9462},
         "accuracy_change": None,
-        "num_examples": 10,
-        "splits": {"train": 8, "eval": 2},
+        "largest_class_share": 0.5,
+        "device": "CPU (2 cores)",
+        "num_examples": 500,
+        "splits": {"train": 314, "eval": 186},
         "classes": ["a", "b"],
+        "examples_by_class": {"a": {"train": 200, "eval": 93}, "b": {"train": 114, "eval": 93}},
         "rejected": [],
+        "duplicates": 0,
+        "num_conflicts": 0,
+        "conflicts": [],
         "blessed": True,
         "objections": [],
         "notes": [],
         "pushed": True,
         "version": 7,
         "model_dir": "out/serving/x",
+        "tensorboard": "out/artifacts/Trainer/model_run/7",
         "stages": {"Trainer": stage(12.34), "Pusher": stage(0.1, cached=True)},
     }
     return types.SimpleNamespace(**{**values, **changes})
@@ -45,9 +54,76 @@ def test_the_summary_names_score_verdict_version_and_next_commands():
         "pushed    version 7 in out/serving/x",
         "12.3",
         "cached",
+        "device    CPU (2 cores)",
+        "pictures  500 (314 train, 186 eval) in 2 classes",
+        "tensorboard --logdir out/artifacts/Trainer/model_run/7",
     ):
         assert part in text
     assert text.rstrip().endswith("bitpipe serve --models out/serving --name x")
+
+
+def test_each_class_has_a_row_with_its_pictures_and_accuracy():
+    rows = [line.split() for line in summary().splitlines()]
+    assert ["class", "train", "eval", "accuracy"] in rows
+    assert ["b", "114", "93", "0.9462"] in rows
+    assert ["c", "0", "0", "-"] in [
+        line.split() for line in summary(classes=["a", "b", "c"]).splitlines()
+    ]
+
+
+def test_of_many_classes_those_are_shown_that_are_known_least():
+    names = [f"class{n:02}" for n in range(40)]
+    accuracy = {name: n / 40 for n, name in enumerate(names)}
+    text = summary(classes=names, accuracy_by_class=accuracy)
+    assert "in 40 classes" in text
+    assert [name for name in names if name in text] == names[:12]
+    assert "least accurate" in text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "share", "judged", "warns"),
+    [
+        (0.9731, 0.5, 186, False),
+        (0.556, 0.524, 63, True),
+        (0.5, 0.5, 10_000, True),
+        (0.52, 0.5, 10_000, False),  # four standard errors
+        (1.0, 0.9, 5, True),  # a guesser has 5 of 5 in more than half of all cases
+    ],
+)
+def test_an_accuracy_that_a_guesser_might_reach_is_no_success(accuracy, share, judged, warns):
+    text = summary(
+        accuracy=accuracy,
+        largest_class_share=share,
+        examples_by_class={"a": {"train": 3, "eval": judged}},
+    )
+    assert f"{share:.4f} is what always answering the largest class would reach" in text
+    assert ("warning   on" in text) == warns
+    assert not warns or f"on {judged} pictures" in text
+
+
+def test_copies_and_contradicting_labels_are_counted_and_the_first_ones_named():
+    conflicts = [[f"a/{n}.png", f"b/{n}.png"] for n in range(4)]
+    text = summary(duplicates=9, num_conflicts=4, conflicts=conflicts)
+    assert "copies    9 pictures" in text
+    assert "conflicts 4 pictures are in more than one class" in text
+    assert "            a/2.png = b/2.png\n            and 1 more\n" in text
+    assert not {"copies", "conflicts"} & set(summary().split())
+
+
+def test_the_kept_text_is_the_printed_one_without_what_to_type_next():
+    rejected = [{"filename": "日本.png", "reason": "empty"}]
+    stream = io.StringIO()
+    print_summary(result(rejected=rejected), stream, ["bitpipe serve"])
+    kept = summaries.text(result(rejected=rejected))
+    assert "日本.png" in kept
+    assert stream.getvalue() == f"\n{kept}\nNext:\n  bitpipe serve\n"
+
+
+def test_classes_are_told_largest_first_and_no_more_than_a_dozen():
+    assert classes_in_words({"bee": 2, "ant": 5, "cat": 2}) == "3 classes: ant 5, bee 2, cat 2"
+    many = classes_in_words({f"c{n:02}": 100 - n for n in range(15)})
+    assert many.startswith("15 classes: c00 100, ")
+    assert many.endswith("c11 89 and 3 smaller ones")
 
 
 def test_a_comparison_is_shown_where_there_was_one():
