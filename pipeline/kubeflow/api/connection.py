@@ -40,8 +40,12 @@ class Connection:
             return self.token
         try:
             return Path(self.token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the token file cannot be read: {error}.") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"the token file {self.token_file} is no text.") from None
+        except OSError as error:
+            raise ConfigError(
+                f"the token file {self.token_file} cannot be read: {error.strerror}."
+            ) from None
 
 
 def address(host: str) -> str:

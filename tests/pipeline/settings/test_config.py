@@ -144,6 +144,12 @@ def test_a_bad_file_is_refused_by_name(tmp_path, text, complaint):
     assert "bad.yaml" in str(refusal.value)
 
 
+def test_a_file_in_another_encoding_is_refused_in_words(tmp_path):
+    (tmp_path / "c.yaml").write_bytes("name: café".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"c\.yaml is not text in UTF-8: save it as such\.$"):
+        config.load(str(tmp_path / "c.yaml"))
+
+
 def test_an_unknown_configuration_names_the_shipped_ones():
     with pytest.raises(ConfigError, match="smoke"):
         config.load("no-such")
