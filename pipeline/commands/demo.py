@@ -8,7 +8,13 @@ import click
 
 
 @click.command(short_help="Train on handwritten digits, serve the model and ask it.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for the pictures and the run.",
+)
 def demo(out: Path) -> None:
     """Run the pipeline on handwritten digits, serve the model and ask it about unseen ones."""
     from pipeline import interruption
