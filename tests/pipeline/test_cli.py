@@ -213,6 +213,9 @@ def test_errors_of_our_tree_are_told_in_a_line_and_bugs_are_not():
     failure = as_failure(DemoError("the model was not blessed."))
     assert (failure.format_message(), failure.exit_code) == ("the model was not blessed.", 1)
     assert as_failure(ConfigError("unknown key.")).exit_code == 2
+    # A name in it may be anything.
+    named = as_failure(ConfigError("no 'São\x1b[2J\n\udce9'."))
+    assert named.format_message() == r"no 'São\x1b[2J\n\xe9'."
     foreign = OSError("a bug")
     foreign.exit_code = 2
     assert as_failure(foreign) is None
