@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from bitpipe.errors import UnreadablePictureError
+from bitpipe.names import storable
 from bitpipe.pictures.decoder import count_pixels
 from bitpipe.pictures.limits import MAX_PIXELS
-from bitpipe.names import storable
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
