@@ -12,6 +12,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from benchmarks.serving import pictures
+from bitpipe.pictures import headers
 
 MOST_CHANGES = 8
 MOST_INSERTED = 64
@@ -95,6 +96,35 @@ def largest() -> bytes:
     return _blank_png(_SIDES[1])
 
 
+def many_scans(progressive: bytes, more: int) -> bytes:
+    """A progressive JPEG whose last scan comes `more` times more often than it did."""
+    segments = list(headers.jpeg_segments(progressive))
+    end = segments[-1].body - 2
+    last = max(s.body - 2 for s in segments if progressive[s.body - 2 : s.body] == b"\xff\xda")
+    return progressive[:end] + progressive[last:end] * more + progressive[end:]
+
+
+@functools.cache
+def slow_jpeg(side: int, scans: int = 1_000) -> bytes:
+    """A blank square of `side` pixels whose scans keep a decoder busy."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side), 200).save(buffer, "JPEG", progressive=True)
+    return many_scans(buffer.getvalue(), scans)
+
+
+def second_frame(side: int) -> bytes:
+    """A GIF whose first picture has one pixel, and whose second one says to have far more."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(3) + b"\xff" * 3
+    frames = (
+        b"," + struct.pack("<HHHHB", 0, 0, size, size, 0) + b"\2\2\x44\1\0" for size in (1, side)
+    )
+    return screen + b"".join(frames) + b";"
+
+
+def _two_sizes(_: random.Random) -> bytes:
+    return second_frame(_SIDES[2])
+
+
 def _huge_png(rng: random.Random) -> bytes:
     width, height = rng.choice((0, 1, 2**31 - 1, 2**32 - 1)), rng.choice((0, 1, 2**31, 2**32 - 1))
     return _png(width, height, zlib.compress(bytes(64)))
@@ -143,5 +173,6 @@ _BOMBS: tuple[Callable[[random.Random], bytes], ...] = (
     _huge_jpeg,
     _huge_gif,
     _animation,
+    _two_sizes,
     _huge_bmp,
 )

@@ -16,7 +16,7 @@ from PIL.ImageFile import ImageFile
 from bitpipe.errors import UnreadablePictureError
 from bitpipe.pictures import colours, headers, samples, transparency
 from bitpipe.pictures.decoder import open_picture
-from bitpipe.pictures.limits import MAX_PIXELS
+from bitpipe.pictures.limits import MAX_PIXELS, MAX_SCANS
 
 _LOSSY = frozenset({"JPEG", "WEBP", "AVIF", "HEIF"})
 
@@ -80,6 +80,8 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
         raise UnreadablePictureError("the file is empty")
     # Before Pillow opens it: an icon it decodes at once, a GIF it holds against its own limit.
     _check_size(headers.size(data), max_pixels)
+    if headers.has_more_scans(data, MAX_SCANS):
+        raise UnreadablePictureError(f"it has more than {MAX_SCANS} scans, as no camera writes")
     try:
         with open_picture(data) as image:
             _check_size(image.size, max_pixels)

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bitpipe.pictures.headers import count_pixels, is_regular_jpeg, jpeg_segments, size
+from benchmarks.serving.damage import many_scans
+from bitpipe.pictures.headers import (
+    count_pixels,
+    has_more_scans,
+    is_regular_jpeg,
+    jpeg_segments,
+    size,
+)
 
 SIZE = (23, 17)
 
@@ -101,3 +108,31 @@ def test_a_jpeg_with_something_between_its_segments_is_not_regular(between: byte
     odd = jpeg[:at] + between + jpeg[at:]
     assert not is_regular_jpeg(odd)
     assert size(odd) == SIZE  # libjpeg passes over it
+
+
+def test_the_scans_of_a_jpeg_are_counted_where_they_are_scans() -> None:
+    written = [s.code for s in jpeg_segments(PICTURES["progressive"])].count(0xDA)
+    assert has_more_scans(PICTURES["progressive"], written - 1)
+    assert not has_more_scans(PICTURES["progressive"], written)
+    data = many_scans(PICTURES["progressive"], 90)
+    assert has_more_scans(data, written + 89)
+    assert not has_more_scans(data, written + 90)
+    film = PICTURES["jpeg"] + b"\xff\xda" * 100  # as phones append one
+    comment = encoded("JPEG", comment=b"\xff\xda" * 100)
+    assert not has_more_scans(film, 1)
+    assert not has_more_scans(comment, 1)
+    assert not has_more_scans(PICTURES["png"] + b"\xff\xda" * 100, 1)
+
+
+def test_fill_bytes_before_a_marker_are_passed_over() -> None:
+    jpeg = PICTURES["jpeg"]
+    filled = jpeg[:2] + b"\xff" * 5 + jpeg[2:]
+    assert size(filled) == SIZE
+    assert [s.code for s in jpeg_segments(filled)] == [s.code for s in jpeg_segments(jpeg)]
+    assert is_regular_jpeg(filled)
+    assert not is_regular_jpeg(jpeg[:2] + b"\xff\0" + jpeg[2:])
+
+
+def test_a_png_whose_header_is_not_its_first_chunk_counts_nothing() -> None:
+    png = PICTURES["png"]
+    assert size(png[:12] + b"abCd" + png[16:]) == (0, 0)

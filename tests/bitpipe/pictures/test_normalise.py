@@ -12,6 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.serving.damage import many_scans
 from bitpipe.errors import UnreadablePictureError
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import Picture, normalise
@@ -192,6 +193,14 @@ def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     with pytest.raises(UnreadablePictureError, match="40x24 pixels, more than 959"):
         normalise(data, max_pixels=40 * 24 - 1)
+
+
+def test_too_many_scans_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = save(scene(), "JPEG", progressive=True)
+    assert normalise(usual).data == usual
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(UnreadablePictureError, match="more than 64 scans"):
+        normalise(many_scans(usual, 64))
 
 
 def png_of(width: int, height: int) -> bytes:
