@@ -15,17 +15,29 @@ from serving.status import InvalidArgumentError, ResourceExhaustedError, Unavail
 Inputs = Sequence[np.ndarray]
 Outputs = dict[str, np.ndarray]
 
+# Pixels of a request that is answered at once with others: a phone's picture, decoded in 0.2 s.
+LIGHT_PIXELS = 16 * 2**20
+
 
 class _Task:
     """A request that waits: its rows, and the future of the loop which awaits them."""
 
-    __slots__ = ("enqueued_s", "future", "inputs", "key", "loop", "pixels", "rows")
+    __slots__ = (
+        *("enqueued_s", "future", "inputs", "is_heavy", "key", "loop", "pixels", "rows"),
+        "signature",
+    )
 
-    def __init__(self, key: Hashable, inputs: Inputs, pixels: Sequence[int] = ()) -> None:
-        self.key = key
+    def __init__(
+        self, signature: str, inputs: Inputs, pixels: Sequence[int], light_rows: int
+    ) -> None:
+        self.signature = signature
         self.inputs = inputs
         self.rows = len(inputs[0])
         self.pixels = pixels or [0] * self.rows
+        self.is_heavy = self.rows > light_rows or sum(self.pixels) > LIGHT_PIXELS
+        # What can be joined: the same model function, and rows of the same kind.
+        kinds = tuple((x.dtype, x.shape[1:]) for x in inputs)
+        self.key: Hashable = (signature, kinds, self.is_heavy)
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Outputs] = self.loop.create_future()
         self.enqueued_s = time.monotonic()
@@ -33,6 +45,9 @@ class _Task:
 
 class Batcher:
     """Runs a function of batches for requests of an event loop, in threads of its own.
+
+    A request that takes long (`LIGHT_PIXELS`, or more rows than a batch) leaves one thread and half
+    of the queue to the others, so that none has to wait for its end.
 
     Args:
         run: (signature, inputs) -> outputs, all with the same number of rows.
@@ -53,12 +68,19 @@ class Batcher:
         self._batching = batching
         self._observe = observe
         self._max_pixels = max_pixels
-        self._changed = threading.Condition()  # guards the three below
+        self._changed = threading.Condition()  # guards the five below
         self._queue: deque[_Task] = deque()
         self._queued_rows = 0
+        self._heavy_rows = 0  # of the above
+        self._heavy_batches = 0  # in progress
         self._closed = False
-        for index in range(batching.num_batch_threads):
-            threading.Thread(target=self._work, name=f"batches-{index}", daemon=True).start()
+        self._most_heavy = max(1, batching.num_batch_threads - 1)
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batches-{index}", daemon=True)
+            for index in range(batching.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def queued_rows(self) -> int:
@@ -70,6 +92,11 @@ class Batcher:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def join(self) -> None:
+        """Waits for the end of the threads, after `close`."""
+        for thread in self._threads:
+            thread.join()
 
     async def submit(self, signature: str, inputs: Inputs, pixels: Sequence[int] = ()) -> Outputs:
         """The outputs for `inputs`, arrays with the same number of rows, at least one.
@@ -86,17 +113,24 @@ class Batcher:
             StatusError: what `run` raised for these rows. Rows of others in the same batch
                 do not matter, and the text tells which row it was.
         """
-        task = _Task((signature, *((x.dtype, x.shape[1:]) for x in inputs)), inputs, pixels)
+        batching = self._batching
+        task = _Task(signature, inputs, pixels, batching.max_batch_size)
         with self._changed:
             if self._closed:
                 raise UnavailableError("The model is being unloaded.")
-            if self._queue and self._queued_rows + task.rows > self._batching.capacity:
+            if self._queue and self._queued_rows + task.rows > batching.capacity:
                 raise ResourceExhaustedError(
-                    f"The queue is full: {self._queued_rows} of {self._batching.capacity} rows "
+                    f"The queue is full: {self._queued_rows} of {batching.capacity} rows "
                     f"wait. Try again later."
                 )
+            heavy_rows = self._heavy_rows + task.rows if task.is_heavy and self._heavy_rows else 0
+            if heavy_rows > batching.capacity // 2:
+                raise ResourceExhaustedError(
+                    f"The queue is full of large requests: {self._heavy_rows} rows of them wait. "
+                    f"Try again later, or send smaller pictures or fewer at once."
+                )
             self._queue.append(task)
-            self._queued_rows += task.rows
+            self._count([task], 1)
             self._changed.notify()
         try:
             return await task.future
@@ -108,7 +142,12 @@ class Batcher:
         with self._changed:
             if task in self._queue:
                 self._queue.remove(task)
-                self._queued_rows -= task.rows
+                self._count([task], -1)
+
+    def _count(self, tasks: Sequence[_Task], sign: int) -> None:
+        """Counts what comes into the queue (1) or leaves it (-1)."""
+        self._queued_rows += sign * sum(task.rows for task in tasks)
+        self._heavy_rows += sign * sum(task.rows for task in tasks if task.is_heavy)
 
     def _work(self) -> None:
         while tasks := self._next():
@@ -116,6 +155,10 @@ class Batcher:
                 waited_s = time.monotonic() - tasks[0].enqueued_s
                 self._observe(sum(task.rows for task in tasks), waited_s)
             outcomes = self._outcomes(tasks)
+            if tasks[0].is_heavy:
+                with self._changed:
+                    self._heavy_batches -= 1
+                    self._changed.notify_all()
             # One wake-up of the loop for all: each costs as much as a small request.
             try:
                 tasks[0].loop.call_soon_threadsafe(_deliver, tasks, outcomes)
@@ -133,32 +176,39 @@ class Batcher:
                     self._changed.wait()
                     continue
                 tasks = self._joinable()
-                left_s = self._queue[0].enqueued_s + timeout_s - time.monotonic()
+                if not tasks:
+                    self._changed.wait()
+                    continue
+                left_s = tasks[0].enqueued_s + timeout_s - time.monotonic()
                 full = sum(task.rows for task in tasks) >= self._batching.max_batch_size
                 if full or left_s <= 0 or self._closed or len(tasks) < len(self._queue):
                     taken = set(map(id, tasks))
                     self._queue = deque(task for task in self._queue if id(task) not in taken)
-                    self._queued_rows -= sum(task.rows for task in tasks)
+                    self._count(tasks, -1)
+                    self._heavy_batches += tasks[0].is_heavy
                     return tasks
                 self._changed.wait(left_s)
 
     def _joinable(self) -> list[_Task]:
-        """The oldest task, and those which fit beside it into a batch."""
-        oldest = self._queue[0]
+        """The oldest task whose turn it is, and those which fit beside it into a batch."""
+        no_more_heavy = self._heavy_batches >= self._most_heavy
         tasks: list[_Task] = []
         rows = pixels = 0
         for task in self._queue:
-            if task.key == oldest.key:
+            if task.is_heavy and no_more_heavy:
+                continue
+            if not tasks or task.key == tasks[0].key:
                 rows += task.rows
                 pixels += sum(task.pixels)
-                if tasks and (rows > self._batching.max_batch_size or pixels > self._max_pixels):
+                most_pixels = min(self._max_pixels, math.inf if task.is_heavy else 2 * LIGHT_PIXELS)
+                if tasks and (rows > self._batching.max_batch_size or pixels > most_pixels):
                     break
                 tasks.append(task)
         return tasks
 
     def _outcomes(self, tasks: Sequence[_Task]) -> list[Outputs | Exception]:
         """What becomes of each task: a batch that fails is halved until the culprit is alone."""
-        signature = tasks[0].key[0]  # type: ignore[index]
+        signature = tasks[0].signature
         columns = [task.inputs for task in tasks]
         inputs = [np.concatenate(parts) for parts in zip(*columns, strict=True)]
         pixels = [count for task in tasks for count in task.pixels]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.server.batching import Batcher
+from serving.server.batching import LIGHT_PIXELS, Batcher
 from serving.server.options import Batching
 from serving.status import InvalidArgumentError, ResourceExhaustedError
 
@@ -209,3 +209,36 @@ def test_a_bad_row_among_large_ones_is_named() -> None:
     with pytest.raises(InvalidArgumentError, match="input 2 of 4"):
         asyncio.run(ask())
     batcher.close()
+
+
+def test_large_requests_leave_a_thread_and_half_of_the_queue_to_others() -> None:
+    go, large = threading.Event(), [LIGHT_PIXELS + 1]
+
+    def run(_: str, inputs) -> dict[str, np.ndarray]:
+        if inputs[0][0] < 0:  # a large one
+            go.wait(10)
+        return {"y": inputs[0]}
+
+    batcher = Batcher(run, Batching(max_batch_size=1, max_enqueued_batches=8, num_batch_threads=2))
+
+    async def ask() -> None:
+        calls = []
+        for _ in range(5):
+            calls.append(asyncio.ensure_future(batcher.submit("s", [np.array([-1])], large)))
+            await asyncio.sleep(0.02)
+        assert batcher.queued_rows == 4  # one is computed, the other thread waits
+        with pytest.raises(ResourceExhaustedError, match="full of large requests: 4 rows"):
+            await batcher.submit("s", [np.array([-1])], large)
+        with pytest.raises(ResourceExhaustedError, match="full of large requests"):
+            await batcher.submit("s", [np.array([-1, -1])])  # more rows than a batch
+        for number in range(20):
+            answer = await asyncio.wait_for(batcher.submit("s", [np.array([number])]), 5)
+            assert answer["y"] == [number]
+        go.set()
+        await asyncio.wait_for(asyncio.gather(*calls), 5)
+
+    try:
+        asyncio.run(ask())
+    finally:
+        go.set()
+        batcher.close()
