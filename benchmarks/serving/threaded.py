@@ -60,9 +60,8 @@ def server(saved_model: Path, name: str, threads: int, options: Options) -> grpc
     def predict(request: Any, _: grpc.ServicerContext) -> Any:
         started = time.perf_counter()
         call = servable.call(request)
-        limits.check(
-            call.inputs, options.limits, sorted(servable.signature_def[call.signature].inputs)
-        )
+        names = sorted(servable.signature_def[call.signature].inputs)
+        limits.check(call.inputs, options.limits, names=names)
         response = servable.response(call, batcher.wait(call.signature, call.inputs))
         response.model_spec.name = name
         response.model_spec.version.value = 1

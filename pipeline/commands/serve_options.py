@@ -59,13 +59,28 @@ _LIMITS = (
         "--max-pixels", type=click.IntRange(1), help="Of a picture.  [default: 100000000]"
     ),
 )
+_ACCESS = (
+    click.option(
+        "--allow-origin",
+        "allow_origins",
+        multiple=True,
+        metavar="SCHEME://HOST[:PORT]",
+        help="Web pages from there may use the server, and it answers to that host; * for all. "
+        "Can be repeated.  [default: its own page]",
+    ),
+    click.option(
+        "--allow-reload",
+        is_flag=True,
+        help="Clients may change which models are served (HandleReloadConfigRequest).",
+    ),
+)
 
 
 _NAMES = ("max_batch_size", "batch_timeout_ms", "max_enqueued_batches", "num_batch_threads")
 
 
 def server(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of batching, TLS and limits, and hands them over as one `options`."""
+    """Adds the options of batching, TLS, limits and access, and hands them over as `options`."""
 
     @functools.wraps(command)
     def wrapped(
@@ -76,6 +91,8 @@ def server(command: Callable[..., Any]) -> Callable[..., Any]:
         tls_client_ca: Path | None,
         max_message_mb: int | None,
         max_pixels: int | None,
+        allow_origins: tuple[str, ...],
+        allow_reload: bool,
         **others: Any,
     ) -> Any:
         from bitpipe import frameworks
@@ -91,11 +108,16 @@ def server(command: Callable[..., Any]) -> Callable[..., Any]:
             limits=Limits(
                 max_message_bytes=(max_message_mb or 0) * 2**20 or defaults.max_message_bytes,
                 max_pixels=max_pixels or defaults.max_pixels,
+                max_buffered_bytes=max(
+                    defaults.max_buffered_bytes, 2 * (max_message_mb or 0) * 2**20
+                ),
             ),
+            allow_origins=allow_origins,
+            allow_reload=allow_reload,
         )
         return command(options=chosen, **others)
 
-    return options.group(*_BATCHING, *_TLS, *_LIMITS)(wrapped)
+    return options.group(*_BATCHING, *_TLS, *_LIMITS, *_ACCESS)(wrapped)
 
 
 def _batching(file: Path | None, sizes: str | None, others: dict[str, Any]) -> Batching:

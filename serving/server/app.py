@@ -1,9 +1,13 @@
 """Starts, drains and stops the embedded server."""
 
 import asyncio
+import contextlib
+import dataclasses
+import functools
 import gc
 import logging
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -13,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from bitpipe import exits
 from bitpipe.model.versions import find_model_folder
-from serving.server import listening
+from serving.server import listening, process
+from serving.server.buffered import Buffered
+from serving.server.grpc_arrival import Arrivals
 from serving.server.model_config import ModelConfig
-from serving.server.options import Options
+from serving.server.options import Limits, Options
 
 if TYPE_CHECKING:
     import uvicorn
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SIGNAL_POLL_S = 0.2
+_GRPC_IDLE_MS = 60_000
+_CLOSE_S = 5.0  # for a batch that is computed, and to free the models
 
 
 class ModelServer:
@@ -82,6 +91,7 @@ class ModelServer:
 
         if self._owns_process:
             _set_frameworks_aside()
+            self._fit_connections(process.raise_file_limit())
         self._root = root
         self._metrics = Metrics()
 
@@ -110,9 +120,12 @@ class ModelServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        from serving.server import loaded
+
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._catalog.stop()
+        loaded.wait_until_freed()
 
     @property
     def address(self) -> str:
@@ -134,6 +147,14 @@ class ModelServer:
         """Name -> newest version in service."""
         return self._catalog.versions()
 
+    def _fit_connections(self, files: int) -> None:
+        limits = self._options.limits
+        most = process.most_connections(
+            limits.max_connections, files, 1 if self._rest_port is None else 2
+        )
+        limits = dataclasses.replace(limits, max_connections=most)
+        self._options = dataclasses.replace(self._options, limits=limits)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
@@ -145,36 +166,53 @@ class ModelServer:
             self._started.set()
 
     async def _serve(self) -> None:
-        from serving.server import grpc_services
+        from serving.server import grpc_services, http_connections
 
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = grpc.aio.server(options=_channel_options(self._options))
-        reported = grpc_services.add_to_server(server, self._catalog, self._metrics, self._root)
+        limits = self._options.limits
+        buffered, arrivals = Buffered(limits.max_buffered_bytes), Arrivals(limits)
+        server = grpc.aio.server(options=_channel_options(limits), interceptors=[arrivals])
+        reported = grpc_services.add_to_server(
+            server,
+            self._catalog,
+            self._metrics,
+            self._root if self._options.allow_reload else None,
+            buffered,
+        )
         self._port = listening.bind(server, self._host, self._port, self._options.tls)
         rest = None
         if self._rest_port is not None:
             rest_socket = listening.listen(self._host, self._rest_port)
             self._rest_port = rest_socket.getsockname()[1]
-            rest = self._rest_server()
+            rest = self._rest_server(rest_socket, buffered)
             serving = asyncio.create_task(rest.serve([rest_socket]))
         await server.start()
         await grpc_services.report_serving(reported)
         while rest is not None and not rest.started:
             await asyncio.sleep(0.005)
         self._started.set()
-        await self._stopping.wait()
-        await reported.enter_graceful_shutdown()
-        if rest is not None:
-            rest.should_exit = True
-        await server.stop(self._options.drain_s)
-        if rest is not None:
-            await serving
+        http = rest.server_state.connections if rest else set()
+        async with arrivals.watched(), http_connections.watched(http):
+            await self._stopping.wait()
+            await reported.enter_graceful_shutdown()
+            if rest is not None:
+                rest.should_exit = True
+            await server.stop(self._options.drain_s)
+            if rest is not None:
+                await serving
 
-    def _rest_server(self) -> "uvicorn.Server":
+    def _rest_server(self, listener: socket.socket, buffered: Buffered) -> "uvicorn.Server":
         import uvicorn
 
-        from serving.server import rest
+        from serving.server import browsers, http_connections, rest
+
+        options = self._options
+        application = browsers.guarded(
+            rest.application(self._catalog, self._metrics, options, buffered),
+            origins=options.allow_origins,
+            names={self._host} if listening.is_loopback(listener) else None,
+        )
 
         tls = self._options.tls
         secured: dict[str, Any] = {}
@@ -188,7 +226,8 @@ class ModelServer:
                     "ssl_cert_reqs": ssl.CERT_REQUIRED,
                 }
         config = uvicorn.Config(
-            rest.application(self._catalog, self._metrics, self._options),
+            application,
+            http=functools.partial(http_connections.Connection, options.limits),  # type: ignore[arg-type]
             access_log=False,
             log_config=None,
             lifespan="off",
@@ -205,7 +244,10 @@ def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any)
     The rest of the news is logged. Call it in the main thread. Arguments and errors are those of
     `ModelServer`.
     """
-    with ModelServer(models, name, owns_process=True, **settings) as server:
+    options = settings.get("options") or Options()
+    process.tell_faults_once_a_minute()
+    with contextlib.ExitStack() as ending:
+        server = ending.enter_context(ModelServer(models, name, owns_process=True, **settings))
         received: list[int] = []
         previous = {
             number: signal.signal(number, lambda number, _: received.append(number))
@@ -223,6 +265,9 @@ def serve(models: Path | Sequence[ModelConfig], name: str = "", **settings: Any)
             # wake; and in a handler, setting an Event which this thread waits for can deadlock.
             while not received:
                 time.sleep(_SIGNAL_POLL_S)
+            # The requests in progress get their time, the models theirs, and nothing gets more.
+            with process.ended_after(options.drain_s + _CLOSE_S, exits.OK):
+                ending.close()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -252,10 +297,14 @@ def _configs(
     return list(models), folders.pop() if len(folders) == 1 else None
 
 
-def _channel_options(options: Options) -> list[tuple[str, int]]:
+def _channel_options(limits: Limits) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_send_message_length", options.limits.max_message_bytes),
-        ("grpc.max_receive_message_length", options.limits.max_message_bytes),
+        ("grpc.max_send_message_length", limits.max_message_bytes),
+        ("grpc.max_receive_message_length", limits.max_message_bytes),
         # Or else a second server would take half of this one's requests.
         ("grpc.so_reuseport", 0),
+        ("grpc.max_allowed_incoming_connections", limits.max_connections),
+        ("grpc.server_handshake_timeout_ms", round(1000 * limits.head_s)),
+        # A client whose connection is closed while it asks nothing opens another for its next call.
+        ("grpc.max_connection_idle_ms", _GRPC_IDLE_MS),
     ]

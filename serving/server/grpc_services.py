@@ -24,10 +24,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.server import methods
+from serving.server import admission, methods
+from serving.server.buffered import Buffered
 from serving.server.catalog import Catalog
 from serving.server.metrics import Metrics
-from serving.status import code_of, text_of
+from serving.status import StatusError, code_of, text_of
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,11 @@ _Handler = Callable[[Any, Any, grpc.aio.ServicerContext], Awaitable[Any]]
 
 
 def add_to_server(
-    server: grpc.aio.Server, catalog: Catalog, metrics: Metrics, model_root: Path | None
+    server: grpc.aio.Server,
+    catalog: Catalog,
+    metrics: Metrics,
+    model_root: Path | None,
+    buffered: Buffered,
 ) -> health.aio.HealthServicer:
     """Lets `server` answer for the models of the catalog; returns the health it reports.
 
@@ -51,6 +56,7 @@ def add_to_server(
         catalog: the models.
         metrics: told of each request.
         model_root: the folder that models named by a client must lie in; None for no such models.
+        buffered: what requests in progress hold.
     """
     servicers = (
         _PredictionService(catalog, metrics),
@@ -58,7 +64,7 @@ def add_to_server(
     )
     server.add_generic_rpc_handlers(
         [
-            grpc.method_handlers_generic_handler(service, _handlers(servicer))
+            grpc.method_handlers_generic_handler(service, _handlers(servicer, buffered))
             for service, servicer in zip(_SERVICES, servicers, strict=True)
         ]
     )
@@ -70,7 +76,7 @@ def add_to_server(
     return reported
 
 
-def _handlers(servicer: Any) -> dict[str, grpc.RpcMethodHandler]:
+def _handlers(servicer: Any, buffered: Buffered) -> dict[str, grpc.RpcMethodHandler]:
     """The servicer's methods.
 
     What the generated code adds says UNKNOWN, and logs a traceback, for each request that is no
@@ -78,20 +84,29 @@ def _handlers(servicer: Any) -> dict[str, grpc.RpcMethodHandler]:
     """
     return {
         method: grpc.unary_unary_rpc_method_handler(
-            getattr(servicer, method),
-            request_deserializer=request_class and functools.partial(_parsed, request_class),
+            _parsing(getattr(servicer, method), request_class, buffered),
             response_serializer=lambda response: response.SerializeToString(),
         )
         for method, request_class in servicer.REQUESTS.items()
     }
 
 
-def _parsed(request_class: Any, data: bytes) -> Any:
-    """The message, or why it is none: gRPC would not tell the client what is raised here."""
-    try:
-        return request_class.FromString(data)
-    except DecodeError as error:
-        return error
+def _parsing(method: Callable[..., Any], request_class: Any, buffered: Buffered) -> Any:
+    """The method for bytes. It is given the message, or why there is none."""
+
+    async def answer(data: bytes, context: grpc.aio.ServicerContext) -> Any:
+        with buffered.request() as held:
+            try:
+                held.grow_to(len(data))
+                if request_class is not None:
+                    admission.check_message(data, request_class)
+                request = request_class and request_class.FromString(data)
+            except (DecodeError, StatusError) as error:
+                request = error
+            del data
+            return await method(request, context)
+
+    return answer
 
 
 async def report_serving(reported: health.aio.HealthServicer) -> None:
@@ -113,6 +128,8 @@ def _answers(method: _Handler) -> _Handler:
             await context.abort(grpc.StatusCode.INTERNAL, f"{UNPARSABLE}: {request}")
         model = _known_name(self.catalog, request)
         try:
+            if isinstance(request, StatusError):
+                raise request
             response = await method(self, request, context)
         except asyncio.CancelledError:
             self.metrics.refused(model, grpc.StatusCode.CANCELLED.name)

@@ -5,6 +5,7 @@ Texts and rules are those of util/json_tensor.cc.
 
 import base64
 import binascii
+import contextlib
 import json
 import math
 import re
@@ -40,6 +41,7 @@ def _float(digits: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -97,8 +99,14 @@ def signature_name(document: dict[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in an error."""
-    return json.dumps(value, ensure_ascii=False)[:_MAX_SHOWN]
+    """A value in an error: no more of it is written than is shown."""
+    text = ""
+    with contextlib.suppress(RecursionError):  # nested as deeply as it could be parsed
+        for part in _ENCODER.iterencode(value):
+            text += part
+            if len(text) >= _MAX_SHOWN:
+                break
+    return text[:_MAX_SHOWN]
 
 
 def is_base64(value: Any) -> bool:

@@ -26,17 +26,20 @@ def _itself(value: Any) -> Iterable[Any]:
 def check(
     inputs: tuple[np.ndarray, ...],
     limits: Limits,
-    names: Collection[str] = (),
     pictures_in: Callable[[Any], Iterable[Any]] = _itself,
+    *,
+    names: Collection[str] = (),
 ) -> list[int]:
     """Checks the arrays of a request; returns the pixels in each row, by the headers of pictures.
 
     Args:
         inputs: of the request.
         limits: that it must keep.
+        pictures_in: what may be pictures in a value of an array of strings.
         names: of the inputs. The one that the signature promises pictures in takes JPEG and PNG
             alone: no other format is counted as its decoders read it. In others, which may hold
-    X
+            texts, only what is certainly a picture of another format is refused.
+
     Raises:
         InvalidArgumentError: too many rows, or a picture of too many pixels or scans, or of a
             size that cannot be told, with its index.

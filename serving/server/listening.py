@@ -1,5 +1,6 @@
 """Ports and addresses: taken, refused and written in one way for gRPC and REST."""
 
+import ipaddress
 import socket
 
 import grpc
@@ -55,6 +56,11 @@ def bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None) -> int:
     if not bound:  # how older versions of gRPC fail
         raise _address_error(host, port, _UNBOUND)
     return int(bound)
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether only this machine reaches a socket."""
+    return ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def join(host: str, port: int) -> str:

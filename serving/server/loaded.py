@@ -75,9 +75,9 @@ class LoadedModel:
         names = sorted(self.signature_def[signature].inputs)
         if of_examples:
             admission.check_examples(inputs)
-            pixels = limits.check(inputs, self._limits, names, classify.pictures)
+            pixels = limits.check(inputs, self._limits, classify.pictures, names=names)
         else:
-            pixels = limits.check(inputs, self._limits, names)
+            pixels = limits.check(inputs, self._limits, names=names)
         rows = {len(array) if array.ndim else 0 for array in inputs}
         # Only what has rows can be joined, and an empty batch has nothing to be joined.
         if signature in self._servable.batched and len(rows) == 1 and rows != {0}:

@@ -83,8 +83,8 @@ async def reload(catalog: Catalog, request: Any, root: Path | None) -> Any:
         )
     if root is None:
         raise FailedPreconditionError(
-            "The models of this server lie in several folders: change them in its "
-            "--model-config-file, and start it again."
+            "Clients may not change which models this server has. Start it with --allow-reload and "
+            "--models, or change its --model-config-file and start it again."
         )
     try:
         configs = model_config.models(request.config.model_config_list.config, root)

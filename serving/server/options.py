@@ -1,12 +1,16 @@
 """What can be set on the embedded server."""
 
 import itertools
+import re
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitpipe.errors import ServerOptionsError
 from bitpipe.pictures.limits import MAX_PIXELS
 from serving.limits import MAX_MESSAGE_BYTES
+
+_ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s]+")  # RFC 6454, 6.2
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,28 @@ class Batching:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a single request may hold.
+    """What requests may hold, and how long a client may take for its part.
 
     Attributes:
         max_message_bytes: of a request and of a reply.
         max_pixels: of an encoded picture, by its header; and of all that are decoded for a batch,
             which is run in several where they have more.
         max_rows: along the first dimension of an input.
+        max_buffered_bytes: of all requests in progress; beyond it only small ones are let in.
+        max_connections: of a port. One more, and the one idle for longest is closed.
+        head_s: from a connection, or the last reply on it, to the end of a request's head.
+        body_s: for a body, or for a client that reads no more of a reply.
+        min_bytes_per_s: of a body, which is given so much longer.
     """
 
     max_message_bytes: int = MAX_MESSAGE_BYTES
     max_pixels: int = MAX_PIXELS
     max_rows: int = 1024
+    max_buffered_bytes: int = 8 * MAX_MESSAGE_BYTES
+    max_connections: int = 1000
+    head_s: float = 10.0
+    body_s: float = 20.0
+    min_bytes_per_s: float = 32 * 2**10  # below any line that carries pictures
 
 
 @dataclass(frozen=True)
@@ -103,14 +117,70 @@ class Tls:
                 ) from error
             if b"-----BEGIN " not in text:
                 raise ServerOptionsError(f"{path} is no PEM file. Convert it with openssl.")
+        self._try()
+
+    def _try(self) -> None:
+        """Loads the files as REST will: gRPC only says that it could not listen."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # Without a function for the password, the terminal would be asked.
+            context.load_cert_chain(self.certificate, self.key, self._no_password)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise ServerOptionsError(
+                    f"The key {self.key} is not that of the certificate {self.certificate}. Name "
+                    f"the two that were made together."
+                ) from error
+            raise ServerOptionsError(
+                f"The certificate {self.certificate} with the key {self.key} cannot be used: "
+                f"{error.reason or error}. Name whole PEM files."
+            ) from error
+        if self.client_ca is not None:
+            try:
+                context.load_verify_locations(self.client_ca)
+            except ssl.SSLError as error:
+                raise ServerOptionsError(
+                    f"{self.client_ca} holds no certificate of an authority: "
+                    f"{error.reason or error}. Name a PEM file with one."
+                ) from error
+
+    def _no_password(self) -> str:
+        raise ServerOptionsError(
+            f"The key {self.key} is encrypted. Decrypt it for the server: openssl pkey -in "
+            f"{self.key} -out decrypted.pem"
+        )
 
 
 @dataclass(frozen=True)
 class Options:
-    """All of the above, and how often the folders are looked at."""
+    """All of the above, and how often the folders are looked at.
+
+    Attributes:
+        batching: see there.
+        limits: see there.
+        tls: see there; None for plain text.
+        poll_interval_s: between two looks at the folders.
+        drain_s: how long requests in progress may take once the server is told to stop.
+        allow_origins: SCHEME://HOST[:PORT] of web pages that may use the server beside its own;
+            "*" for all.
+        allow_reload: whether clients may change which models are served.
+
+    Raises:
+        ServerOptionsError: an origin that is none.
+    """
 
     batching: Batching = field(default_factory=Batching)
     limits: Limits = field(default_factory=Limits)
     tls: Tls | None = None
     poll_interval_s: float = 1.0
-    drain_s: float = 10.0  # how long requests in progress may take once the server is told to stop
+    drain_s: float = 10.0
+    allow_origins: tuple[str, ...] = ()
+    allow_reload: bool = False
+
+    def __post_init__(self) -> None:
+        for origin in self.allow_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ServerOptionsError(
+                    f"An origin is SCHEME://HOST[:PORT], such as https://example.org, or * for "
+                    f"all. Received: {origin}."
+                )

@@ -31,7 +31,9 @@ from serving.server import (
     methods,
     metrics,
     page,
+    workers,
 )
+from serving.server.buffered import Buffered
 from serving.server.catalog import Catalog
 from serving.server.options import Options
 from serving.status import Code, InvalidArgumentError, UnimplementedError, code_of, text_of
@@ -69,9 +71,11 @@ _HTTP = {
 }
 
 
-def application(catalog: Catalog, counts: metrics.Metrics, options: Options) -> Starlette:
+def application(
+    catalog: Catalog, counts: metrics.Metrics, options: Options, buffered: Buffered
+) -> Starlette:
     """The ASGI application for the models of the catalog."""
-    api = _Api(catalog, counts, options)
+    api = _Api(catalog, counts, options, buffered)
     return Starlette(
         routes=[
             # TensorFlow Serving answers every method there, and in any case: see kPathRegex.
@@ -91,10 +95,15 @@ class _TooLarge(Exception):
 
 
 class _Api:
-    def __init__(self, catalog: Catalog, counts: metrics.Metrics, options: Options) -> None:
+    def __init__(
+        self, catalog: Catalog, counts: metrics.Metrics, options: Options, buffered: Buffered
+    ) -> None:
         self._catalog = catalog
         self._metrics = counts
+        self._buffered = buffered
+        self._limits = options.limits
         self._max_bytes = options.limits.max_message_bytes
+        self._workers = workers.Workers()
 
     async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.page(), media_type=metrics.CONTENT_TYPE)
@@ -139,7 +148,8 @@ class _Api:
             if match is None:
                 raise InvalidArgumentError(f"Malformed request: {request.method} {path}")
             if request.method == "POST":
-                response = await self._infer(request, match, name)
+                with self._buffered.request() as request.state.held:
+                    response = await self._infer(request, match, name)
             else:
                 response = self._describe(match, name)
         except ClientDisconnect:
@@ -170,7 +180,10 @@ class _Api:
             return await self._classify(request, match, name)
         message = predict_pb2.PredictRequest()
         _fill_spec(message.model_spec, match, name)
-        document = json_body.parse(await self._body(request))
+        body = await self._body(request)
+        reading = self._workers.for_body(body)
+        document = await reading(json_body.parse, body)
+        workers.check_rows(document, self._limits)
         message.model_spec.signature_name = json_body.signature_name(document)
         signature = message.model_spec.signature_name or SERVING
         with self._catalog.acquire(message.model_spec) as (_, model):
@@ -179,18 +192,25 @@ class _Api:
                     f'Serving signature name: "{signature}" not found in signature def'
                 )
             infos = model.signature_def[signature].inputs
-        form = json_inputs.fill_request(document, infos, message)
+        form = await reading(json_inputs.fill_request, document, infos, message)
         response = await _unless_gone(request, methods.predict(self._catalog, message))
-        return _answer(json_outputs.reply(response.outputs, form), response)
+        shapes = ([d.size for d in o.tensor_shape.dim] for o in response.outputs.values())
+        writing = self._workers.for_tensors(shapes)
+        return _answer(await writing(json_outputs.reply, response.outputs, form), response)
 
     async def _classify(self, request: Request, match: re.Match[str], name: str) -> Response:
         message = classification_pb2.ClassificationRequest()
         _fill_spec(message.model_spec, match, name)
-        document = json_body.parse(await self._body(request))
+        body = await self._body(request)
+        reading = self._workers.for_body(body)
+        document = await reading(json_body.parse, body)
+        workers.check_rows(document, self._limits)
         message.model_spec.signature_name = json_body.signature_name(document)
-        json_examples.fill_request(document, message)
+        await reading(json_examples.fill_request, document, message)
         response = await _unless_gone(request, methods.classify(self._catalog, message))
-        return _answer(json_examples.reply(response), response)
+        shapes = ([len(one.classes)] for one in response.result.classifications)
+        writing = self._workers.for_tensors(shapes)
+        return _answer(await writing(json_examples.reply, response), response)
 
     def _describe(self, match: re.Match[str], name: str) -> Response:
         if not name:
@@ -219,7 +239,10 @@ class _Api:
         async for part in request.stream():
             if inflate:
                 try:
-                    part = inflate.decompress(part, self._max_bytes - size + 1)
+                    # In a thread: a kilobyte may take as long as the largest body.
+                    part = await asyncio.to_thread(
+                        inflate.decompress, part, self._max_bytes - size + 1
+                    )
                 except zlib.error as error:
                     raise InvalidArgumentError(
                         f"The body is not gzip, as its header says: {error}"
@@ -227,6 +250,7 @@ class _Api:
             size += len(part)
             if size > self._max_bytes:
                 raise _TooLarge
+            request.state.held.grow_to(size)
             parts.append(part)
         if inflate and not inflate.eof:
             raise InvalidArgumentError("The body's gzip ends before its end.")

@@ -20,6 +20,7 @@ from tensorflow_serving.apis import (
 
 from serving.client import PredictionClient, codec
 from serving.server import ModelServer
+from serving.server.options import Options
 from tests.serving.server.grpc_calls import refusal, request_for
 
 Push = Callable[[Path, int], Path]
@@ -114,7 +115,7 @@ def test_reload_serves_other_models_and_refuses_folders_elsewhere(
         return message
 
     with (
-        ModelServer(tmp_path, "colours", port=0) as server,
+        ModelServer(tmp_path, "colours", port=0, options=Options(allow_reload=True)) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         manage = model_service_pb2_grpc.ModelServiceStub(channel)
@@ -148,6 +149,18 @@ def test_reload_serves_other_models_and_refuses_folders_elsewhere(
             grpc.StatusCode.INVALID_ARGUMENT,
             "Unrecognized servable version label: canary",
         )
+
+
+def test_clients_change_no_models_unless_that_is_allowed(
+    channel: grpc.Channel, server: ModelServer
+) -> None:
+    request = model_management_pb2.ReloadConfigRequest()
+    request.config.model_config_list.SetInParent()  # no models at all
+    manage = model_service_pb2_grpc.ModelServiceStub(channel)
+    code, text = refusal(manage.HandleReloadConfigRequest, request)
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert "--allow-reload" in text
+    assert server.versions == {"colours": 20}
 
 
 def test_health_and_reflection_answer(channel: grpc.Channel) -> None:

@@ -25,7 +25,7 @@ PNG, JPEG, PROGRESSIVE = encoded("PNG"), encoded("JPEG"), encoded("JPEG", progre
 
 
 def check(*values: bytes, name: str = "image") -> list[int]:
-    return limits.check((np.array(values, object),), Limits(), [name])
+    return limits.check((np.array(values, object),), Limits(), names=[name])
 
 
 def test_pixels_are_told_row_by_row() -> None:
