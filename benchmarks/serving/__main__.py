@@ -18,6 +18,7 @@ from benchmarks.kit.project import BenchmarkError
 from benchmarks.serving import (
     capacity,
     comparison,
+    hostile,
     malformed,
     markdown,
     models,
@@ -54,6 +55,7 @@ SCENARIOS = {
     "settings": Scenario(settings.prepare, settings.run),
     "swaps": Scenario(swaps.prepare, swaps.run, tiny=True),
     "malformed": Scenario(malformed.prepare, malformed.run, tiny=True),
+    "hostile": Scenario(hostile.prepare, hostile.run, tiny=True),
     "soak": Scenario(soak.prepare, soak.run, tiny=True),
 }
 

@@ -29,6 +29,8 @@ class Scale:
         swaps: new versions under load.
         malformed: requests that are not as they should be.
         malformed_warm_up: as many before, after which memory must not grow.
+        hostile_s: seconds of each kind of attack.
+        hostile_side: of hostile pictures, in pixels.
         soak: requests of the day.
         soak_s: when it is given up.
     """
@@ -50,6 +52,8 @@ class Scale:
     swaps: int
     malformed: int
     malformed_warm_up: int
+    hostile_s: float
+    hostile_side: int
     soak: int
     soak_s: float
 
@@ -72,6 +76,8 @@ FULL = Scale(
     swaps=50,
     malformed=10_000,
     malformed_warm_up=5_000,
+    hostile_s=20.0,
+    hostile_side=9_400,
     soak=86_400,
     soak_s=240.0,
 )
@@ -94,6 +100,8 @@ QUICK = Scale(
     swaps=3,
     malformed=400,
     malformed_warm_up=100,
+    hostile_s=4.0,
+    hostile_side=9_400,  # or else they would be harmless
     soak=1_500,
     soak_s=10.0,
 )

@@ -20,6 +20,7 @@ POLL_INTERVAL_S = 0.1  # between the server's looks at the folder
 KEPT = 2  # versions in the folder
 SWAP_S = 20.0  # a version that is not in service by then has failed
 _LOOK_S = 0.02
+MOST_MB_PER_SWAP = 2.0  # a tiny model left 14 where nothing collected it
 _SHOWN = ("p50", "p99", "max")
 
 
@@ -105,6 +106,7 @@ async def run(bench: Bench) -> Section:
             Goal("requests that failed", 0, False, failed(outcome)),
             Goal("versions that did not come into service", 0, False, len(missed)),
             Goal("answers of an older version than one before the request", 0, False, backwards),
+            Goal("memory, rise in a swap", MOST_MB_PER_SWAP, False, growth, " MiB"),
         ],
         [f"Not OK: {refused}."] if refused else [],
         {

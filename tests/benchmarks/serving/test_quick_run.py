@@ -30,6 +30,12 @@ CORRECT = {
         "answers that blame the server, or none",
         "errors with a traceback in the log",
     ],
+    "hostile": [
+        "good requests and health checks that failed",
+        "requests of a foreign web page that were executed",
+        "errors with a traceback in the log",
+        "crashes",
+    ],
     "soak": ["answers with another code than they should have"],
 }
 
