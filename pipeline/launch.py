@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +88,7 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
     config = _with_absolute_backbone(config)
     from pipeline.terminal.display import Display
 
-    with workspace.opened(out, data) as space, scratch.folder():
+    with workspace.opened(out, data) as space, scratch.folder() as temporary:
         # An hour before it is needed: it may not be there.
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
@@ -110,7 +109,7 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
             if _is_full(error):
                 raise DiskFullError(
                     f"there is no room left on the disk of --out {out} or of its temporary files, "
-                    f"{tempfile.gettempdir()}. Make room and run the same command again: it goes "
+                    f"{temporary.parent}. Make room and run the same command again: it goes "
                     "on where this one stopped."
                 ) from error
             raise UnexpectedError(

@@ -37,7 +37,7 @@ STAGES = (
 OUT = "interrupted"
 # Of the end of a process: whatever its threads were doing, and on a machine that is busy.
 AT_ONCE_S = 5.0
-LINE = re.compile(r"Interrupted( \(SIGTERM\))? (before|in|after) .*: the same command .*\.")
+LINE = re.compile(r"Interrupted( \(SIGTERM\))?( (before|in|after) .*)?: the same command .*\.")
 
 SERVER = """
 import json, os, sys
