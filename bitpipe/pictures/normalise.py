@@ -156,7 +156,8 @@ def _passes(image: Image.Image, source: str, data: bytes) -> bool:
 
 
 def _encode(image: Image.Image, source: str, data: bytes) -> Picture:
-    image = image.convert("L" if image.mode in _GREY else "RGB")
+    mode = "L" if image.mode in _GREY else "RGB"
+    image = image if image.mode == mode else image.convert(mode)  # which copies in any case
     image.info = {}  # profiles, text and EXIF would be written along
     buffer = BytesIO()
     if source in _LOSSY and not (_is_lossless_webp(data) or headers.is_lossless_jpeg(data)):

@@ -68,7 +68,7 @@ def check_colours(image: Image.Image, bits: int) -> None:
     """
     if bits != _BITS or image.mode not in ("RGB", "RGBA"):
         return
-    _, highest = _extrema(image.convert("RGB").convert("L"))
+    highest = max(_extrema(image.getchannel(band))[1] for band in "RGB")
     if 0 < highest < _NEARLY_BLACK >> 8:
         raise _nearly_black((highest + 1 << 8) - 1)
 

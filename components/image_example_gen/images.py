@@ -22,7 +22,7 @@ from components.image_example_gen.sources import registry
 THREADS = min(os.cpu_count() or 1, 16)
 
 # Of all pictures that are decoded at a time: a camera's for each thread, and at least the largest
-# that is accepted by default. At its worst a pixel takes 12 bytes for a while.
+# that is accepted by default. At its worst a pixel takes 16 bytes for a while.
 _ROOM = Room(max(MAX_PIXELS, THREADS * 25_000_000))
 
 

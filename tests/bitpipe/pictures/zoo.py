@@ -1,16 +1,35 @@
 """Files of each kind that may lie among pictures, and what they must be taken for everywhere."""
 
-import importlib.util
-import io
-import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from tests.bitpipe.pictures import handmade
+from tests.bitpipe.pictures.making import (
+    DEEP,
+    HAS_HEIC,
+    PASTELS,
+    SRGB,
+    adobe_rgb,
+    animated,
+    blank_png,
+    cut_out,
+    cut_out_on_white,
+    encoded,
+    float_tiff,
+    heic,
+    hole,
+    keyed_png,
+    odd_bmp,
+    quarter,
+    saved,
+    scene,
+    turned,
+    wrong_checksum,
+)
 
 
 class Specimen(NamedTuple):
@@ -33,57 +52,6 @@ class Specimen(NamedTuple):
     shows: Callable[[], np.ndarray] = lambda: np.asarray(scene())
 
 
-def saved(form: str, mode: str = "RGB", **options: Any) -> Callable[[], bytes]:
-    """Makes a picture of 40 x 24 in this format."""
-    return lambda: _encoded(scene(mode), form, **options)
-
-
-def scene(mode: str = "RGB") -> Image.Image:
-    """Blue, with a red upper left quarter, so that every turn and flip of it differs."""
-    image = Image.new("RGB", (40, 24), "blue")
-    image.paste("red", (0, 0, 20, 12))
-    if mode == "I;16":
-        return Image.fromarray(DEEP)
-    return image.convert(mode)
-
-
-def cut_out(mode: str = "RGBA") -> Image.Image:
-    """`scene()` that is transparent where it is red, and half so in its lowest four rows."""
-    alpha = Image.new("L", (40, 24), 255)
-    alpha.paste(0, (0, 0, 20, 12))
-    alpha.paste(128, (0, 20, 40, 24))
-    image = scene()
-    image.putalpha(alpha)
-    return image.convert(mode)
-
-
-def hole(colour: tuple[int, ...] = (0, 0, 255)) -> np.ndarray:
-    """What a picture of this colour shows whose upper left quarter is transparent."""
-    pixels = np.full((24, 40, len(colour)), colour, np.uint8)
-    pixels[:12, :20] = 255
-    return pixels
-
-
-def cut_out_on_white() -> np.ndarray:
-    """What `cut_out()` shows."""
-    pixels = hole()
-    pixels[20:] = (127, 127, 255)
-    return pixels
-
-
-def quarter(inside: int, outside: int) -> np.ndarray:
-    """Grey levels (24, 40) uint8 whose upper left quarter differs."""
-    pixels = np.full((24, 40), outside, np.uint8)
-    pixels[:12, :20] = inside
-    return pixels
-
-
-def blank_png(width: int, height: int) -> bytes:
-    """A PNG of white pixels, of a bit each: small as a file, however large it is."""
-    assert width % 8 == 0
-    return handmade.png(np.full((height, width // 8), 255, np.uint8), bits=1, kind=0)
-
-
 def write(folder: Path) -> Path:
     """Writes the whole zoo into the folder."""
     for specimen in ZOO:
@@ -92,70 +60,6 @@ def write(folder: Path) -> Path:
         path.write_bytes(specimen.make())
     return folder
 
-
-def _encoded(image: Image.Image, form: str, **options: Any) -> bytes:
-    with io.BytesIO() as buffer:
-        image.save(buffer, form, **options)
-        return buffer.getvalue()
-
-
-def _turned(form: str) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise
-    return _encoded(scene().transpose(Image.Transpose.ROTATE_90), form, exif=exif)
-
-
-def _animated(form: str) -> bytes:
-    return _encoded(scene(), form, save_all=True, append_images=[Image.new("RGB", (40, 24))])
-
-
-def _float() -> bytes:
-    return _encoded(Image.new("F", (4, 4)), "TIFF")
-
-
-def _wrong_checksum() -> bytes:
-    data = bytearray(saved("PNG")())
-    data[-14] ^= 0xFF  # in the checksum of the pixels, before the 12 bytes of the end
-    return bytes(data)
-
-
-def _keyed_png(bits: int) -> bytes:
-    """Grey 2 of `bits`, with a quarter of grey 1, which its tRNS says is transparent."""
-    samples = quarter(1, 2)
-    rows = {4: lambda: samples[:, ::2] << 4 | samples[:, 1::2], 8: lambda: samples * 100}.get(
-        bits, lambda: (samples * np.uint16(20_000)).astype(">u2").view(np.uint8)
-    )()
-    key = struct.pack(">H", {4: 1, 8: 100}.get(bits, 20_000))
-    return handmade.png(rows, bits, kind=0, chunks=[(b"tRNS", key)])
-
-
-def _adobe_rgb(form: str, **options: Any) -> bytes:
-    image = Image.fromarray(handmade.in_adobe_rgb(PASTELS))
-    return _encoded(image, form, icc_profile=handmade.rgb_profile(), **options)
-
-
-def _heic() -> bytes:
-    if not HAS_HEIC:
-        return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    return saved("HEIF", quality=95, chroma=444)()
-
-
-def _odd_bmp() -> bytes:
-    data = saved("BMP")()
-    return data[:30] + b"\4" + data[31:]  # a JPEG inside, as printers take it
-
-
-# Samples that go through 16 bits, and colours that no JPEG blurs. In Adobe RGB their numbers differ
-# by up to 40.
-DEEP = np.arange(40 * 24, dtype=np.uint16).reshape(24, 40) * 60
-PASTELS = np.full((24, 40, 3), (190, 70, 60), np.uint8)
-PASTELS[:, 16:] = (80, 170, 90)
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-# The extra `heic`; in no lock.
-HAS_HEIC = importlib.util.find_spec("pillow_heif") is not None
 
 JPEG, PNG = saved("JPEG"), saved("PNG")
 NO_FORMAT = "it is none of JPEG, PNG, "
@@ -171,9 +75,17 @@ ZOO = (
     Specimen("16-bit.png", saved("PNG", "I;16"), as_it_is=True, shows=lambda: DEEP >> 8),
     Specimen(
         "16-bit black.png",
-        lambda: _encoded(Image.fromarray(DEEP * 0), "PNG"),
+        lambda: encoded(Image.fromarray(DEEP * 0), "PNG"),
         as_it_is=True,
         shows=lambda: DEEP * 0,
+    ),
+    Specimen(
+        "16-bit dark blue.png",
+        lambda: handmade.png(
+            np.tile(np.array([0, 0, 9_000], ">u2"), (24, 40)).view(np.uint8), 16, 2
+        ),
+        as_it_is=True,
+        shows=lambda: np.full((24, 40, 3), (0, 0, 35), np.uint8),
     ),
     Specimen("srgb.jpg", saved("JPEG", icc_profile=SRGB), as_it_is=True),
     Specimen("broken profile.jpg", saved("JPEG", icc_profile=SRGB[:300]), as_it_is=True),
@@ -182,15 +94,15 @@ ZOO = (
         saved("PNG", "L", icc_profile=handmade.rgb_profile()),
         shows=lambda: np.asarray(scene("L")),
     ),
-    Specimen("twins.mpo", lambda: _animated("MPO"), as_it_is=True),
+    Specimen("twins.mpo", lambda: animated("MPO"), as_it_is=True),
     # What is made anew.
     Specimen("cmyk.jpg", saved("JPEG", "CMYK"), as_it_is=True),
     Specimen("no end.jpg", lambda: JPEG()[:-2] + b"\xff\xfe", as_it_is=True),
-    Specimen("turned.jpg", lambda: _turned("JPEG")),
-    Specimen("turned.png", lambda: _turned("PNG")),
-    Specimen("animated.png", lambda: _animated("PNG"), as_it_is=True),
-    Specimen("animated.gif", lambda: _animated("GIF")),
-    Specimen("animated.webp", lambda: _animated("WEBP")),
+    Specimen("turned.jpg", lambda: turned("JPEG")),
+    Specimen("turned.png", lambda: turned("PNG")),
+    Specimen("animated.png", lambda: animated("PNG"), as_it_is=True),
+    Specimen("animated.gif", lambda: animated("GIF")),
+    Specimen("animated.webp", lambda: animated("WEBP")),
     Specimen("other.webp", saved("WEBP")),
     Specimen("other.avif", saved("AVIF")),
     Specimen("other.gif", saved("GIF", "P")),
@@ -203,12 +115,10 @@ ZOO = (
     Specimen("other.ico", saved("ICO", sizes=[(40, 24)])),
     Specimen(
         "bitmap.ico",
-        lambda: _encoded(
-            scene().crop((0, 0, 32, 24)), "ICO", bitmap_format="bmp", sizes=[(32, 24)]
-        ),
+        lambda: encoded(scene().crop((0, 0, 32, 24)), "ICO", bitmap_format="bmp", sizes=[(32, 24)]),
         shows=lambda: np.asarray(scene())[:, :32],
     ),
-    Specimen("photo.heic", _heic, reason="" if HAS_HEIC else "it is HEIC, which needs pillow-heif"),
+    Specimen("photo.heic", heic, reason="" if HAS_HEIC else "it is HEIC, which needs pillow-heif"),
     Specimen(
         "lossless.jpg",
         lambda: handmade.lossless_jpeg((DEEP >> 8).astype(np.uint8)),
@@ -216,64 +126,60 @@ ZOO = (
         shows=lambda: DEEP >> 8,
     ),
     # What is transparent is shown on white.
-    Specimen(
-        "alpha.png", lambda: _encoded(cut_out(), "PNG"), as_it_is=True, shows=cut_out_on_white
-    ),
+    Specimen("alpha.png", lambda: encoded(cut_out(), "PNG"), as_it_is=True, shows=cut_out_on_white),
     Specimen(
         "grey alpha.png",
-        lambda: _encoded(cut_out("LA"), "PNG"),
+        lambda: encoded(cut_out("LA"), "PNG"),
         as_it_is=True,
         shows=lambda: np.asarray(Image.fromarray(cut_out_on_white()).convert("L")),
     ),
     Specimen(
         "palette alpha.png",
-        lambda: _encoded(scene("P"), "PNG", transparency=scene("P").getpixel((0, 0))),
+        lambda: encoded(scene("P"), "PNG", transparency=scene("P").getpixel((0, 0))),
         as_it_is=True,
         shows=hole,
     ),
     Specimen(
         "palette alphas.png",
-        lambda: _encoded(
-            Image.fromarray(quarter(0, 1)).convert("P"), "PNG", transparency=b"\0\x80"
-        ),
+        lambda: encoded(Image.fromarray(quarter(0, 1)).convert("P"), "PNG", transparency=b"\0\x80"),
         as_it_is=True,
         shows=lambda: hole((128,)),
     ),
     Specimen(
         "colour key.png",
-        lambda: _encoded(scene(), "PNG", transparency=(255, 0, 0)),
+        lambda: encoded(scene(), "PNG", transparency=(255, 0, 0)),
         as_it_is=True,
         shows=hole,
     ),
-    Specimen("key of 4 bits.png", lambda: _keyed_png(4), as_it_is=True, shows=lambda: hole((34,))),
-    Specimen("key.png", lambda: _keyed_png(8), as_it_is=True, shows=lambda: hole((200,))),
+    Specimen("key of 4 bits.png", lambda: keyed_png(4), as_it_is=True, shows=lambda: hole((34,))),
+    Specimen("key.png", lambda: keyed_png(8), as_it_is=True, shows=lambda: hole((200,))),
     Specimen(
-        "key of 16 bits.png", lambda: _keyed_png(16), as_it_is=True, shows=lambda: hole((156,))
+        "key of 16 bits.png", lambda: keyed_png(16), as_it_is=True, shows=lambda: hole((156,))
     ),
-    Specimen("alpha.webp", lambda: _encoded(cut_out(), "WEBP", quality=95), shows=cut_out_on_white),
+    Specimen("alpha.webp", lambda: encoded(cut_out(), "WEBP", quality=95), shows=cut_out_on_white),
     Specimen(
-        "lossless.webp", lambda: _encoded(cut_out(), "WEBP", lossless=True), shows=cut_out_on_white
+        "lossless.webp", lambda: encoded(cut_out(), "WEBP", lossless=True), shows=cut_out_on_white
     ),
-    Specimen("alpha.avif", lambda: _encoded(cut_out(), "AVIF", quality=95), shows=cut_out_on_white),
+    Specimen("alpha.avif", lambda: encoded(cut_out(), "AVIF", quality=95), shows=cut_out_on_white),
     Specimen(
         "alpha.gif",
-        lambda: _encoded(scene("P"), "GIF", transparency=scene("P").getpixel((0, 0))),
+        lambda: encoded(scene("P"), "GIF", transparency=scene("P").getpixel((0, 0))),
         shows=hole,
     ),
-    Specimen("alpha.tif", lambda: _encoded(cut_out(), "TIFF"), shows=cut_out_on_white),
-    Specimen("alpha.tga", lambda: _encoded(cut_out(), "TGA"), shows=cut_out_on_white),
+    Specimen("alpha.tif", lambda: encoded(cut_out(), "TIFF"), shows=cut_out_on_white),
+    Specimen("alpha.tga", lambda: encoded(cut_out(), "TGA"), shows=cut_out_on_white),
     Specimen(
         "alpha.ico",
-        lambda: _encoded(cut_out(), "ICO", sizes=[(40, 24)]),
+        lambda: encoded(cut_out(), "ICO", sizes=[(40, 24)]),
         shows=cut_out_on_white,
     ),
     Specimen(
         "unused alpha.tga",
-        lambda: _encoded(Image.fromarray(np.dstack([np.asarray(scene()), quarter(0, 0)])), "TGA"),
+        lambda: encoded(Image.fromarray(np.dstack([np.asarray(scene()), quarter(0, 0)])), "TGA"),
     ),
     Specimen(
         "white on nothing.png",
-        lambda: _encoded(
+        lambda: encoded(
             Image.merge("LA", [Image.new("L", (40, 24), 255), cut_out().getchannel("A")]), "PNG"
         ),
         reason="nothing of it can be seen",
@@ -307,7 +213,7 @@ ZOO = (
     ),
     Specimen(
         "nearly black.png",
-        lambda: _encoded(Image.fromarray(DEEP >> 4), "PNG"),
+        lambda: encoded(Image.fromarray(DEEP >> 4), "PNG"),
         reason="it is nearly black: its 16-bit samples reach 3596 of 65535",
     ),
     Specimen(
@@ -321,13 +227,13 @@ ZOO = (
         reason="all of it has one colour: its 16-bit samples lie within 40000 and 40057",
     ),
     # Colours by their profile.
-    Specimen("adobe rgb.jpg", lambda: _adobe_rgb("JPEG", quality=95), shows=lambda: PASTELS),
-    Specimen("adobe rgb.png", lambda: _adobe_rgb("PNG"), shows=lambda: PASTELS),
-    Specimen("adobe rgb.webp", lambda: _adobe_rgb("WEBP", quality=95), shows=lambda: PASTELS),
-    Specimen("adobe rgb.tif", lambda: _adobe_rgb("TIFF"), shows=lambda: PASTELS),
+    Specimen("adobe rgb.jpg", lambda: adobe_rgb("JPEG", quality=95), shows=lambda: PASTELS),
+    Specimen("adobe rgb.png", lambda: adobe_rgb("PNG"), shows=lambda: PASTELS),
+    Specimen("adobe rgb.webp", lambda: adobe_rgb("WEBP", quality=95), shows=lambda: PASTELS),
+    Specimen("adobe rgb.tif", lambda: adobe_rgb("TIFF"), shows=lambda: PASTELS),
     Specimen(
         "linear grey.png",
-        lambda: _encoded(
+        lambda: encoded(
             Image.fromarray(quarter(55, 127)), "PNG", icc_profile=handmade.grey_profile(1.0)
         ),
         shows=lambda: quarter(128, 187),  # by sRGB's curve
@@ -357,10 +263,10 @@ ZOO = (
     Specimen("empty.jpg", bytes, reason="the file is empty"),
     Specimen("truncated.jpg", lambda: JPEG()[:-60], reason="the file is truncated"),
     Specimen("truncated.png", lambda: PNG()[:-2], reason="the file is truncated"),
-    Specimen("checksum.png", _wrong_checksum, reason="the file is damaged"),
-    Specimen("float.tiff", _float, reason="32-bit samples"),
+    Specimen("checksum.png", wrong_checksum, reason="the file is damaged"),
+    Specimen("float.tiff", float_tiff, reason="32-bit samples"),
     Specimen(
-        "printer's.bmp", _odd_bmp, reason="it is of a kind that cannot be read (Unsupported BMP"
+        "printer's.bmp", odd_bmp, reason="it is of a kind that cannot be read (Unsupported BMP"
     ),
     Specimen(
         "odd.tif",
