@@ -24,14 +24,15 @@ _PAUSE_S = 0.05
 Attack = Callable[[Server, asyncio.Event], Coroutine[Any, Any, "Counter[str]"]]
 
 
-def hostile_pictures(side: int) -> list[bytes]:
+def hostile_pictures(side: int, model: str = models.TINY) -> list[bytes]:
     """Serialized requests for pictures that cost a decoder time or memory.
 
     Args:
         side: of the large ones, in pixels.
+        model: its name.
     """
     return [
-        payloads.predict(models.TINY, [data])
+        payloads.predict(model, [data])
         for data in (
             damage.slow_jpeg(side),
             damage.slow_jpeg(side, 50),  # which no limit of scans refuses
@@ -43,14 +44,14 @@ def hostile_pictures(side: int) -> list[bytes]:
     ]
 
 
-def many_parts() -> list[bytes]:
+def many_parts(model: str = models.TINY) -> list[bytes]:
     """Serialized requests of which little would be made into much."""
     dims = b"".join([payloads.field(2, b"\x08\x01")] * 2_500_000)
     shapes = (
         payloads.field(2, b"\x08" + b"\x80\x87\xa7\x0e"),  # [30000000]
         dims,
     )
-    name = payloads.field(1, models.TINY.encode())
+    name = payloads.field(1, model.encode())
     requests = []
     for shape in shapes:
         tensor = b"\x08\x07" + payloads.field(2, shape) + payloads.field(8, b"x")
@@ -59,7 +60,7 @@ def many_parts() -> list[bytes]:
     return requests
 
 
-def many_values() -> list[bytes]:
+def many_values(model: str = models.TINY) -> list[bytes]:
     """HTTP requests whose few bytes hold millions of strings, lists or numbers."""
     bodies = (
         b'{"instances": [' + b'"",' * 2_500_000 + b'""]}',
@@ -67,22 +68,22 @@ def many_values() -> list[bytes]:
         b'{"inputs": [[' + b"1," * 1_000_000 + b"1]]}",
         b"[" * 5_000_000,
     )
-    return [_post(gzip.compress(body, 9), "Content-Encoding: gzip") for body in bodies]
+    return [_post(model, gzip.compress(body, 9), "Content-Encoding: gzip") for body in bodies]
 
 
-def foreign() -> list[bytes]:
+def foreign(model: str = models.TINY) -> list[bytes]:
     """HTTP requests as a browser sends them for another's page."""
     body = payloads.predict_json([pictures.encode(0)])
     return [
-        _post(body, "Content-Type: text/plain", "Origin: https://evil.example"),
-        _post(body, "Content-Type: text/plain", "Origin: null"),
-        _post(body, "Origin: http://evil.example:8501", host="evil.example:8501"),
+        _post(model, body, "Content-Type: text/plain", "Origin: https://evil.example"),
+        _post(model, body, "Content-Type: text/plain", "Origin: null"),
+        _post(model, body, "Origin: http://evil.example:8501", host="evil.example:8501"),
     ]
 
 
-def _post(body: bytes, *headers: str, host: str = "localhost") -> bytes:
+def _post(model: str, body: bytes, *headers: str, host: str = "localhost") -> bytes:
     lines = [
-        f"POST {payloads.predict_path(models.TINY)} HTTP/1.1",
+        f"POST {payloads.predict_path(model)} HTTP/1.1",
         f"Host: {host}",
         f"Content-Length: {len(body)}",
         "Connection: close",

@@ -15,6 +15,8 @@ from components import features, preprocessing
 from components.bit import matching, networks, resnet_v2
 from components.training import served_signatures
 
+_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+
 
 class ServedModel(tf.__internal__.tracking.AutoTrackable):
     """A classifier that takes encoded pictures and carries its class names.
@@ -70,7 +72,8 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         The scores are (B, classes) float32 and sum to 1, the labels (B, classes) string in the
         same order; the label (B,) string is the best one.
         """
-        pictures = self.transform_layer({features.IMAGE: tf.expand_dims(image, 1)})
+        with tf.control_dependencies([_assert_format(image)]):
+            pictures = self.transform_layer({features.IMAGE: tf.expand_dims(image, 1)})
         scores = tf.nn.softmax(self._logits(pictures[preprocessing.EVAL_IMAGE]))
         names = tf.broadcast_to(self.class_names, tf.shape(scores))
         best = tf.gather(self.class_names, tf.argmax(scores, axis=1))
@@ -100,6 +103,20 @@ def _describe(
     size, _, _ = transform.transformed_feature_spec()[preprocessing.EVAL_IMAGE].shape
     return description.Description(
         variant=variant, size=size, labels=tuple(class_names), variables=tuple(shapes)
+    )
+
+
+def _assert_format(image: tf.Tensor) -> tf.Operation:
+    """Fails unless all are JPEG or PNG, as promised.
+
+    TensorFlow decodes more, of which some take the memory for what no server can read from their
+    first bytes: a GIF that of its largest picture, wherever it is.
+    """
+    is_known = tf.reduce_any(
+        [tf.equal(tf.strings.substr(image, 0, len(magic)), magic) for magic in _MAGICS], axis=0
+    )
+    return tf.debugging.Assert(
+        tf.reduce_all(is_known), ["Unknown image file format. One of JPEG, PNG required."]
     )
 
 

@@ -155,6 +155,14 @@ def test_bytes_that_are_no_picture_are_an_invalid_argument(loaded):
         classify(loaded, [b"not a picture"])
 
 
+@pytest.mark.parametrize("form", ["GIF", "BMP"])
+def test_a_picture_of_another_format_is_refused_though_tensorflow_decodes_it(loaded, form):
+    data = picture("red", form=form)
+    assert tf.io.decode_image(data).shape[-1] == 3
+    with pytest.raises(tf.errors.InvalidArgumentError, match="One of JPEG, PNG required"):
+        classify(loaded, [picture("red"), data])
+
+
 def test_a_loader_of_graphs_restores_every_variable(path, loaded):
     """TensorFlow Serving does not rebuild Python objects: it runs the graph's restore operation."""
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
