@@ -66,7 +66,7 @@ def _grpc(data: bytes, method: str = payloads.PREDICT) -> Junk:
 
 def _http(path: str | bytes, body: bytes, method: bytes = b"POST", headers: bytes = b"") -> Junk:
     target = path.encode("latin-1") if isinstance(path, str) else path
-    head = b"%b %b HTTP/1.1\r\nHost: benchmark\r\nConnection: close\r\n%b" % (
+    head = b"%b %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b" % (
         method,
         target,
         headers,
@@ -199,19 +199,22 @@ def _http_junk(rng: random.Random, model: str) -> Junk:
             data = damage.mutate(whole, rng)
         case 3:
             sizes = [b"-1", b"x", b"99999999999999999999", b"1, 2", b"0x10", b""]
-            data = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %b\r\n\r\nxx" % (
+            data = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %b\r\n\r\nxx" % (
                 path,
                 rng.choice(sizes),
             )
         case 4:
             chunks = [b"zz\r\n", b"-1\r\n", b"ffffffffffffffffffff\r\n", b"5\r\nab\r\n0\r\n\r\n"]
-            data = b"POST %b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%b" % (
-                path,
-                rng.choice(chunks),
+            data = (
+                b"POST %b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n%b"
+                % (
+                    path,
+                    rng.choice(chunks),
+                )
             )
         case _:
             header = rng.choice([b"X: " + b"y" * 200_000, b"X: y\r\n" * 9_000, b"\0: x", b": x"])
-            data = b"GET /models HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % header
+            data = b"GET /models HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % header
     return Junk(0, "", REST, data, incomplete=True)
 
 
@@ -223,7 +226,7 @@ def _tcp_junk(rng: random.Random, _: str) -> Junk:
         case 0:
             data = rng.randbytes(rng.randint(1, 500))
         case 1:
-            data = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+            data = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
         case 2:
             data = preface + rng.randbytes(rng.randint(1, 200))
         case _:

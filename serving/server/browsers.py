@@ -86,6 +86,9 @@ def _is_own(host: str, names: Collection[str]) -> bool:
     """Whether the name in a Host header, with or without a port, is loopback's or among `names`."""
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-        return name == "localhost" or name in names or ipaddress.ip_address(name).is_loopback
+        # RFC 6761, 6.3: names below it are this machine's as well.
+        if name in names or name == "localhost" or name.endswith(".localhost"):
+            return True
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:  # no address
         return False

@@ -83,7 +83,16 @@ def test_programs_and_the_own_page_may() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "localhost:8501", "LOCALHOST.", "127.0.0.1:1", "127.1.2.3", "[::1]:8501", "own"],
+    [
+        "localhost",
+        "localhost:8501",
+        "LOCALHOST.",
+        "a.localhost",
+        "127.0.0.1:1",
+        "127.1.2.3",
+        "[::1]:8501",
+        "own",
+    ],
 )
 def test_on_loopback_the_server_answers_to_its_names(host: str) -> None:
     assert status({"Host": host}, "GET", names={"own"}) == 200

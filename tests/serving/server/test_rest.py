@@ -250,7 +250,7 @@ def test_a_client_that_hangs_up_does_no_harm(server: ModelServer, url: str, enco
     host, port = server.rest_address.split(":")
     body = json.dumps({"instances": [b64(encode("red"))]}).encode()
     request = "POST /v1/models/colours:predict HTTP/1.1"
-    head = f"{request}\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"{request}\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     for sent in (head.encode(), head.encode() + body[:50], head.encode() + body):
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall(sent)
