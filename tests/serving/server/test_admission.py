@@ -1,15 +1,18 @@
 """What a request claims is held against the limits before anything is made of it."""
 
 import gc
+import json
 import tracemalloc
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2
+from tensorflow.core.example import example_pb2
+from tensorflow_serving.apis import classification_pb2, predict_pb2
 
 from serving.server import admission, workers
-from serving.server.json_body import parse
+from serving.server.json_body import parse, shown
 from serving.server.options import Limits
 from serving.status import InvalidArgumentError
 
@@ -107,3 +110,42 @@ def test_the_rows_of_a_document_are_limited(form: str) -> None:
     key = "inputs" if form == "named" else form
     with pytest.raises(InvalidArgumentError, match=r"may hold 1024 inputs. Received: 1025"):
         workers.check_rows(parse(f'{{"{key}": {content}}}'.encode()), LIMITS)
+
+
+def test_an_error_shows_the_beginning_of_a_document_and_writes_no_more_of_it() -> None:
+    document = {"instances": ["é", 1.5, None, {"b64": "x"}] * 100_000}
+    expected = json.dumps(document, ensure_ascii=False)[:256]
+    tracemalloc.start()
+    try:
+        assert shown(document) == expected
+        assert tracemalloc.get_traced_memory()[1] < 2**16
+    finally:
+        tracemalloc.stop()
+    assert shown(json.loads("[" * 900 + "]" * 900)) == "[" * 256
+
+
+def test_a_context_that_is_repeated_for_each_example_is_limited() -> None:
+    message = classification_pb2.ClassificationRequest().input
+    listed = message.example_list_with_context
+    listed.context.features.feature["x"].bytes_list.value.append(bytes(2**20))
+    for _ in range(60):
+        listed.examples.add()
+    admission.check_input(message, LIMITS)
+    for _ in range(10):
+        listed.examples.add()
+    with pytest.raises(InvalidArgumentError, match="A context is repeated for each example"):
+        admission.check_input(message, LIMITS)
+    del listed.context.features.feature["x"]
+    for _ in range(1000):
+        listed.examples.add()
+    with pytest.raises(InvalidArgumentError, match="may hold 1024 inputs"):
+        admission.check_input(message, LIMITS)
+
+
+def test_examples_of_many_fields_are_refused() -> None:
+    example = example_pb2.Example()
+    for number in range(40_000):
+        example.features.feature[str(number)].int64_list.value.append(1)
+    admission.check_examples([np.zeros(3), np.array([b"\xff" * 200_000], object)])
+    with pytest.raises(InvalidArgumentError, match="may have 65536 fields"):
+        admission.check_examples([np.array([example.SerializeToString()], object)])
