@@ -30,19 +30,20 @@ class _AtOnce:
 class _Task(batching._Task):
     __slots__ = ()
 
-    def __init__(self, key: Any, inputs: batching.Inputs) -> None:
-        self.key, self.inputs, self.rows = key, inputs, len(inputs[0])
-        self.pixels = [0] * self.rows
+    def __init__(self, signature: str, inputs: batching.Inputs) -> None:
+        self.signature, self.inputs, self.rows = signature, inputs, len(inputs[0])
+        self.pixels, self.is_heavy = [0] * self.rows, False
+        self.key = (signature, *((x.dtype, x.shape[1:]) for x in inputs))
         self.loop, self.future = _AtOnce(), Future()  # type: ignore[assignment]
         self.enqueued_s = time.monotonic()
 
 
 class _Batcher(batching.Batcher):
     def wait(self, signature: str, inputs: tuple[np.ndarray, ...]) -> batching.Outputs:
-        task = _Task((signature, *((x.dtype, x.shape[1:]) for x in inputs)), inputs)
+        task = _Task(signature, inputs)
         with self._changed:
             self._queue.append(task)
-            self._queued_rows += task.rows
+            self._count([task], 1)
             self._changed.notify()
         return task.future.result()
 

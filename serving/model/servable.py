@@ -6,6 +6,7 @@ graph, tensor names, limits and error texts, and closing it frees its memory.
 
 import functools
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ _log = logging.getLogger(__name__)
 # The texts below are those of TensorFlow Serving (servables/tensorflow/predict_util.cc).
 _METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
 _WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+_MAP_FN_ITERATIONS = (
+    10  # of a batch, each decoding a picture, at the same time: tf.map_fn's default
+)
 _MAX_WARMUP_RECORDS = 1000  # servables/tensorflow/saved_model_warmup_util.h
 
 
@@ -66,6 +70,9 @@ class SavedModelServable:
         config = tf.compat.v1.ConfigProto()
         # Two versions share the accelerator while one takes over from the other.
         config.gpu_options.allow_growth = True
+        # A picture of 100 megapixels keeps a thread for seconds; small ones must find another, also
+        # where there is a single core.
+        config.inter_op_parallelism_threads = (os.cpu_count() or 1) + _MAP_FN_ITERATIONS
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         self._callable = functools.cache(self._make_callable)
         try:
