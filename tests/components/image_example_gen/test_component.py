@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 
 import pytest
@@ -71,6 +72,31 @@ def test_a_moved_label_is_ingested_again(home, photos):
     home.run(photos)
 
     assert home.states() == [Execution.COMPLETE, Execution.COMPLETE]
+
+
+def test_exchanged_pictures_of_one_size_and_time_are_ingested_again(home, photos, encode):
+    one, other = photos / "ants/one.bmp", photos / "bees/other.bmp"
+    for path, seed in ((one, 1), (other, 2)):
+        path.write_bytes(encode(seed=seed, file_format="BMP"))
+        os.utime(path, ns=(10**18, 10**18))
+    home.run(photos)
+    data = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(data)
+    for path in (one, other):
+        os.utime(path, ns=(10**18, 10**18))
+    home.run(photos)
+
+    assert home.states() == [Execution.COMPLETE, Execution.COMPLETE]
+
+
+def test_a_touched_folder_is_taken_from_the_cache(home, photos):
+    home.run(photos)
+    for path in photos.glob("*/*"):
+        os.utime(path)
+    home.run(photos)
+
+    assert home.states() == [Execution.COMPLETE, Execution.CACHED]
 
 
 @pytest.mark.parametrize("change", [{"code_version": "2"}, {"splits": {"train": 3, "eval": 1}}])
