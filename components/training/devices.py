@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 
 import tensorflow as tf
 
@@ -32,7 +34,9 @@ def strategy(distribution: str = "auto") -> tf.distribute.Strategy:
                 "train.distribution is multi_worker, but TF_CONFIG describes no workers. "
                 "Set it on every worker, or train.distribution=auto."
             )
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        chosen = tf.distribute.MultiWorkerMirroredStrategy()
+        _give_back_sigterm()
+        return chosen
     if distribution == "tpu":
         return _tpu()
     if distribution == "mirrored":
@@ -91,6 +95,17 @@ def of_all_workers(number: int, chosen: tf.distribute.Strategy) -> list[int]:
     of_replicas = chosen.run(lambda: tf.constant([number], tf.float32))
     gathered = chosen.gather(of_replicas, axis=0).numpy().reshape(_workers(), -1)
     return [int(of_worker) for of_worker in gathered[:, 0]]
+
+
+def _give_back_sigterm() -> None:
+    """Lets SIGTERM do again what it did before.
+
+    TensorFlow's service that connects the workers handles it in C++, for those who ask it about
+    preemption: it notes the time and does nothing else, and the worker could not be ended.
+    """
+    handler = signal.getsignal(signal.SIGTERM)  # Python's, which knows nothing of the other
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _what_is_there() -> str:

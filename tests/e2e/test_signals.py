@@ -91,6 +91,7 @@ class Runs:
         for override in overrides:
             arguments += ["--set", override]
         self.errors.write_text("")
+        self._logs = set((self.folder / OUT / "logs").glob("*.log"))
         order = [arguments, str(self.folder / "output"), str(self.errors)]
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
@@ -103,11 +104,21 @@ class Runs:
     def wait_for(self, stage, process):
         """Until the stage before this one has ended; tells whether the run still goes on."""
         before = STAGES.index(stage) - 1
-        while before >= 0 and f" {STAGES[before]} " not in self.errors.read_text():
+        while True:
+            if before < 0 and self.works():
+                return True
+            if before >= 0 and f" {STAGES[before]} " in self.errors.read_text():
+                return True
             if not psutil.pid_exists(process):
                 return False
             time.sleep(0.005)
-        return True
+
+    def works(self):
+        """Whether the first stage works; it begins without a line of the display."""
+        new = set((self.folder / OUT / "logs").glob("*.log")) - self._logs
+        return any(
+            "Going to run a new execution" in log.read_text("utf-8", "replace") for log in new
+        )
 
     def result(self):
         return json.loads((self.folder / "output").read_text())
