@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +80,8 @@ def serve(
 @contextmanager
 def _news_told() -> Iterator[None]:
     """What the server logs goes to stderr: versions that come, go or cannot be loaded."""
+    import logging
+
     logger, handler = logging.getLogger("serving"), logging.StreamHandler()
     before = logger.level, logger.propagate
     logger.addHandler(handler)
