@@ -9,7 +9,7 @@ from typing import Any
 # Of a request: 1,024 tf.Examples with a dozen features each come to as many.
 MAX_FIELDS = 2**16
 # A shorter message cannot hold so many.
-_MIN_BYTES = 2 * MAX_FIELDS
+MIN_BYTES = 2 * MAX_FIELDS
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf.dev/programming-guides/encoding
 _LENGTHS = {_FIXED64: 8, _FIXED32: 4}
@@ -20,7 +20,7 @@ def has_more_fields(data: bytes, message_class: Any, most: int = MAX_FIELDS) -> 
 
     False for what is no message of this class, as its parser will say.
     """
-    if len(data) < min(_MIN_BYTES, 2 * most):
+    if len(data) < min(MIN_BYTES, 2 * most):
         return False
     count = 0
     waiting = [(0, len(data), message_class.DESCRIPTOR)]
