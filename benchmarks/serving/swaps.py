@@ -20,7 +20,7 @@ POLL_INTERVAL_S = 0.1  # between the server's looks at the folder
 KEPT = 2  # versions in the folder
 SWAP_S = 20.0  # a version that is not in service by then has failed
 _LOOK_S = 0.02
-MOST_MB_PER_SWAP = 2.0  # a tiny model left 14 where nothing collected it
+MOST_MB_PER_SWAP = 2.0  # it was 20 where nothing collected them
 _SHOWN = ("p50", "p99", "max")
 
 

@@ -109,5 +109,5 @@ def _free(batcher: Batcher, servable: list[SavedModelServable]) -> None:
     del batcher
     servable.pop().close()
     # A graph and its operations refer to each other, and hold TensorFlow's memory until they are
-    # collected: 14 MB of a tiny model for each version that was in service.
+    # collected: 42 versions of a model under load came to 0.8 GB.
     gc.collect()
