@@ -37,7 +37,8 @@ def test_an_exported_model_is_all_files_of_its_folder(tmp_path):
     one = identity.of(exported(tmp_path / "a"))
     assert identity.of(exported(tmp_path / "b")) == one
     assert identity.of(exported(tmp_path / "c", weights=b"others!")) != one
-    (tmp_path / "a" / "saved_model.pb").rename(tmp_path / "a" / "other.pb")
+    index = tmp_path / "a" / "variables" / "variables.index"
+    index.rename(index.with_name("other.index"))
     assert identity.of(tmp_path / "a") != one
 
 
