@@ -36,7 +36,8 @@ def classify(
         UnreadablePictureError: when the turn comes to a file that is no picture.
     """
     images = list(images)
-    named.check_named(images)
+    # Of those that are not there, each has its answer where somebody wants to be told.
+    named.check_named(images, all_there=on_unreadable is None)
     backbone = str(sources.newest_export(backbone))
     sources.locate(backbone)
     sources.require_classifier(backbone)

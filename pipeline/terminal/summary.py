@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -64,7 +65,8 @@ def _print(result: RunResult, console: Console) -> None:
     console.print(Padding(_classes(result, console), (0, 0, 0, _INDENT), expand=False))
     for line in (*_accuracy(result), *_verdict(result)):
         console.print(_shown(line, console))
-    console.print(f"curves    tensorboard --logdir {_shown(result.tensorboard, console)}")
+    folder = shlex.quote(result.tensorboard)
+    console.print(f"curves    tensorboard --logdir {_shown(folder, console)}")
 
 
 def _stages(result: RunResult) -> Table:

@@ -192,12 +192,16 @@ class ModelServer:
         while rest is not None and not rest.started:
             await asyncio.sleep(0.005)
         self._started.set()
-        http = rest.server_state.connections if rest else set()
+        http: set[Any] = rest.server_state.connections if rest else set()
         async with arrivals.watched(), http_connections.watched(http):
             await self._stopping.wait()
             await reported.enter_graceful_shutdown()
             if rest is not None:
                 rest.should_exit = True
+                # What has not come by now is not answered. Closed here, because uvicorn would
+                # cancel its answer at the very end, with a traceback.
+                for connection in list(http):
+                    connection.close_if_unfinished()
             await server.stop(self._options.drain_s)
             if rest is not None:
                 await serving

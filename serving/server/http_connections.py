@@ -29,7 +29,7 @@ class Connection(H11Protocol):
         self._limits = limits
         self._request: Any = None
         self._since_s = 0.0  # when what is waited for began
-        self._received = 0  # bytes of the body
+        self._received = 0  # bytes of the body, since then
         self._unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -69,13 +69,23 @@ class Connection(H11Protocol):
             limits = self._limits
             allowed_s = limits.head_s
             if self._request is not None and not self._request.response_complete:
-                allowed_s = limits.body_s + self._received / limits.min_bytes_per_s
+                allowed_s = limits.body_s
+                # Judged by what comes in each such time: a burst at the beginning buys no rest.
+                if now_s - self._since_s > allowed_s and (
+                    self._received >= limits.min_bytes_per_s * allowed_s
+                ):
+                    self._received, self._since_s = 0, now_s
         elif unsent:
             allowed_s = self._limits.body_s
         else:  # the model's turn
             return
         if now_s - self._since_s > allowed_s:
             _log.warning("Closed a connection on which no whole request or reply went in time")
+            self.transport.abort()
+
+    def close_if_unfinished(self) -> None:
+        """Closes it where its request has not come as a whole yet."""
+        if self._is_waited_for():
             self.transport.abort()
 
     def _is_waited_for(self) -> bool:

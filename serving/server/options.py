@@ -84,7 +84,7 @@ class Limits:
         max_connections: of a port. One more, and the one idle for longest is closed.
         head_s: from a connection, or the last reply on it, to the end of a request's head.
         body_s: for a body, or for a client that reads no more of a reply.
-        min_bytes_per_s: of a body, which is given so much longer.
+        min_bytes_per_s: of a body, at least, over each `body_s`.
     """
 
     max_message_bytes: int = MAX_MESSAGE_BYTES

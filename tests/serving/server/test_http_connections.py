@@ -97,6 +97,42 @@ def test_a_client_that_drips_loses_its_connection() -> None:
     serving(scenario)
 
 
+def test_a_burst_buys_no_rest() -> None:
+    large = HEAD.replace(b"1000", b"60000")
+
+    async def scenario(connect: Connect) -> None:
+        client = await connect(large + b"x" * 50_000)  # at 1,000 a second good for 50 s
+        assert await is_closed(client)
+
+    serving(scenario)
+
+
+def test_what_has_not_come_as_a_whole_is_closed_when_the_server_ends() -> None:
+    async def run() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        factory: Any = functools.partial(http_connections.Connection, Limits())
+        config = uvicorn.Config(answer, http=factory, log_config=None, lifespan="off")
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server._serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        half = await asyncio.open_connection(*listener.getsockname())
+        half[1].write(HEAD + b"x")
+        asked = await asyncio.open_connection(*listener.getsockname())
+        asked[1].write(WHOLE.replace(b"/ ", b"/0.5 "))
+        await asyncio.sleep(0.2)
+        for connection in list(server.server_state.connections):
+            connection.close_if_unfinished()
+        assert await is_closed(half, 1)
+        assert (await asked[0].readline()).endswith(b"200 OK\r\n")
+        for _, writer in (half, asked):
+            writer.close()
+        server.should_exit = True
+        await asyncio.wait_for(task, 5)
+
+    asyncio.run(run())
+
+
 def test_a_client_that_reads_no_reply_loses_its_connection() -> None:
     async def scenario(connect: Connect) -> None:
         reader, writer = await connect(WHOLE.replace(b"/", b"/?100000000", 1))
