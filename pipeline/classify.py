@@ -36,8 +36,8 @@ def classify(
         UnreadablePictureError: when the turn comes to a file that is no picture.
     """
     images = list(images)
-    # Of those that are not there, each has its answer where somebody wants to be told.
-    named.check_named(images, all_there=on_unreadable is None)
+    # Beside others, one that is not there has its answer where somebody wants to be told.
+    named.check_named(images, all_there=on_unreadable is None or not named.any_there(images))
     backbone = str(sources.newest_export(backbone))
     sources.locate(backbone)
     sources.require_classifier(backbone)

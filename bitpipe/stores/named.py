@@ -41,8 +41,17 @@ def check_named(inputs: Iterable[str | os.PathLike[str]], *, all_there: bool = T
         elif Path(place).is_file():  # else a pipe would be waited for
             if _is_archive(place):
                 raise DataError(f"{place} is an archive. Unpack it, and name the folder.")
-        elif all_there and not (glob.has_magic(place) or os.path.lexists(place)):
+        elif all_there and not _may_be_there(place):
             raise DataError(f"{place} does not exist. Correct the path.")
+
+
+def any_there(inputs: Iterable[str | os.PathLike[str]]) -> bool:
+    """Whether at least one of what `check_named` takes may lead to a picture."""
+    return any(_may_be_there(os.fspath(given)) for given in inputs)
+
+
+def _may_be_there(place: str) -> bool:
+    return is_remote(place) or glob.has_magic(place) or os.path.lexists(place)
 
 
 def _is_archive(path: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bitpipe.errors import DataError
-from bitpipe.stores.named import check_named
+from bitpipe.stores.named import any_there, check_named
 
 
 @pytest.fixture
@@ -52,3 +52,11 @@ def test_pictures_folders_and_pipes_pass(folder: Path) -> None:
         pass
     assert (folder / "none.png").stat().st_size  # zeros alone: nothing tells it from other rubbish
     check_named([folder / "none.png"])
+
+
+def test_one_of_several_that_may_be_there_is_enough(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    missing = tmp_path / "missing.jpg"
+    assert any_there([missing, tmp_path / "a.jpg"])
+    assert any_there([missing, f"{tmp_path}/*.png"])
+    assert not any_there([missing])
