@@ -180,11 +180,7 @@ class _Api:
             return await self._classify(request, match, name)
         message = predict_pb2.PredictRequest()
         _fill_spec(message.model_spec, match, name)
-        body = await self._body(request)
-        reading = self._workers.for_body(body)
-        document = await reading(json_body.parse, body)
-        workers.check_rows(document, self._limits)
-        message.model_spec.signature_name = json_body.signature_name(document)
+        document, reading = await self._document(request, message.model_spec)
         signature = message.model_spec.signature_name or SERVING
         with self._catalog.acquire(message.model_spec) as (_, model):
             if signature not in model.signature_def:
@@ -201,16 +197,25 @@ class _Api:
     async def _classify(self, request: Request, match: re.Match[str], name: str) -> Response:
         message = classification_pb2.ClassificationRequest()
         _fill_spec(message.model_spec, match, name)
-        body = await self._body(request)
-        reading = self._workers.for_body(body)
-        document = await reading(json_body.parse, body)
-        workers.check_rows(document, self._limits)
-        message.model_spec.signature_name = json_body.signature_name(document)
+        document, reading = await self._document(request, message.model_spec)
         await reading(json_examples.fill_request, document, message)
         response = await _unless_gone(request, methods.classify(self._catalog, message))
         shapes = ([len(one.classes)] for one in response.result.classifications)
         writing = self._workers.for_tensors(shapes)
         return _answer(await writing(json_examples.reply, response), response)
+
+    async def _document(self, request: Request, spec: Any) -> tuple[Any, Any]:
+        """The request's JSON, and what runs the rest of its reading; its signature goes to `spec`.
+
+        Raises:
+            InvalidArgumentError: it is no JSON object of a request, or has too many rows.
+        """
+        body = await self._body(request)
+        reading = self._workers.for_body(body)
+        document = await reading(json_body.parse, body)
+        workers.check_rows(document, self._limits)
+        spec.signature_name = json_body.signature_name(document)
+        return document, reading
 
     def _describe(self, match: re.Match[str], name: str) -> Response:
         if not name:
