@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from pathlib import Path
 
 from bitpipe import cache
 from bitpipe.errors import WeightsError
+from bitpipe.stores.local import LocalStore
 from components.bit import download, files, sources
 
 # Reading as much anew costs less than remembering it.
@@ -62,8 +62,5 @@ def _digest(path: Path) -> str:
     found = download.digest(path)
     if time.time_ns() - touched > _CLOCK_TICK_NS:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs seconds
-            note.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = note.with_name(f"{note.name}.{os.getpid()}")
-            unfinished.write_text(found)
-            unfinished.replace(note)
+            LocalStore().write(str(note), [found.encode()])
     return found
