@@ -59,38 +59,25 @@ def main(
 
     # A container's first process is not ended by a signal that it does not handle.
     with interruption.ends_process():
-        _run(node, sha256, tfx, code, run_id, summary, metadata, params)
+        started = time.monotonic()
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+        frameworks.log_warnings()
+        try:
+            stage_code.require_same(code)
+            _refuse_unresolved([run_id, summary, *params])
+            imports.defer_components()
+            part, connection = prepare(node, sha256, tfx, run_id, metadata, params)
+            if part.nodes[0].pipeline_node.node_info.type.name.startswith(_EVALUATOR):
+                imports.load_components()
+            from pipeline import node as runner
 
-
-def _run(
-    node: str,
-    sha256: str,
-    tfx: str,
-    code: str,
-    run_id: str,
-    summary: str,
-    metadata: str,
-    params: tuple[str, ...],
-) -> None:
-    started = time.monotonic()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    frameworks.log_warnings()
-    try:
-        stage_code.require_same(code)
-        _refuse_unresolved([run_id, summary, *params])
-        imports.defer_components()
-        part, connection = prepare(node, sha256, tfx, run_id, metadata, params)
-        if part.nodes[0].pipeline_node.node_info.type.name.startswith(_EVALUATOR):
-            imports.load_components()
-        from pipeline import node as runner
-
-        _log.info("Ready after %.1f s.", time.monotonic() - started)
-        with progress.listen(_Lines()):
-            outcome = runner.run(part, part.nodes[0].pipeline_node)
-        _write_summary(summary, part, connection, outcome)
-    except BitpipeError as error:
-        _log.error("%s", error)
-        sys.exit(error.exit_code)
+            _log.info("Ready after %.1f s.", time.monotonic() - started)
+            with progress.listen(_Lines()):
+                outcome = runner.run(part, part.nodes[0].pipeline_node)
+            _write_summary(summary, part, connection, outcome)
+        except BitpipeError as error:
+            _log.error("%s", error)
+            sys.exit(error.exit_code)
 
 
 def prepare(
