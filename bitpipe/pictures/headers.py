@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_PNG_MAGIC, _JPEG_MAGIC, _GIF_MAGIC, _BMP_MAGIC = (
+PNG_MAGIC, JPEG_MAGIC, _GIF_MAGIC, _BMP_MAGIC = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
     b"GIF8",
@@ -89,9 +89,9 @@ def size(data: bytes) -> tuple[int, int]:
             Of any other, or one that ends before its sizes, (0, 0) is returned.
     """
     try:
-        if data.startswith(_JPEG_MAGIC):
+        if data.startswith(JPEG_MAGIC):
             return _jpeg_size(data)
-        if data.startswith(_PNG_MAGIC):
+        if data.startswith(PNG_MAGIC):
             return _png_size(data, 0)
         if data.startswith(_GIF_MAGIC):
             return _gif_size(data)
@@ -113,7 +113,7 @@ def has_more_scans(data: bytes, most: int) -> bool:
     """
     # What looks like a marker may be a part of a comment, a thumbnail or a film behind the picture:
     # only where there are so many is a closer look needed.
-    if not data.startswith(_JPEG_MAGIC) or data.count(_JPEG_SCAN_MARKER) <= most:
+    if not data.startswith(JPEG_MAGIC) or data.count(_JPEG_SCAN_MARKER) <= most:
         return False
     scans = (segment for segment in jpeg_segments(data) if segment.code == _JPEG_SCAN)
     return next(itertools.islice(scans, most, None), None) is not None
@@ -155,7 +155,7 @@ def is_heic(data: bytes) -> bool:
 
 def png_bits(data: bytes) -> int:
     """Bits of a sample in a PNG file with its whole header: 1, 2, 4, 8 or 16; 0 for any other."""
-    return data[_PNG_BITS] if data.startswith(_PNG_MAGIC) else 0
+    return data[_PNG_BITS] if data.startswith(PNG_MAGIC) else 0
 
 
 def jpeg_segments(data: bytes) -> Iterator[Segment]:
@@ -224,7 +224,7 @@ def _icon_size(data: bytes) -> tuple[int, int]:
     for index in range(count):
         at = _ICON_COUNT.size + index * _ICON_ENTRY.size
         (start,) = _ICON_ENTRY.unpack_from(data, at)
-        if data.startswith(_PNG_MAGIC, start):
+        if data.startswith(PNG_MAGIC, start):
             sizes.append(_png_size(data, start))
         else:
             width, height = _ICON_SIZES.unpack_from(data, start)

@@ -16,7 +16,6 @@ from serving.status import InvalidArgumentError
 # What some TensorFlow decodes although the signature does not promise it: magic -> (place, name).
 # Any picture of a GIF may be the largest one; WebP has three kinds of header.
 _UNCOUNTED = {b"GIF8": (0, "GIF"), b"WEBP": (8, "WebP")}
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
 def _itself(value: Any) -> Iterable[Any]:
@@ -61,7 +60,7 @@ def check(
 
 def _checked_pixels(data: Any, max_pixels: int, is_picture: bool) -> int:
     pixels = headers.count_pixels(data)
-    if not data.startswith((_JPEG, _PNG)):
+    if not data.startswith((headers.JPEG_MAGIC, headers.PNG_MAGIC)):
         form = next((n for m, (at, n) in _UNCOUNTED.items() if data[at : at + 4] == m), None)
         if form or is_picture:
             raise InvalidArgumentError(
