@@ -57,11 +57,10 @@ def answers(obj: dict, sources: tuple[Path, ...], name: str, size: int, count: i
     stored = pictures.open_or_build(sources, obj["cache"] / "pictures")
     network = teacher.load(name).to("cuda" if torch.cuda.is_available() else "cpu")
     folder = answers.folder_of(obj["cache"], stored, name, size, obj["seed"])
-    asking.write_judged(stored, network, folder, size=size)
+    asker = asking.Asker(stored, network, size, obj["seed"])
+    asker.write_judged(folder)
     for view in range(count):
-        asking.write(
-            stored, network, folder, view=view, seed=obj["seed"], size=size, show=click.echo
-        )
+        asker.write(folder, view, click.echo)
 
 
 @main.command()

@@ -8,6 +8,7 @@ first parts already show every class.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,13 @@ class Answers:
         return probabilities / probabilities.sum(1, keepdims=True)
 
 
-def compact(numbers: np.ndarray, logits: np.ndarray) -> Answers:
-    """Answers from float32 logits (M, 1000)."""
-    top = logits.max(1, keepdims=True)
-    log_probs = logits - top - np.log(np.exp(logits - top).sum(1, keepdims=True))
-    indices = np.argsort(-log_probs, axis=1, kind="stable")[:, :KEPT]
-    kept = np.take_along_axis(log_probs, indices, axis=1)
-    return Answers(numbers, indices.astype(np.uint16), kept.astype(np.float16))
+def concatenate(parts: Sequence[Answers]) -> Answers:
+    """One behind the other."""
+    return Answers(
+        np.concatenate([each.numbers for each in parts]),
+        np.concatenate([each.indices for each in parts]),
+        np.concatenate([each.log_probs for each in parts]),
+    )
 
 
 def folder_of(cache: Path, pictures: Pictures, teacher: str, size: int, seed: int) -> Path:
@@ -92,12 +93,7 @@ def read(folder: Path, view: int, parts: int | None = None) -> Answers:
             f"view {view} in {folder} must have {parts or 'some'} parts. Received: {there}. Run "
             "the step `answers` first."
         )
-    loaded = [_load(part_of(folder, view, part)) for part in range(parts or there)]
-    return Answers(
-        np.concatenate([each.numbers for each in loaded]),
-        np.concatenate([each.indices for each in loaded]),
-        np.concatenate([each.log_probs for each in loaded]),
-    )
+    return concatenate([_load(part_of(folder, view, part)) for part in range(parts or there)])
 
 
 def read_all(folder: Path, parts: int | None = None) -> list[Answers]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 from bitpipe.errors import DataError
 from components.bit import imagenet
 from pretraining import duplicates, files
+from pretraining.prefetch import Ahead
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 HELD_OUT = 0.02  # of the pictures; 2,000 of 100,000 tell top-1 to about 1 %
@@ -118,6 +120,13 @@ def decode(encoded: bytes) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
+def _examine(found: tuple[str, bytes]) -> tuple[str, np.ndarray, bytes, np.ndarray]:
+    """Path, pixels, digest and thumbnail; Pillow and hashlib let other threads work meanwhile."""
+    name, encoded = found
+    picture = decode(encoded)
+    return name, picture, hashlib.sha256(picture.tobytes()).digest(), duplicates.thumbnail(picture)
+
+
 def hold_out(groups: np.ndarray, digests: Sequence[bytes], share: float = HELD_OUT) -> np.ndarray:
     """Which pictures are kept from training, decided by content: more pictures move none.
 
@@ -148,19 +157,20 @@ def _build(sources: Sequence[Path], folder: Path) -> None:
     with files.replacing(folder / PIXELS) as path, path.open("wb") as pixels:
         for source in sources:
             before = len(labels)
-            for name, encoded in read(source):
+            for name, picture, digest, thumbnail in Ahead(
+                _examine, read(source), os.cpu_count() or 1
+            ):
                 wnid = name.split("/")[-2] if "/" in name else ""
                 if wnid not in index_of:
                     raise DataError(
                         "a picture's folder must be named by the WordNet id of one of ImageNet's "
                         f"1,000 classes. Received: {source}, {name}."
                     )
-                picture = decode(encoded)
                 pixels.write(picture.tobytes())
                 sizes.append(picture.shape[:2])
                 labels.append(index_of[wnid])
-                digests.append(hashlib.sha256(picture.tobytes()).digest())
-                thumbnails.append(duplicates.thumbnail(picture))
+                digests.append(digest)
+                thumbnails.append(thumbnail)
             counts.append(len(labels) - before)
             if not counts[-1]:
                 raise DataError(f"pictures end in {', '.join(ENDINGS)}. Received: none, {source}.")

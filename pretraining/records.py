@@ -54,7 +54,7 @@ def of_run(
         "sources": stored.sources,
         "held_out": int(stored.held_out.sum()),
         "views": views,
-        "hardware": f"{os.cpu_count()} cores, {_processor()}",
+        "hardware": _hardware(),
         "seen": state.seen,
         "hours": state.wall_s / 3600,
         "core_hours": state.cpu_s / 3600,
@@ -82,6 +82,13 @@ def of_recipe(name: str, state: State, flowers: float) -> dict[str, Any]:
         "held_out": state.curve[-1]["held_out"],
         "tf_flowers": flowers,
     }
+
+
+def _hardware() -> str:
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{os.cpu_count()} cores, {_processor()}{gpu}"
 
 
 def _processor() -> str:

@@ -53,16 +53,16 @@ def whole(count: int) -> Views:
     return Views(np.tile(np.array([0, 0, 1, 1], np.float32), (count, 1)), np.zeros(count, bool))
 
 
-def shifted(box: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """A box moved inside its picture.
+def shifted(boxes: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Boxes moved inside their pictures.
 
     Args:
-        box: (4,), as in `Views`.
-        shift: (2,), to the right and down, as shares of the box's own sides.
+        boxes: (..., 4), as in `Views`.
+        shifts: (..., 2), to the right and down, as shares of a box's own sides.
     """
-    size = box[2:] - box[:2]
-    corner = np.clip(box[:2] + shift * size, 0, 1 - size)
-    return np.concatenate([corner, corner + size])
+    sizes = boxes[..., 2:] - boxes[..., :2]
+    corners = np.clip(boxes[..., :2] + shifts * sizes, 0, 1 - sizes)
+    return np.concatenate([corners, corners + sizes], axis=-1)
 
 
 def render(

@@ -19,7 +19,7 @@ from pretraining import answers, checkpoints, train  # noqa: E402  PyTorch must 
 from pretraining.batches import Targets  # noqa: E402
 from pretraining.schedule import Schedule  # noqa: E402
 from pretraining.state import Settings  # noqa: E402
-from tests.pretraining.conftest import made_up  # noqa: E402
+from tests.pretraining.conftest import compact, made_up  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(
@@ -41,7 +41,7 @@ def cache(stored, answered, tmp_path):
     judged = judged if len(judged) else np.arange(3)
     folder = tmp_path / "answers"
     answers.save(answers.part_of(folder, 0, 0), answered)
-    answers.save(folder / answers.JUDGES, answers.compact(judged, made_up(stored, judged)))
+    answers.save(folder / answers.JUDGES, compact(judged, made_up(stored, judged)))
     return tmp_path
 
 
@@ -141,7 +141,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_the_checkpoint(train
     broken = trainer()
     with torch.no_grad():
         broken.network.group_norm.gamma.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="not a number after 24 pictures"):
+    with pytest.raises(TrainingError, match="not a number after 40 pictures"):
         broken.train(160)
     assert checkpoints.load(cache / "run").seen == 16
 
