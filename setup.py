@@ -96,7 +96,7 @@ setup(
     # Each package's py.typed needs no line: setuptools ships it by itself.
     package_data={
         "pipeline": ["configs/*.yaml"],
-        "components.bit": ["imagenet_classes.txt"],
+        "components.bit": ["imagenet_classes.txt", "bit_mini.npz"],
         "serving.server": ["web/*"],
     },
     install_requires=INSTALL_REQUIRES,

@@ -179,15 +179,17 @@ def probe(obj: dict, path: Path, data: Path) -> None:
 
     torch.set_num_threads(obj["threads"])
     student = network.restore(export.read(path), records.read(path)["run"]["variant"])
-    scores = {}
-    for name, judged, file in (
-        ("tf_flowers", probe.flowers, "flower_photos_160.zip"),
-        ("cifar10", probe.cifar10, "cifar10_subset.zip"),
-        ("ants_bees", probe.ants_bees, "ants_bees.zip"),
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for name, judged, file, sizes in (
+        ("tf_flowers", probe.flowers, "flower_photos_160.zip", probe.FLOWERS_SIZES),
+        ("cifar10", probe.cifar10, "cifar10_subset.zip", probe.CIFAR_SIZES),
+        ("ants_bees", probe.ants_bees, "ants_bees.zip", probe.ANTS_SIZES),
     ):
-        scores[name] = judged(student, data / file)
-        click.echo(f"{name}: {scores[name]['top1']:.3f} ± {scores[name]['spread']:.3f}")
-        records.write(path, "probes", scores)
+        scores[name] = {}
+        for size in sizes:
+            score = scores[name][str(size)] = judged(student, data / file, size)
+            click.echo(f"{name}, {size} px: {score['top1']:.3f} ± {score['spread']:.3f}")
+            records.write(path, "probes", scores)
 
 
 @main.command()
@@ -225,7 +227,7 @@ def compare(obj: dict, path: Path, runs: tuple[str, ...], data: Path) -> None:
         state = _state(obj, run)
         arrays = dict(network.to_checkpoint(state.average))
         student = network.restore(arrays, state.settings.variant)
-        score = probe.flowers(student, data / "flower_photos_160.zip")
+        score = probe.flowers(student, data / "flower_photos_160.zip", probe.FLOWERS_SIZES[0])
         rows.append(records.of_recipe(run.removeprefix("recipe-"), state, score["top1"]))
         click.echo(f"{run}: tf_flowers {score['top1']:.3f}, {rows[-1]['held_out']}")
         records.write(path, "recipes", rows)

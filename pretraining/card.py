@@ -17,9 +17,9 @@ GOALS = {"tf_flowers": (0.86, 0.90), "cifar10": (0.58, 0.65), "ants_bees": (0.85
 GOAL_TOP1 = (0.35, 0.45)
 _RECIPE = ("recipe", "network", "labels", "batch", "rate", "seen", "core hours")
 NAMES = {
-    "tf_flowers": "tf_flowers, 80/20, 128 px",
-    "cifar10": "CIFAR-10, 25 a class, 64 px",
-    "ants_bees": "ants and bees, 128 px",
+    "tf_flowers": "tf_flowers, 80/20",
+    "cifar10": "CIFAR-10, 25 a class",
+    "ants_bees": "ants and bees",
 }
 
 
@@ -131,11 +131,12 @@ def _scores(record: dict[str, Any]) -> str:
         ["held out, top-5 of 1,000", f"{held_out['top5']:.3f}", "", ""],
     ]
     scratch = record.get("scratch", {})
-    for name, score in record.get("probes", {}).items():
-        spread = f" ± {score['spread']:.3f}" if score["draws"] > 1 else ""
-        before = f"{scratch[name]:.3f}" if name in scratch else ""
-        title = f"linear probe, {NAMES[name]}"
-        rows.append([title, f"{score['top1']:.3f}{spread}", before, _goal(*GOALS[name])])
+    for name, by_size in record.get("probes", {}).items():
+        for size, score in by_size.items():
+            spread = f" ± {score['spread']:.3f}" if score["draws"] > 1 else ""
+            before = f"{scratch[name]:.3f}" if name in scratch else ""
+            title = f"linear probe, {NAMES[name]}, {size} px"
+            rows.append([title, f"{score['top1']:.3f}{spread}", before, _goal(*GOALS[name])])
     return table(["what", "bit-mini", "from scratch", "goal (stretch)"], rows)
 
 

@@ -22,6 +22,13 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 WHOLE = np.array([0, 0, 1, 1], np.float32)
 
 
+# Pixels. Crops are taken at random in training, so objects are larger there than in a whole picture
+# of the same size, and features carry furthest on pictures somewhat larger (arXiv:1906.06423).
+FLOWERS_SIZES = (128, 192)
+CIFAR_SIZES = (64, 96)
+ANTS_SIZES = (128, 192)
+
+
 @dataclasses.dataclass(frozen=True)
 class Features:
     """Pictures as the network sees them.
@@ -41,15 +48,15 @@ class Features:
         return self.values[rows], self.labels[rows]
 
 
-def flowers(network: ResNet, source: Path) -> dict[str, float]:
-    """tf_flowers at 128 px: 80 % of each class to learn, the rest judged."""
-    found = extract(network, source, 128)
+def flowers(network: ResNet, source: Path, size: int) -> dict[str, float]:
+    """tf_flowers: 80 % of each class to learn, the rest judged."""
+    found = extract(network, source, size)
     return _scores([_score(found, *split_flowers(found.labels.numpy()))])
 
 
-def cifar10(network: ResNet, source: Path) -> dict[str, float]:
-    """CIFAR-10 enlarged to 64 px, 25 a class to learn, drawn several times."""
-    found = extract(network, source, 64)
+def cifar10(network: ResNet, source: Path, size: int) -> dict[str, float]:
+    """CIFAR-10, enlarged: 25 a class to learn, drawn several times."""
+    found = extract(network, source, size)
     learned, tested = _split(found.paths, "test")
     labels = found.labels.numpy()
     scores = []
@@ -63,9 +70,9 @@ def cifar10(network: ResNet, source: Path) -> dict[str, float]:
     return _scores(scores)
 
 
-def ants_bees(network: ResNet, source: Path) -> dict[str, float]:
-    """Ants and bees at 128 px, with the split they come with."""
-    found = extract(network, source, 128)
+def ants_bees(network: ResNet, source: Path, size: int) -> dict[str, float]:
+    """Ants and bees, with the split they come with."""
+    found = extract(network, source, size)
     return _scores([_score(found, *_split(found.paths, "val"))])
 
 

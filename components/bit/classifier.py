@@ -23,6 +23,7 @@ from bitpipe.stores import files
 from bitpipe.stores.links import without_pattern
 from bitpipe.stores.store import Found
 from components.bit import imagenet, networks, resnet_v2, sources, weights
+from components.bit.source import IMAGENET
 from serving.model import saved_model
 
 
@@ -143,7 +144,7 @@ class ReleasedClassifier(_Network):
     ) -> None:
         sources.require_classifier(source)
         known = sources.find(source) or sources.find_by_file_name(source)
-        model = resnet_v2.build(networks.variant_of(source, variant), sources.IMAGENET)
+        model = resnet_v2.build(networks.variant_of(source, variant), IMAGENET)
         _load_with_head(model, source, trusted)
         super().__init__(
             model,
@@ -224,7 +225,7 @@ def _load_with_head(model: keras.Model, source: str | Path, trusted: bool) -> No
             raise
         raise WeightsError(
             f"{source} cannot say what a picture shows: it has no head, or not one for the "
-            f"{sources.IMAGENET:,} classes of ImageNet. Use a released one such as "
+            f"{IMAGENET:,} classes of ImageNet. Use a released one such as "
             "bit-m-r50x1-ilsvrc2012, or fine-tune it on photos of yours with `bitpipe run`."
         ) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bitpipe.errors import WeightsError
 from components.bit import download, sources
 
 
@@ -16,7 +17,7 @@ def local(source: str | Path, *, cache: Path | None = None, progress: bool = Tru
         progress: shows downloads on the standard error.
 
     Raises:
-        WeightsError: the source cannot be had.
+        WeightsError: the source cannot be had, or a file of this package is damaged.
     """
     location, form, sha256 = sources.locate(source)
     if form == "hub":
@@ -25,4 +26,10 @@ def local(source: str | Path, *, cache: Path | None = None, progress: bool = Tru
         return saved_model.resolve(location)
     if sources.is_address(location):
         return download.fetch(location, cache=cache, sha256=sha256, progress=progress)
-    return Path(location).expanduser()
+    path = Path(location).expanduser()
+    if sha256 and (digest := download.digest(path)) != sha256:
+        raise WeightsError(
+            f"the weights {source} of this installation are damaged. Expected the sha256 "
+            f"{sha256}. Received: {digest}. Install bitpipe again."
+        )
+    return path

@@ -23,14 +23,14 @@ def of(source: str | Path) -> str:
 
     Returns:
         64 hex digits of a sha256 over names and contents of the files, which are fetched if need
-        be; empty for released files, which their address tells from all others: `download` brings
-        them as they are or not at all.
+        be; known beforehand for those of this package; empty for released files, which their
+        address tells from all others: `download` brings them as they are or not at all.
 
     Raises:
         WeightsError: the source cannot be had or read.
     """
-    if (released := sources.find(source)) and released.form != "hub":
-        return ""
+    if (known := sources.find(source)) and known.form != "hub":
+        return known.sha256 or ""
     path = files.local(source)
     try:
         return _digest_of_folder(path) if path.is_dir() else _digest(path)

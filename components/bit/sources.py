@@ -1,10 +1,9 @@
-"""The released BiT weights: names, addresses and forms.
+"""The weights that have names: those of the package, and the released ones of BiT.
 
 Source: README of google-research/big_transfer and the models' pages on TensorFlow Hub. All are
 published by Google Research under Apache-2.0; no digests are published with them.
 """
 
-import dataclasses
 import difflib
 import itertools
 import urllib.parse
@@ -14,12 +13,11 @@ from bitpipe.errors import ConfigError, WeightsError
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_models, find_versions
 from bitpipe.names import require_utf8
+from components.bit import packaged
+from components.bit.source import IMAGENET, IMAGENET_21K, Source
 
 BUCKET = "https://storage.googleapis.com/bit_models"
 HUB = "https://tfhub.dev/google/bit"
-
-IMAGENET = 1000  # classes of ILSVRC-2012
-IMAGENET_21K = 21_843  # outputs of BiT-M's own head
 
 PRETRAINED_SIZE = 224  # px; arXiv:1912.11370, upstream pre-training
 FINE_TUNED_SIZE = 480  # px; arXiv:1912.11370, section 3.3: the HyperRule's crop for ImageNet
@@ -45,28 +43,6 @@ VTAB_TASKS = (
     "sun397",
     "svhn",
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
-    """One released set of weights.
-
-    Attributes:
-        variant: the network it belongs to, a name of `variants.VARIANTS`.
-        address: where it is published.
-        form: "npz", "h5" or "hub".
-        num_classes: outputs of its head; None when it has none or they are not documented.
-        eval_size: side in pixels of the square pictures which a head of ILSVRC-2012 is judged on;
-            None for all others.
-        sha256: digest in hexadecimal where one is known; else the first download is trusted.
-    """
-
-    variant: str
-    address: str
-    form: str
-    num_classes: int | None = None
-    eval_size: int | None = None
-    sha256: str | None = None
 
 
 def _released() -> dict[str, Source]:
@@ -143,11 +119,12 @@ def _released() -> dict[str, Source]:
     return sources
 
 
-SOURCES = _released()
+RELEASED = _released()
+SOURCES = packaged.SOURCES | RELEASED
 
 
 def find(location: str | Path) -> Source | None:
-    """The released weights of a name or an address; None if there are none."""
+    """The weights of a name or an address; None if there are none."""
     text = str(location)
     if known := SOURCES.get(text.lower()):
         return known
@@ -179,8 +156,8 @@ def locate(source: str | Path) -> tuple[str, str, str | None]:
         close = difflib.get_close_matches(text.lower(), SOURCES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         raise WeightsError(
-            f"no weights are called {text!r}{hint} Give a released name such as 'bit-m-r50x1', a "
-            "path to a .npz, .h5 or SavedModel, or a TF Hub handle."
+            f"no weights are called {text!r}{hint} Give a name such as 'bit-mini' or "
+            "'bit-m-r50x1', a path to a .npz, .h5 or SavedModel, or a TF Hub handle."
         )
     if form not in ("npz", "h5"):
         raise WeightsError(
@@ -232,7 +209,7 @@ def is_path(location: str) -> bool:
 
 def find_by_file_name(location: str | Path) -> Source | None:
     """The released weights whose file is called like that of a path or an address, if any are."""
-    files = (source for source in SOURCES.values() if source.form in ("npz", "h5"))
+    files = (source for source in RELEASED.values() if source.form in ("npz", "h5"))
     name = _file_name(location)
     return next((source for source in files if _file_name(source.address) == name), None)
 
@@ -252,10 +229,13 @@ def require_classifier(location: str | Path) -> None:
         reason = f"has no head for the {IMAGENET:,} classes of ImageNet"
     else:
         reason = f"has a head for {source.num_classes:,} classes that were published without names"
+    if source in packaged.SOURCES.values():
+        other = packaged.CLASSIFIER
+    else:
+        other = f"bit-m-{source.variant}-ilsvrc2012".lower()
     raise WeightsError(
-        f"{location} cannot say what a picture shows: it {reason}. Use "
-        f"{f'bit-m-{source.variant}-ilsvrc2012'.lower()}, or fine-tune it on photos of yours with "
-        "`bitpipe run`."
+        f"{location} cannot say what a picture shows: it {reason}. Use {other}, or fine-tune it on "
+        "photos of yours with `bitpipe run`."
     )
 
 

@@ -88,7 +88,8 @@ def _from_file(path: Path, form: str, shapes: Mapping[str, tuple[int, ...]]) -> 
 def _read_npz(path: Path) -> list[Array]:
     # Opened here: of what is no archive, NumPy would leave the file open.
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        return [Array(name, file[name]) for name in file.files]
+        # Half precision is for storage; variables take float32.
+        return [Array(name, np.asarray(file[name], np.float32)) for name in file.files]
 
 
 def _read_h5(path: Path) -> list[Array]:

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
 @click.option(
     "--backbone",
-    default="bit-m-r50x1-ilsvrc2012",
-    show_default=True,
     metavar="SOURCE",
-    help="A released name, a .npz or .h5 file, a SavedModel folder (a run's OUT/serving, for "
-    "instance), or a TF Hub handle.",
+    help="A name, a .npz or .h5 file, a SavedModel folder (a run's OUT/serving, for instance), or "
+    "a TF Hub handle. Default: bit-m-r50x1-ilsvrc2012 where it is cached or can be fetched, else "
+    "bit-mini-in1k, which comes with the package.",
 )
 @click.option("--variant", help="The network of a file whose name does not tell. Default: R50x1.")
 @click.option(
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="Labels shown.")
 def classify(
     images: tuple[str, ...],
-    backbone: str,
+    backbone: str | None,
     variant: str | None,
     size: int | None,
     trust_backbone: bool,
@@ -71,6 +70,7 @@ def classify(
         size=size,
         trusted=trust_backbone,
         on_unreadable=tell,
+        on_fallback=lambda sentence: click.echo(sentence, err=True),
     ):
         answered += 1
         shown = "  ".join(f"{label} {score:.3f}" for label, score in scores[:top])

@@ -6,7 +6,8 @@ import pytest
 
 import components.bit
 from bitpipe.errors import ConfigError, DataError, WeightsError
-from pipeline.classify import classify
+from components.bit import files, packaged
+from pipeline.classify import RELEASED, classify
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,26 @@ def test_mistakes_are_told_before_anything_is_opened(opened, backbone, options, 
     with pytest.raises(kind, match=complaint):
         classify([], backbone, **options)
     assert opened == []
+
+
+def test_without_a_name_the_released_classifier_answers_where_it_can_be_had(opened, monkeypatch):
+    monkeypatch.setattr(files, "local", lambda source: source)
+    told = []
+    classify([], on_fallback=told.append)
+    assert (opened, told) == ([RELEASED], [])
+
+
+def test_without_a_network_the_packages_own_answers_and_says_how_well(opened, monkeypatch):
+    def unreachable(source):
+        raise WeightsError(f"cannot download {source}.")
+
+    monkeypatch.setattr(files, "local", unreachable)
+    told = []
+    classify([], on_fallback=told.append)
+    assert opened == [packaged.CLASSIFIER]
+    (sentence,) = told
+    assert sentence.startswith(f"cannot download {RELEASED}.")
+    assert f"{packaged.TOP_1:.0%}" in sentence
+    # Whoever names one gets that or its error.
+    classify([], RELEASED)
+    assert opened == [packaged.CLASSIFIER, RELEASED]

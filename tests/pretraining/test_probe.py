@@ -65,14 +65,14 @@ def test_a_fifth_of_each_class_of_flowers_is_judged():
 def test_two_easy_classes_are_told_apart(network, tmp_path):
     names = [f"flower_photos/{side}/{n}.png" for side in ("bright", "dark") for n in range(25)]
     source = zipped(tmp_path / "easy.zip", names)
-    assert probe.flowers(network, source)["top1"] == 1
+    assert probe.flowers(network, source, 64)["top1"] == 1
     names = [
         f"s/{part}/{side}/{n}.png"
         for part in ("train", "val")
         for side in ("bright", "dark")
         for n in range(12)
     ]
-    score = probe.ants_bees(network, zipped(tmp_path / "split.zip", names))
+    score = probe.ants_bees(network, zipped(tmp_path / "split.zip", names), 64)
     assert score == {"top1": 1, "spread": 0, "draws": 1}
 
 

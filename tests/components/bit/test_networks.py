@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitpipe.errors import ConfigError
-from components.bit import networks, variants
+from components.bit import networks, packaged, variants
 from tests.components.bit import numpy_resnet
 
 
@@ -27,6 +27,7 @@ def npz(tmp_path_factory):
         ("bit-m-r101x3-hub", "R101x3"),
         ("https://tfhub.dev/google/bit/s-r50x3/1", "R50x3"),
         ("somewhere/BiT-M-R101x1-ILSVRC2012.npz", "R101x1"),
+        (packaged.BACKBONE, packaged.SOURCES[packaged.BACKBONE].variant),
     ],
 )
 def test_the_backbones_name_tells(backbone, variant):

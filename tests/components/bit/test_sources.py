@@ -44,14 +44,14 @@ def test_what_was_never_released_is_not_listed(name):
     assert name not in sources.SOURCES
 
 
-def test_every_source_names_a_released_variant():
-    for name, source in sources.SOURCES.items():
+def test_every_released_name_holds_its_variant():
+    for name, source in sources.RELEASED.items():
         assert source.variant in variants.VARIANTS
         assert source.variant.lower() in name
 
 
 def test_no_two_names_share_an_address():
-    addresses = [source.address for source in sources.SOURCES.values()]
+    addresses = [source.address for source in sources.RELEASED.values()]
     assert len(addresses) == len(set(addresses))
 
 
@@ -86,6 +86,7 @@ def test_the_fine_tuned_size_is_the_hyperrules():
 def test_names_and_addresses_are_found_and_paths_are_not():
     for name, source in sources.SOURCES.items():
         assert sources.find(name.upper()) is source
+    for source in sources.RELEASED.values():
         assert sources.find(source.address) is source
     assert sources.find("elsewhere/BiT-M-R50x1.npz") is None
 
@@ -107,7 +108,7 @@ def test_other_file_names_stand_for_nothing(location):
     assert sources.find_by_file_name(location) is None
 
 
-@pytest.mark.parametrize("location", ["bit-s-r50x1-hub", "BIT-M-R50x3", "bit-m-r152x2"])
+@pytest.mark.parametrize("location", ["bit-s-r50x1-hub", "BIT-M-R50x3", "bit-m-r152x2", "bit-mini"])
 def test_released_weights_that_know_no_names_are_refused_with_some_that_do(location):
     with pytest.raises(WeightsError, match=f"^{location} cannot say what") as error:
         sources.require_classifier(location)
