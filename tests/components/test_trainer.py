@@ -234,3 +234,28 @@ def test_the_first_steps_tell_how_long_it_takes(tiny, batches, fine_tune):
     (sentence,) = said
     assert "fine_tune takes about" in sentence
     assert "25 steps of 8 pictures at 32 px" in sentence
+
+
+def head_rules(*overridden, **train):
+    rule = RULE.with_overrides(steps=40, learning_rate=0.02)
+    hyperparameters = {
+        "facts": {"num_examples": 3000, "image_area": 250_000.0, "num_classes": 5},
+        "overridden": list(overridden),
+    }
+    return trainer._head_rules(hyperparameters, rule, TrainSettings(**train))
+
+
+def test_a_head_takes_the_rules_own_schedule_whatever_batch_fits_the_network():
+    for rule in head_rules("resize", "crop").values():
+        assert (rule.steps, rule.batch_size, rule.boundaries) == (500, 512, (200, 300, 400))
+        assert rule.learning_rate == pytest.approx(0.01)
+
+
+def test_what_is_overridden_is_meant_for_the_last_phase():
+    only, first = head_rules("steps", steps=40).values()
+    assert (only.steps, only.batch_size) == (40, 8)
+    assert only.learning_rate == pytest.approx(0.01 * 8 / 512)
+    assert (first.steps, first.batch_size) == (500, 512)
+    only, first = head_rules("learning_rate", learning_rate=0.02).values()
+    assert only.learning_rate == pytest.approx(0.02)
+    assert first.learning_rate == pytest.approx(0.01)

@@ -1,6 +1,7 @@
 """Features are kept for the next run, and computed anew for what is not the same."""
 
 import os
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from bitpipe.errors import TrainingError
 from components.bit import resnet_v2
 from components.settings import TrainSettings
-from components.training import features, inputs
+from components.training import features, frozen, inputs
 from components.training.frozen import Frozen
 from components.training.selection import select
 
@@ -57,7 +58,7 @@ class Counting(Frozen):
 @pytest.fixture
 def run(model, train_files, transform_output, tmp_path):
     def run(settings=TrainSettings(), of=model, size=16, mirrored=True):  # noqa: B008
-        frozen = Counting(
+        counting = Counting(
             of,
             train_files,
             transform_output,
@@ -68,7 +69,7 @@ def run(model, train_files, transform_output, tmp_path):
             kept_in=str(tmp_path / "features"),
             code="1",
         )
-        return frozen.examples(), frozen.computed
+        return counting.examples(), counting.computed
 
     return run
 
@@ -98,6 +99,13 @@ def test_another_backbone_or_mirror_image_is_computed_anew(run):
     assert run(of=new_model(2))[1] == 33
     assert run(mirrored=False)[1] == 33
     assert run()[1] == 0
+
+
+def test_more_features_than_fit_into_memory_are_refused_before_they_are_computed(run, monkeypatch):
+    no_memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=1024))
+    monkeypatch.setattr(frozen, "psutil", no_memory)
+    with pytest.raises(TrainingError, match=r"features of 33 pictures take .* GiB"):
+        run()
 
 
 ROWS = {b"a": np.ones((2, 4), np.float32), b"b": np.full((2, 4), 2, np.float32)}
