@@ -7,6 +7,7 @@ read.
 # No `from __future__ import annotations`: TFX's @component reads the annotations as objects.
 import dataclasses
 import json
+import math
 import posixpath
 import re
 from typing import TypedDict
@@ -76,10 +77,20 @@ def decide(facts: Facts, settings: TrainSettings) -> hyperrule.HyperRule:
     if settings.examples_per_class is not None:
         num_examples = min(num_examples, settings.examples_per_class * facts.num_classes)
     rule = hyperrule.for_dataset(num_examples, facts.image_area, batch_size=settings.batch_size)
+    overrides = settings.hyperrule_overrides()
+    if settings.epochs is not None:
+        overrides["steps"] = _steps(settings.epochs, num_examples, settings)
     try:
-        return rule.with_overrides(**settings.hyperrule_overrides())
+        return rule.with_overrides(**overrides)
     except ValueError as error:
         raise ConfigError(_as_settings(str(error))) from error
+
+
+def _steps(epochs: float, num_examples: int, settings: TrainSettings) -> int:
+    """Steps that show each picture `epochs` times, the held-out ones not counted."""
+    if settings.keep_best:
+        num_examples -= round(settings.held_out_share * num_examples)
+    return max(1, math.ceil(epochs * num_examples / settings.batch_size))
 
 
 def _as_settings(sentence: str) -> str:
@@ -112,12 +123,14 @@ def HyperRule(
         facts = read_facts(statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read()))
     train = msgspec.json.decode(settings, type=TrainSettings)
     if steps:
-        train = msgspec.structs.replace(train, steps=steps)
+        train = msgspec.structs.replace(train, steps=steps, epochs=None)
     rule = decide(facts, train)
     decision = {
         "rule": dataclasses.asdict(rule),
         "facts": dataclasses.asdict(facts),
-        "overridden": sorted(train.hyperrule_overrides()),
+        "overridden": sorted(
+            {*train.hyperrule_overrides(), *(["steps"] if train.epochs is not None else [])}
+        ),
     }
     fileio.makedirs(hyperparameters.uri)
     with fileio.open(posixpath.join(hyperparameters.uri, FILE_NAME), "w") as file:

@@ -1,7 +1,7 @@
 """How a long stage tells whoever shows progress in the same process; silence everywhere else.
 
-A stage calls `report`, `advance` or `kept` and knows nothing of progress bars. In a worker process,
-or on a cluster, nobody listens and the calls cost one comparison.
+A stage calls `report`, `advance`, `kept` or `say` and knows nothing of progress bars. In a worker
+process, or on a cluster, nobody listens and the calls cost one comparison.
 """
 
 import contextlib
@@ -12,15 +12,19 @@ from typing import NamedTuple
 
 Listener = Callable[[str, int, int, dict[str, float]], None]
 KeptListener = Callable[[str, int, int, bool], None]
+SaidListener = Callable[[str, str], None]
+
+_log = logging.getLogger(__name__)
 
 
 def _nobody(*_: object) -> None:
-    """Listens to checkpoints where no one else does."""
+    """Listens to checkpoints and sentences where no one else does."""
 
 
 class _Ear(NamedTuple):
     advanced: Listener
     kept: KeptListener
+    said: SaidListener
 
 
 _lock = threading.Lock()
@@ -29,7 +33,9 @@ _done: dict[str, int] = {}
 
 
 @contextlib.contextmanager
-def listen(listener: Listener, kept: KeptListener = _nobody) -> Iterator[None]:
+def listen(
+    listener: Listener, kept: KeptListener = _nobody, said: SaidListener = _nobody
+) -> Iterator[None]:
     """Calls `listener(stage, done, total, metrics)` for every report made inside the block.
 
     Calls come from any thread, one at a time, and should return quickly: the stage waits for them.
@@ -38,9 +44,10 @@ def listen(listener: Listener, kept: KeptListener = _nobody) -> Iterator[None]:
     Args:
         listener: see above.
         kept: the same for `kept`, with what that was given.
+        said: the same for `say`.
     """
     global _listeners
-    ear = _Ear(listener, kept)
+    ear = _Ear(listener, kept, said)
     with _lock:
         _listeners = (*_listeners, ear)
     try:
@@ -85,11 +92,20 @@ def kept(stage: str, step: int, total: int, *, resumed: bool = False) -> None:
         _tell(lambda ear: ear.kept(stage, step, total, resumed))
 
 
+def say(stage: str, sentence: str) -> None:
+    """Tells a person something worth a line that stays, here or in the stage's log."""
+    _log.info("%s: %s", stage, sentence)
+    if not _listeners:
+        return
+    with _lock:
+        _tell(lambda ear: ear.said(stage, sentence))
+
+
 def _tell(call: Callable[[_Ear], None]) -> None:
     global _listeners
     for ear in _listeners:
         try:
             call(ear)
         except Exception:
-            logging.getLogger(__name__).warning("A progress listener failed.", exc_info=True)
+            _log.warning("A progress listener failed.", exc_info=True)
             _listeners = tuple(other for other in _listeners if other is not ear)

@@ -52,7 +52,14 @@ class LabelSafe(Settings, frozen=True):
 class TrainSettings(Settings, frozen=True):
     """Overrides of the HyperRule; `None` leaves its choice."""
 
+    # What is trained: the whole network, a head on frozen features, or one after the other; `auto`
+    # chooses by the table of components.training.method.
+    method: Literal["auto", "fine_tune", "probe", "probe_then_fine_tune"] = "auto"
+    # The time that `auto` may spend on training.
+    minutes: PositiveFloat | None = None
     steps: PositiveInt | None = None
+    # Passes over the training pictures, in place of `steps`.
+    epochs: PositiveFloat | None = None
     batch_size: PositiveInt = 512
     # Pictures in a device's memory at a time; the gradients of a batch are summed up over so many.
     # Divides batch_size; `None` takes as many as the memory allows.
@@ -63,8 +70,16 @@ class TrainSettings(Settings, frozen=True):
     distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
     # Compile the step with XLA; `None`: on accelerators only.
     jit_compile: bool | None = None
-    # Steps between two checkpoints, from which a killed run goes on.
+    # Steps between two checkpoints, from which a killed run goes on, and two looks of keep_best.
     checkpoint_every: PositiveInt = 50
+    # Ends with the weights that did best on pictures held out of the training split, which the gate
+    # never judges by.
+    keep_best: bool = False
+    held_out_share: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.1
+    # Looks without a better result after which training ends early; `None` takes all steps.
+    patience: PositiveInt | None = None
+    # `balanced`: a class counts as much as any other, however many pictures it has.
+    class_weights: Literal["none", "balanced"] = "none"
     # The rate at this very batch size; the rule's own is 0.003 * batch_size / 512.
     learning_rate: PositiveFloat | None = None
     warmup_steps: Annotated[int, Meta(ge=0)] | None = None

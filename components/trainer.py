@@ -1,8 +1,7 @@
-"""The Trainer's entry point: fine-tunes a BiT network by the HyperRule and exports it."""
+"""The Trainer's entry point: adapts a BiT network by the HyperRule and exports it."""
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,166 +13,157 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from bitpipe.errors import ConfigError, TrainingError
+from bitpipe.errors import TrainingError
+from bitpipe.model.training import Point, Training
 from components import preprocessing, progress
-from components.bit import networks, resnet_v2, weights
+from components.bit import hyperrule, networks, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
-from components.bit.schedule import WarmupStaircase
 from components.settings import SCRATCH, ModelSettings, TrainSettings
-from components.training import checkpoints, devices, inputs, loop, memory, served_model
-from components.training.step import TrainingStep
+from components.training import (
+    checkpoints,
+    devices,
+    head,
+    held_out,
+    inputs,
+    loop,
+    pace,
+    planning,
+    probe,
+    served_model,
+)
+from components.training.fine_tuning import fine_tune
+from components.training.frozen import Frozen
+from components.training.method import BOTH, FINE_TUNE, PROBE
+from components.training.selection import class_weights, select
 
-_log = logging.getLogger(__name__)
+# Of the HyperRule's rate, where a probe has trained the head before. Gentler has gained nothing:
+# 0.3, 1 and 3 end within a point of each other (docs/results.md), so the rule's own stays.
+RATE_AFTER_PROBE = 1.0
 
 
 def run_fn(fn_args: Any) -> None:
     """Called by TFX's Trainer (`run_fn="components.trainer.run_fn"`).
 
     Reads from `fn_args`: train_files, transform_graph_path, hyperparameters (what the HyperRule
-    stage wrote), custom_config (`model` and `train`, see components.settings; `checkpoints`, a
-    folder for those of all runs). Writes serving_model_dir.
+    stage wrote), custom_config (`model` and `train`, see components.settings; `checkpoints` and
+    `features`, folders for those of all runs; `features_code`, see
+    `components.training.features.identity`). Writes serving_model_dir.
     """
-    model_settings = msgspec.convert(fn_args.custom_config["model"], ModelSettings)
-    settings = msgspec.convert(fn_args.custom_config["train"], TrainSettings)
+    config = fn_args.custom_config
+    model_settings = msgspec.convert(config["model"], ModelSettings)
+    settings = msgspec.convert(config["train"], TrainSettings)
     variant = networks.variant_of(model_settings.backbone, model_settings.variant)
     strategy = devices.strategy(settings.distribution)  # first: workers must find each other
     rule = msgspec.convert(fn_args.hyperparameters["rule"], HyperRule)
-    num_examples = fn_args.hyperparameters["facts"]["num_examples"]
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     class_names = [name.decode() for name in transform.vocabulary_by_name(preprocessing.VOCABULARY)]
     files = sorted(tf.io.gfile.glob(fn_args.train_files))
+    selection = select(files, settings)
+    weighted = settings.class_weights == "balanced"
+    loss_weights = class_weights(selection, class_names) if weighted else None
+    if settings.keep_best and not selection.num_held_out:
+        progress.say(loop.STAGE, "no class has two pictures: train.keep_best has none to hold out")
+    if sentence := pace.of_schedule(rule, selection.num_trained):
+        progress.say(loop.STAGE, sentence)
 
     keras.utils.set_random_seed(settings.seed)
-    with tempfile.TemporaryDirectory(prefix="bitpipe-cache-") as cache_dir:
-
-        def batches(start_step: int) -> tf.data.Dataset:
-            return inputs.training_dataset(
-                files,
-                transform,
+    with strategy.scope():
+        model = resnet_v2.build(
+            variant,
+            num_classes=len(class_names),
+            dtype=devices.policy(settings.precision, strategy),
+        )
+        if model_settings.backbone != SCRATCH:
+            weights.load(model, model_settings.backbone, trusted=model_settings.trust_backbone)
+    job = planning.Job(
+        model=model,
+        pretrained=model_settings.backbone != SCRATCH,
+        rule=rule,
+        head_rules=_head_rules(fn_args.hyperparameters, rule, settings),
+        settings=settings,
+        strategy=strategy,
+        freeze=lambda: Frozen(
+            model,
+            files,
+            transform,
+            selection,
+            class_names,
+            size=rule.crop,
+            mirrored=settings.label_safe.flip,
+            kept_in=config["features"],
+            code=config["features_code"],
+        ),
+        checkpoint_dir=checkpoints.folder(
+            config["checkpoints"],
+            files,
+            fn_args.transform_graph_path,
+            fn_args.hyperparameters,
+            config,
+        ),
+    )
+    choice = planning.plan(job)
+    curve: tuple[Point, ...] = ()
+    best_step: int | None = None
+    discard: Callable[[], None] | None = None
+    if choice.method == PROBE:
+        rule = job.head_rules[PROBE]
+    if choice.method != FINE_TUNE:
+        curve, best_step = head.train(
+            model,
+            job.frozen,
+            job.head_rules[choice.method],
+            settings,
+            class_weights=loss_weights,
+            log_dir=f"{fn_args.model_run_dir}/probe",
+        )
+    if choice.method != PROBE:
+        if choice.method == BOTH and settings.learning_rate is None:
+            rule = rule.with_overrides(learning_rate=RATE_AFTER_PROBE * rule.learning_rate)
+        with tempfile.TemporaryDirectory(prefix="bitpipe-cache-") as cache_dir:
+            finished = fine_tune(
+                model,
+                lambda start_step: inputs.training_dataset(
+                    files,
+                    transform,
+                    rule,
+                    settings,
+                    num_examples=selection.num_trained,
+                    cache_dir=Path(cache_dir),
+                    start_step=start_step,
+                    keep=selection.trained,
+                ),
                 rule,
                 settings,
-                num_examples=num_examples,
-                cache_dir=Path(cache_dir),
-                start_step=start_step,
+                strategy=strategy,
+                checkpoint_dir=job.checkpoint_dir,
+                log_dir=fn_args.model_run_dir,
+                class_weights=loss_weights,
+                look=held_out.look(model, files, transform, selection, rule.crop)
+                if selection.num_held_out
+                else None,
+                announce=planning.says_its_pace(job, choice),
             )
-
-        with strategy.scope():
-            model = resnet_v2.build(
-                variant,
-                num_classes=len(class_names),
-                dtype=devices.policy(settings.precision, strategy),
-            )
-            if model_settings.backbone != SCRATCH:
-                weights.load(model, model_settings.backbone, trusted=model_settings.trust_backbone)
-        finished = fine_tune(
-            model,
-            batches,
-            rule,
-            settings,
-            strategy=strategy,
-            checkpoint_dir=checkpoints.folder(
-                fn_args.custom_config["checkpoints"],
-                files,
-                fn_args.transform_graph_path,
-                fn_args.hyperparameters,
-                fn_args.custom_config,
-            ),
-            log_dir=fn_args.model_run_dir,
-        )
+        curve += finished.curve
+        best_step, discard = finished.best_step, finished.discard
     if devices.is_chief():
         # Served in float32, on one device.
         served = resnet_v2.build(variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
         check_answers(served, rule)
         served_model.export(
-            served_model.ServedModel(served, transform, class_names), fn_args.serving_model_dir
+            served_model.ServedModel(served, transform, class_names),
+            fn_args.serving_model_dir,
+            Training(
+                method=choice.method,
+                reason=choice.reason,
+                trained=selection.num_trained,
+                held_out=selection.num_held_out,
+                best_step=best_step,
+                curve=curve,
+            ),
         )
-    finished.discard()
-
-
-def fine_tune(
-    model: keras.Model,
-    batches: Callable[[int], tf.data.Dataset],
-    rule: HyperRule,
-    settings: TrainSettings,
-    *,
-    checkpoint_dir: str,
-    strategy: tf.distribute.Strategy | None = None,
-    log_dir: str | None = None,
-) -> checkpoints.Checkpoints:
-    """Trains all of `model` for `rule.steps` steps: SGD, momentum 0.9, softmax cross-entropy.
-
-    Goes on from the checkpoint in `checkpoint_dir`, if there is one.
-
-    Args:
-        model: of `resnet_v2.build` under the strategy's scope; gives logits (B, classes).
-        batches: gives endless batches of (images, one-hot labels), without the first so many.
-        rule: steps, batch size and learning rate.
-        settings: micro-batch, compilation and checkpoints.
-        checkpoint_dir: where checkpoints are written and looked for.
-        strategy: devices; `None` for the one in scope.
-        log_dir: where TensorBoard finds loss and accuracy, written by the chief.
-
-    Returns:
-        The run's checkpoints, to be discarded when the model is safe.
-
-    Raises:
-        ConfigError: the batch cannot be shared by the devices or the micro-batches, or the workers
-            do not share `checkpoint_dir`.
-        TrainingError: the loss stopped being a finite number, the memory is too small, or another
-            worker is gone.
-    """
-    strategy = strategy or tf.distribute.get_strategy()
-    micro_batch_size = _micro_batch_size(model, rule, settings, strategy)
-    with strategy.scope():
-        optimizer: keras.optimizers.Optimizer = keras.optimizers.SGD(
-            WarmupStaircase.from_rule(rule), momentum=0.9
-        )
-        if "float16" in {layer.compute_dtype for layer in model.layers}:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        optimizer.build(model.trainable_variables)
-    saved = checkpoints.Checkpoints(
-        checkpoint_dir,
-        model,
-        optimizer,
-        every=settings.checkpoint_every,
-        write=devices.is_chief(),
-    )
-    start = saved.restore()
-    starts = devices.of_all_workers(start, strategy)
-    if len(set(starts)) > 1:
-        raise ConfigError(
-            f"the workers must share the folder of the checkpoints, {checkpoint_dir}. Received: "
-            f"checkpoints after steps {starts}. Put pipeline_root where all of them can read."
-        )
-    if start:
-        _log.info("Going on after step %d of %d.", start, rule.steps)
-        progress.kept(loop.STAGE, start, rule.steps, resumed=True)
-    jit_compile = settings.jit_compile
-    if jit_compile is None:  # XLA on a CPU took 1.5 times as long; a TPU's step is compiled anyway
-        jit_compile = devices.accelerated(strategy)
-    step = TrainingStep(
-        model,
-        optimizer,
-        micro_batch_size=micro_batch_size,
-        jit_compile=jit_compile,
-        strategy=strategy,
-    )
-
-    def after_step(done: int) -> None:
-        if saved.after(done):
-            progress.kept(loop.STAGE, done, rule.steps)
-
-    wait_share = loop.train(
-        step,
-        strategy.experimental_distribute_dataset(batches(start)),
-        rule,
-        start=start,
-        after_step=after_step,
-        log_dir=log_dir if devices.is_chief() else None,  # all workers would draw the same curve
-    )
-    _log.info("The devices waited for pictures %.1f %% of the time.", 100 * wait_share)
-    return saved
+    if discard:
+        discard()
 
 
 def check_answers(model: keras.Model, rule: HyperRule) -> None:
@@ -192,25 +182,20 @@ def check_answers(model: keras.Model, rule: HyperRule) -> None:
         )
 
 
-def _micro_batch_size(
-    model: keras.Model, rule: HyperRule, settings: TrainSettings, strategy: tf.distribute.Strategy
-) -> int:
-    replicas = strategy.num_replicas_in_sync
-    share, rest = divmod(rule.batch_size, replicas)
-    if rest:
-        raise ConfigError(
-            f"train.batch_size must be a multiple of the {replicas} devices. "
-            f"Received: {rule.batch_size}. Change it, or set train.distribution=one_device."
-        )
-    chosen = settings.micro_batch_size
-    if chosen is None:
-        chosen = memory.micro_batch_size(model, share, rule.crop, memory.available_bytes())
-        _log.info("Micro-batches of %d pictures for a device's batch of %d.", chosen, share)
-    elif chosen > share:
-        chosen = share
-    elif share % chosen:
-        raise ConfigError(
-            f"train.micro_batch_size must divide a device's share of the batch, {share}. "
-            f"Received: {chosen}."
-        )
-    return chosen
+def _head_rules(
+    hyperparameters: dict[str, Any], rule: HyperRule, settings: TrainSettings
+) -> dict[str, HyperRule]:
+    """The rule of a head by method: what is overridden is meant for the last phase of a method.
+
+    Without steps or a rate of its own a head takes the rule's, of 512 pictures, whatever batch the
+    whole network is given.
+    """
+    facts = hyperparameters["facts"]
+    own = hyperrule.for_dataset(facts["num_examples"], facts["image_area"])
+    is_given = {"steps", "learning_rate"} & set(hyperparameters["overridden"])
+    return {
+        PROBE: probe.rule_for(
+            rule if is_given else own, rate_is_given=settings.learning_rate is not None
+        ),
+        BOTH: probe.rule_for(own, rate_is_given=False),
+    }

@@ -146,6 +146,11 @@ def build(
             "model": msgspec.to_builtins(config.model),
             "train": msgspec.to_builtins(config.train),
             "checkpoints": f"{places.root}/checkpoints",
+            "features": f"{places.root}/features",
+            # Of what prepares a picture, and of what the network makes of it.
+            "features_code": "-".join(
+                map(code_version, ("components.preprocessing", "components.bit.resnet_v2"))
+            ),
             # In the cache key anyway; here, so that checkpoints of other code are not continued.
             "code_version": code_version("components.trainer"),
         },

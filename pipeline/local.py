@@ -41,7 +41,7 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
         {PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now(datetime.timezone.utc).isoformat()},
     )
     outcomes: dict[str, node.Outcome] = {}
-    with progress.listen(position.advanced, position.kept):
+    with progress.listen(position.advanced, position.kept, position.said):
         for entry in ir.nodes:
             stage = entry.pipeline_node.node_info.id
             position.started(stage)

@@ -58,6 +58,10 @@ class Position:
         if resumed:
             self._listener.note(f"{stage} goes on after step {step} of {total}")
 
+    def said(self, stage: str, sentence: str) -> None:
+        """See `components.progress.say`."""
+        self._listener.note(f"  {stage}: {sentence}")
+
     def finished(self, stage: str, outcome: Outcome) -> None:
         """See `Listener`."""
         self._running = False

@@ -23,7 +23,9 @@ _MARKER = "bitpipe.json"
 _UNFINISHED_MARKER = f"{_MARKER}.tmp"
 _LOCK = ".lock"
 _LOGS = "logs"
+# Below the artifacts, found by what they are of and not by a number.
 _CHECKPOINTS = "checkpoints"
+_FEATURES = "features"
 
 # All that a run leaves which ends, or finds no room, before its folder is marked.
 _BEFORE_THE_MARKER = frozenset({_UNFINISHED_MARKER, _LOCK, _LOGS})
@@ -136,7 +138,8 @@ def _check_metadata(workspace: Workspace) -> None:
     """Refuses a database that is damaged; removes the outputs of one that was deleted.
 
     Stages number their outputs by ML Metadata, which a new database begins at 1: without this, a
-    stage would write among the files of another run. Checkpoints are found by what they are of.
+    stage would write among the files of another run. Checkpoints and features are found by what
+    they are of.
     """
     database = workspace.metadata
     if database.exists() and database.stat().st_size:
@@ -149,7 +152,7 @@ def _check_metadata(workspace: Workspace) -> None:
             raise damaged_metadata(workspace, verdict)
     elif workspace.artifacts.is_dir():
         for output in workspace.artifacts.iterdir():
-            if output.name != _CHECKPOINTS and output.is_dir():
+            if output.name not in (_CHECKPOINTS, _FEATURES) and output.is_dir():
                 shutil.rmtree(output)
 
 

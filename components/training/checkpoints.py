@@ -66,7 +66,7 @@ class Checkpoints:
         finished = {step for step, name in self._files() if name.endswith(_LAST_WRITTEN)}
         for step in sorted(finished, reverse=True):
             prefix = self._prefix(step)
-            if _is_whole(prefix):
+            if is_whole(prefix):
                 self._checkpoint.read(prefix)
                 return int(self._step)
             _log.warning("The checkpoint %s is damaged: going back to the one before.", prefix)
@@ -107,7 +107,7 @@ class Checkpoints:
                 remove(path)
 
 
-def _is_whole(prefix: str) -> bool:
+def is_whole(prefix: str) -> bool:
     """Whether all of it can be read. Restoring would stop in between, with half of it assigned."""
     try:
         reader = tf.train.load_checkpoint(prefix)

@@ -54,6 +54,13 @@ def accelerated(chosen: tf.distribute.Strategy) -> bool:
     )
 
 
+def is_one_machine(chosen: tf.distribute.Strategy) -> bool:
+    """Whether the strategy computes on this machine's CPU or GPUs alone."""
+    return not isinstance(
+        chosen, (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.TPUStrategy)
+    )
+
+
 def policy(precision: str, chosen: tf.distribute.Strategy) -> str:
     """The Keras dtype policy for a setting of `train.precision`.
 

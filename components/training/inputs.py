@@ -5,10 +5,8 @@ The random stages are seeded, so a run can be repeated on the same machine.
 
 from __future__ import annotations
 
-import collections
 import os
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -46,6 +44,7 @@ def training_dataset(
     num_examples: int,
     cache_dir: Path,
     start_step: int = 0,
+    keep: Sequence[bool] | None = None,
 ) -> tf.data.Dataset:
     """Endless batches of (images, labels).
 
@@ -55,18 +54,16 @@ def training_dataset(
         files: gzipped TFRecords of the training split.
         transform: the output of the Transform stage.
         rule: sizes, batch size and MixUp.
-        settings: label safety, few-shot draw and seed.
-        num_examples: examples in `files`; decides where decoded pictures are cached.
+        settings: label safety and seed.
+        num_examples: examples that are used; decides where decoded pictures are cached.
         cache_dir: an existing folder for a cache that does not fit into memory.
         start_step: batches that an earlier, interrupted run has used up; the first one given here
             is the one that it would have seen next.
+        keep: which records of the files are used; all for `None`.
     """
     num_classes = transform.vocabulary_size_by_name(preprocessing.VOCABULARY)
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    if settings.examples_per_class is not None:
-        records = _few_shot(records, settings.examples_per_class, settings.seed)
-        num_examples = min(num_examples, settings.examples_per_class * num_classes)
-    examples = _cached(_transformed(records, transform), rule.resize, num_examples, cache_dir)
+    examples = _transformed(_records(files, keep), transform)
+    examples = _cached(examples, rule.resize, num_examples, cache_dir)
 
     picture_bytes = rule.resize * rule.resize * 3
     buffer = max(rule.batch_size, min(num_examples, _SHUFFLE_BUFFER_BYTES // picture_bytes))
@@ -96,6 +93,47 @@ def training_dataset(
     return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
+def evaluation_dataset(
+    files: Sequence[str],
+    transform: tft.TFTransformOutput,
+    *,
+    batch_size: int,
+    keep: Sequence[bool] | None = None,
+) -> tf.data.Dataset:
+    """One pass of (pictures, label indices) as the served model sees them, in the files' order.
+
+    pictures: (B, crop, crop, 3) float32 in [0, 1], of the transform graph's `EVAL_IMAGE`; labels:
+    (B,) int64. The last batch may be smaller.
+    """
+    layer = transform.transform_features_layer()
+
+    def apply(serialised: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        raw = tf.io.parse_example(serialised, _RAW_SPEC)
+        transformed = layer({name: tf.expand_dims(column, 1) for name, column in raw.items()})
+        labels = tf.reshape(transformed[preprocessing.LABEL], [-1])
+        return transformed[preprocessing.EVAL_IMAGE], labels
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # see above
+    return (
+        _records(files, keep)
+        .batch(min(batch_size, _TRANSFORM_BATCH))
+        .map(apply, num_parallel_calls=_WORKERS)
+        .unbatch()
+        .batch(batch_size)
+        .prefetch(1)
+        .with_options(options)
+    )
+
+
+def _records(files: Sequence[str], keep: Sequence[bool] | None) -> tf.data.Dataset:
+    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP")
+    if keep is None:
+        return records
+    kept = tf.constant(list(keep), tf.bool)
+    return records.enumerate().filter(lambda i, _: tf.gather(kept, i)).map(lambda _, record: record)
+
+
 def _transformed(records: tf.data.Dataset, transform: tft.TFTransformOutput) -> tf.data.Dataset:
     """Serialised examples -> (uint8 picture (resize, resize, 3), label index)."""
     layer = transform.transform_features_layer()
@@ -121,35 +159,3 @@ def _cached(
     if needed <= _CACHE_DISK_SHARE * psutil.disk_usage(str(cache_dir)).free:
         return examples.cache(str(cache_dir / "decoded"))
     return examples
-
-
-def _few_shot(records: tf.data.Dataset, per_class: int, seed: int) -> tf.data.Dataset:
-    """Keeps `per_class` records of each class, drawn with `seed`, in any order of files."""
-    spec = {
-        features.LABEL: tf.io.FixedLenFeature([], tf.string),
-        features.SHA256: tf.io.FixedLenFeature([], tf.string),
-    }
-    parsed = records.map(lambda record: tf.io.parse_single_example(record, spec))
-    chosen = draw(
-        ((row[features.LABEL], row[features.SHA256]) for row in parsed.as_numpy_iterator()),
-        per_class,
-        seed,
-    )
-    keep = tf.constant(chosen)
-    return records.enumerate().filter(lambda i, _: tf.gather(keep, i)).map(lambda _, record: record)
-
-
-def draw(rows: Iterable[tuple[bytes, bytes]], per_class: int, seed: int) -> list[bool]:
-    """Which of the (label, sha256) rows belong to the draw: at most `per_class` of a label."""
-    by_label = collections.defaultdict(list)
-    count = 0
-    for position, (label, sha256) in enumerate(rows):
-        by_label[label].append((sha256, position))
-        count = position + 1
-    keep = [False] * count
-    for label in sorted(by_label):
-        candidates = sorted(by_label[label])
-        random.Random(f"{seed}/{label!r}").shuffle(candidates)
-        for _, position in candidates[:per_class]:
-            keep[position] = True
-    return keep

@@ -20,6 +20,12 @@ _WINDOW_STEPS = 20
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+# Gets finished steps, and loss, accuracy and learning_rate over the window that ends there.
+Record = Callable[[int, dict[str, float]], None]
+
+
+def nowhere(step: int, values: dict[str, float]) -> None:
+    """Records nothing."""
 
 
 def train(
@@ -28,7 +34,8 @@ def train(
     rule: HyperRule,
     *,
     start: int = 0,
-    after_step: Callable[[int], None] = lambda _: None,
+    after_step: Callable[[int], bool] = lambda _: False,
+    record: Record = nowhere,
     log_dir: str | None = None,
 ) -> float:
     """Takes steps `start` to `rule.steps`.
@@ -38,7 +45,8 @@ def train(
         batches: at least `rule.steps - start` of them.
         rule: steps, batch size and learning rate.
         start: steps that an earlier run has taken.
-        after_step: called with the number of finished steps.
+        after_step: called with the number of finished steps; True ends the training.
+        record: called with the points of the curve, before `after_step`.
         log_dir: where TensorBoard finds the curves.
 
     Returns:
@@ -63,7 +71,6 @@ def train(
                     f"training diverged: the loss is {loss} at step {done} of {rule.steps}. "
                     f"Lower train.learning_rate (now {rule.learning_rate:g})."
                 )
-            after_step(done)
             speed = 0.0
             if done == start + 1:
                 began, waited = time.monotonic(), 0.0
@@ -71,19 +78,20 @@ def train(
                 elapsed = time.monotonic() - began
                 speed = (done - start - 1) * rule.batch_size / elapsed
                 wait_share = waited / elapsed
-            if len(window) == _WINDOW_STEPS:
+            if done % _WINDOW_STEPS == 1:
                 window = []
             window.append((loss, accuracy))
             means = np.mean(window, axis=0)
-            shown = {
-                "loss": float(means[0]),
-                "accuracy": float(means[1]),
-                "images_per_s": speed,
-                "input_wait": wait_share,
-            }
-            progress.report(STAGE, done, rule.steps, **shown)
-            if len(window) == _WINDOW_STEPS or done == rule.steps:
-                write(done, shown | {"learning_rate": rule.learning_rate_at(done - 1)})
+            shown = {"loss": float(means[0]), "accuracy": float(means[1])}
+            told = {"images_per_s": speed, "input_wait": wait_share}
+            if done % _WINDOW_STEPS == 0 or done == rule.steps:
+                point = shown | {"learning_rate": rule.learning_rate_at(done - 1)}
+                write(done, point | told)
+                record(done, point)
+            ends = after_step(done)
+            progress.report(STAGE, done, rule.steps, **shown, **told)
+            if ends:
+                break
     return wait_share
 
 

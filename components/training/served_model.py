@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from bitpipe.model import description, signature
+from bitpipe.model import description, signature, training
 from bitpipe.stores.paths import join
 from components import features, preprocessing
 from components.bit import matching, networks, resnet_v2
@@ -135,8 +135,8 @@ def _also_of_none(network: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Ten
     return apply
 
 
-def export(served: ServedModel, path: str) -> None:
-    """Writes the SavedModel with its signatures, and what it is, to `path`."""
+def export(served: ServedModel, path: str, trained: training.Training | None = None) -> None:
+    """Writes the SavedModel with its signatures, what it is and how it was trained, to `path`."""
     tf.saved_model.save(
         served,
         path,
@@ -148,7 +148,12 @@ def export(served: ServedModel, path: str) -> None:
     )
     served_signatures.name_methods(path)
     if described := served.describe():
-        place = join(path, description.PLACE)
-        tf.io.gfile.makedirs(place.rpartition("/")[0])
-        with tf.io.gfile.GFile(place, "w") as file:
-            file.write(described.to_json())
+        _write(join(path, description.PLACE), described.to_json())
+    if trained:
+        _write(join(path, training.FILE), trained.to_json())
+
+
+def _write(place: str, content: str) -> None:
+    tf.io.gfile.makedirs(place.rpartition("/")[0])
+    with tf.io.gfile.GFile(place, "w") as file:
+        file.write(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.bit import layers
@@ -23,6 +24,7 @@ class TrainingStep:
             batch of a replica. `None` for all at once.
         jit_compile: compile gradients with XLA.
         strategy: `None` for the one in scope.
+        class_weights: (classes,) what a picture of each class counts in the loss; `None` for 1.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class TrainingStep:
         micro_batch_size: int | None = None,
         jit_compile: bool = False,
         strategy: tf.distribute.Strategy | None = None,
+        class_weights: np.ndarray | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -43,7 +46,8 @@ class TrainingStep:
             for layer in model.layers
             if isinstance(layer, layers.StandardizedConv2D)
         }
-        self._gradients = tf.function(self._whole, jit_compile=jit_compile)
+        self._class_weights = class_weights
+        self.gradients = tf.function(self._whole, jit_compile=jit_compile)
 
     @tf.function
     def __call__(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -60,7 +64,7 @@ class TrainingStep:
     def _replica(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # Every replica has an equal part of the batch; `apply` adds up over replicas.
         share = 1.0 / self._strategy.num_replicas_in_sync
-        loss, accuracy, gradients = self._gradients(images, labels)
+        loss, accuracy, gradients = self.gradients(images, labels)
         self._optimizer.apply(
             [gradient * share for gradient in gradients], self._model.trainable_variables
         )
@@ -117,6 +121,10 @@ class TrainingStep:
             with layers.prestandardized():
                 logits, _ = self._model.stateless_call(weights, [], images, training=True)
             losses = keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
+            if self._class_weights is not None:
+                weights_of = tf.constant(self._class_weights, losses.dtype)
+                # Mixed as the labels are.
+                losses *= tf.linalg.matvec(tf.cast(labels, losses.dtype), weights_of)
             loss = tf.reduce_mean(losses)
             # float16 gradients would underflow; `apply` divides by the scale again.
             scaled = self._optimizer.scale_loss(loss)

@@ -6,6 +6,7 @@ Checked once, before anything heavy is imported; every rejection is one sentence
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -76,6 +77,7 @@ def load(source: str | None = None, overrides: Sequence[str] = ()) -> Effective:
     except msgspec.ValidationError:
         sentence = mistakes.explain(Config, merged, origins, _keys(Config()))
         raise ConfigError(sentence) from None
+    _check_finite(config, origins)
     _check_together(config)
     return Effective(config, {key: origins.get(key, "default") for key in _keys(config)})
 
@@ -87,6 +89,17 @@ def as_dict(config: Config) -> dict[str, Any]:
 
 def _keys(config: Config) -> list[str]:
     return [layers.dotted(keys) for keys, _ in layers.leaves(as_dict(config))]
+
+
+def _check_finite(config: Config, origins: Mapping[str, str]) -> None:
+    """YAML knows .inf and .nan, msgspec's parser inf and nan, and no range keeps them all out."""
+    for keys, value in layers.leaves(as_dict(config)):
+        if isinstance(value, float) and not math.isfinite(value):
+            key = layers.dotted(keys)
+            raise ConfigError(
+                f"{key} must be a finite number. Received: {value} "
+                f"(from {origins.get(key, 'default')})."
+            )
 
 
 def _check_together(config: Config) -> None:
@@ -104,6 +117,16 @@ def _check_together(config: Config) -> None:
             f"Received: {config.data.span_window} and {config.data.pattern!r}."
         )
     train = config.train
+    if train.steps is not None and train.epochs is not None:
+        raise ConfigError(
+            "train.steps and train.epochs say the same in two ways: set one of them to null. "
+            f"Received: {train.steps} steps and {train.epochs:g} epochs."
+        )
+    if train.patience is not None and not train.keep_best:
+        raise ConfigError(
+            "train.patience counts looks at held-out pictures: set train.keep_best=true with it. "
+            f"Received: {train.patience}."
+        )
     if train.resize is not None and train.crop is not None and train.crop > train.resize:
         raise ConfigError(
             "train.crop must not be larger than train.resize. "

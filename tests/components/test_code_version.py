@@ -266,7 +266,7 @@ def test_of_the_errors_stages_take_nothing_but_classes_to_raise_and_to_catch():
 
 def test_progress_answers_nothing_to_a_stage():
     taken = used_of("components.progress")
-    assert taken == {"report", "advance", "kept"}
+    assert taken == {"report", "advance", "kept", "say"}
     assert {answer_of("components/progress.py", name) for name in taken} == {"None"}
 
 

@@ -64,6 +64,17 @@ def test_few_shot_counts_only_what_is_drawn(stage):
     assert rule.steps == 500
 
 
+def test_epochs_become_steps_over_the_pictures_that_are_trained_on(stage):
+    facts = stage.Facts(1000, 64, 10)
+    assert stage.decide(facts, TrainSettings(epochs=3, batch_size=100)).steps == 30
+    assert stage.decide(facts, TrainSettings(epochs=0.5, batch_size=300)).steps == 2  # whole ones
+    assert stage.decide(facts, TrainSettings(epochs=2, examples_per_class=5)).steps == 1
+    held_out = TrainSettings(epochs=3, batch_size=100, keep_best=True, held_out_share=0.5)
+    assert stage.decide(facts, held_out).steps == 15
+    rule = stage.decide(facts, TrainSettings(epochs=50, batch_size=100))
+    assert (rule.warmup_steps, rule.boundaries) == (100, (200, 300, 400))
+
+
 def test_an_override_that_contradicts_the_rule_is_a_configuration_error(stage):
     with pytest.raises(ConfigError, match=r"train\.crop must .* train\.resize, .* train\.crop=200"):
         stage.decide(stage.Facts(300, 64, 10), TrainSettings(crop=200))

@@ -64,3 +64,15 @@ def test_a_listener_that_raises_is_dropped_and_the_stage_goes_on():
         progress.report("train", 2, 2)
 
     assert heard == ["broken", 1, 2]
+
+
+def test_a_sentence_reaches_who_listens_to_them_and_the_log(caplog):
+    heard = []
+    with (
+        progress.listen(lambda *_: None, said=lambda *told: heard.append(told)),
+        caplog.at_level("INFO"),
+    ):
+        progress.say("Trainer", "This takes long.")
+    progress.say("Trainer", "Nobody hears it.")
+    assert heard == [("Trainer", "This takes long.")]
+    assert "This takes long." in caplog.text

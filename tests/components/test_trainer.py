@@ -10,7 +10,7 @@ from components import progress, trainer
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import loop
+from components.training import fine_tuning, loop
 
 RULE = HyperRule(
     steps=25,
@@ -48,8 +48,8 @@ def new_model():
 @pytest.fixture
 def fine_tune(tmp_path):
     def run(model, batches, rule=RULE, settings=TrainSettings(), **options):  # noqa: B008
-        folder = str(tmp_path / "checkpoints")
-        return trainer.fine_tune(model, batches, rule, settings, checkpoint_dir=folder, **options)
+        options = {"checkpoint_dir": str(tmp_path / "checkpoints"), **options}
+        return fine_tuning.fine_tune(model, batches, rule, settings, **options)
 
     return run
 
@@ -142,3 +142,120 @@ def test_a_batch_that_the_devices_cannot_share_is_refused(batches, fine_tune):
     rule = RULE.with_overrides(batch_size=7)
     with pytest.raises(ConfigError, match=r"multiple of the 2 devices\. Received: 7"):
         fine_tune(model, batches, rule, strategy=strategy)
+
+
+def always(*scores):
+    """Looks that see these, one after the other: (loss, accuracy)."""
+    seen = iter(scores)
+    return lambda: next(seen)
+
+
+KEPT = TrainSettings(checkpoint_every=2, keep_best=True)
+
+
+@pytest.fixture
+def tiny(new_tiny):
+    return new_tiny()
+
+
+def test_the_weights_of_the_best_look_are_the_models_at_the_end(
+    tiny, new_tiny, batches, fine_tune, tmp_path
+):
+    rule = RULE.with_overrides(steps=5)
+    twin = new_tiny()
+    fine_tune(twin, batches, rule.with_overrides(steps=4), checkpoint_dir=str(tmp_path / "twin"))
+    looks = always((3, 0.1), (2, 0.5), (1, 0.75), (0.5, 0.7))  # before, and after 2, 4, 5
+    finished = fine_tune(tiny, batches, rule, KEPT, look=looks)
+    assert finished.best_step == 4
+    points = {point.step: point for point in finished.curve}
+    assert points[4].held_out_accuracy == 0.75
+    assert [step for step, point in points.items() if point.held_out_loss] == [0, 2, 4, 5]
+    assert points[5].loss is not None
+    for one, other in zip(tiny.variables, twin.variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6, err_msg=one.path)
+
+
+def test_training_that_only_does_harm_ends_with_the_weights_it_began_with(tiny, batches, fine_tune):
+    before = tiny.get_weights()
+    harmed = [(1 + step, 0.5) for step in range(4)]
+    finished = fine_tune(tiny, batches, RULE.with_overrides(steps=5), KEPT, look=always(*harmed))
+    assert finished.best_step == 0
+    for value, old in zip(tiny.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+
+
+def test_a_plateau_ends_training_early_where_patience_is_set(tiny, batches, fine_tune):
+    said, done = [], []
+    settings = TrainSettings(checkpoint_every=2, keep_best=True, patience=2)
+    looks = always((1, 0.5), (0.9, 0.5), (1, 0.5), (1.1, 0.5))
+    with progress.listen(
+        lambda *report: done.append(report[1]), said=lambda _, text: said.append(text)
+    ):
+        finished = fine_tune(tiny, batches, settings=settings, look=looks)
+    assert (done[-1], finished.best_step) == (6, 2)
+    assert "ended after step 6 of 25" in said[-1]
+
+
+def test_a_resumed_run_knows_its_best_look_and_its_curve(
+    tiny, new_tiny, batches, fine_tune, tmp_path
+):
+    class Killed(Exception):
+        pass
+
+    def killed():
+        raise Killed
+
+    seen = iter([(3, 0.1), (2, 0.9), (2, 0.5)])
+    rule = RULE.with_overrides(steps=8)
+    with pytest.raises(Killed):
+        fine_tune(tiny, batches, rule, KEPT, look=lambda: next(seen, None) or killed())
+    best_weights = [path.name for path in (tmp_path / "checkpoints").glob("best-*.index")]
+    assert sorted(best_weights) == ["best-0.index", "best-2.index"]
+    resumed = new_tiny()
+    finished = fine_tune(resumed, batches, rule, KEPT, look=always((1, 0.8), (1, 0.8)))
+    assert finished.best_step == 2
+    looks = [point.step for point in finished.curve if point.held_out_loss]
+    assert looks == [0, 2, 4, 6, 8]
+    finished.discard()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_class_that_counts_nothing_is_not_learned(tiny, batches, fine_tune):
+    weights = np.array([0, 1], np.float32)
+    fine_tune(tiny, batches, RULE.with_overrides(steps=10), class_weights=weights)
+    dark = tiny(np.full((4, 32, 32, 3), 0.25, np.float32)).numpy()
+    assert (dark.argmax(1) == 1).all()
+
+
+def test_the_first_steps_tell_how_long_it_takes(tiny, batches, fine_tune):
+    said = []
+    with progress.listen(lambda *_: None, said=lambda _, text: said.append(text)):
+        fine_tune(tiny, batches, announce=True)
+    (sentence,) = said
+    assert "fine_tune takes about" in sentence
+    assert "25 steps of 8 pictures at 32 px" in sentence
+
+
+def head_rules(*overridden, **train):
+    rule = RULE.with_overrides(steps=40, learning_rate=0.02)
+    hyperparameters = {
+        "facts": {"num_examples": 3000, "image_area": 250_000.0, "num_classes": 5},
+        "overridden": list(overridden),
+    }
+    return trainer._head_rules(hyperparameters, rule, TrainSettings(**train))
+
+
+def test_a_head_takes_the_rules_own_schedule_whatever_batch_fits_the_network():
+    for rule in head_rules("resize", "crop").values():
+        assert (rule.steps, rule.batch_size, rule.boundaries) == (500, 512, (200, 300, 400))
+        assert rule.learning_rate == pytest.approx(0.01)
+
+
+def test_what_is_overridden_is_meant_for_the_last_phase():
+    only, first = head_rules("steps", steps=40).values()
+    assert (only.steps, only.batch_size) == (40, 8)
+    assert only.learning_rate == pytest.approx(0.01 * 8 / 512)
+    assert (first.steps, first.batch_size) == (500, 512)
+    only, first = head_rules("learning_rate", learning_rate=0.02).values()
+    assert only.learning_rate == pytest.approx(0.02)
+    assert first.learning_rate == pytest.approx(0.01)

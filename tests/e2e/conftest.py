@@ -44,6 +44,7 @@ def below_floor(pipeline, worse):
 
 
 @pytest.fixture(scope="session")
-def better(pipeline, below_floor):
-    """Another model that is as good as the one in service."""
-    return pipeline.run("train.steps=40")
+def better(pipeline, first, below_floor):
+    """Another model that is as good as the one in service, whose features it starts from."""
+    backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
+    return pipeline.run("train.steps=40", f"model.backbone={backbone}", "train.keep_best=true")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bitpipe.model import evaluation
+from bitpipe.model import evaluation, training
 from bitpipe.names import storable
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
@@ -116,6 +116,31 @@ def test_a_model_as_good_as_the_one_in_service_replaces_it(pipeline, first, belo
     assert better.result["accuracy_change"] >= 0
     assert better.result["version"] > first.result["version"]
     assert pipeline.served == [first.result["version"], better.result["version"]]
+
+
+def test_a_trained_backbone_is_probed_first_and_tells_how_it_was_trained(pipeline, first, better):
+    """`auto` on a CPU takes what fits into ten minutes: here, everything."""
+    logs = "".join(path.read_text() for path in (pipeline.out / "logs").glob("*.log"))
+    told = dict(re.findall(r"train\.method=auto takes (\w+): (.+)", logs))
+    of_better, of_first = (
+        training.read(f"{pipeline.out}/serving/smoke/{run.result['version']}")
+        for run in (better, first)
+    )
+    assert (of_better.method, of_first.method) == ("probe_then_fine_tune", "fine_tune")
+    assert told == {one.method: one.reason for one in (of_better, of_first)}
+    assert (
+        of_better.trained + of_better.held_out
+        == of_first.trained
+        == first.result["splits"]["train"]
+    )
+    assert of_better.held_out >= 3  # one of each class
+    steps = {
+        phase: [p.step for p in of_better.curve if p.phase == phase] for phase in training.PHASES
+    }
+    assert steps[training.HEAD][-1] > 40  # the HyperRule's own
+    assert steps[training.NETWORK] == [0, 20, 40]
+    assert of_better.best_step in (0, 40)
+    assert list((pipeline.out / "artifacts" / "features").glob("*/*.npz"))
 
 
 def test_going_back_to_a_former_configuration_serves_its_model_again(pipeline, first, better):

@@ -64,3 +64,8 @@ def test_a_resumed_training_says_from_which_step(position, listener):
     position.kept("Trainer", 50, 200, True)
     assert listener.notes == ["Trainer goes on after step 50 of 200"]
     assert position.when_interrupted().endswith("goes on after step 50.")
+
+
+def test_what_a_stage_says_is_worth_a_line(position, listener):
+    position.said("Trainer", "This takes about 3 minutes here.")
+    assert listener.notes == ["  Trainer: This takes about 3 minutes here."]

@@ -150,7 +150,7 @@ def test_a_lost_database_takes_its_outputs_along_but_no_checkpoints(tmp_path, da
     out = tmp_path / "out"
     with workspace.opened(out, data):
         path = database(out)
-    for place in ("Trainer/model/1", "checkpoints/0123", "../serving/smoke/1"):
+    for place in ("Trainer/model/1", "checkpoints/0123", "features/45", "../serving/smoke/1"):
         (out / "artifacts" / place).mkdir(parents=True)
     with workspace.opened(out, data):
         assert (out / "artifacts" / "Trainer" / "model" / "1").is_dir()
@@ -158,4 +158,5 @@ def test_a_lost_database_takes_its_outputs_along_but_no_checkpoints(tmp_path, da
     with workspace.opened(out, data):
         assert not (out / "artifacts" / "Trainer").exists()
     assert (out / "artifacts" / "checkpoints" / "0123").is_dir()
+    assert (out / "artifacts" / "features" / "45").is_dir()
     assert (out / "serving" / "smoke" / "1").is_dir()

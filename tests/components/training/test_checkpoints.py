@@ -17,10 +17,11 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import os, signal, sys
 import keras, numpy as np, tensorflow as tf
-from components import progress, trainer
+from components import progress
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
+from components.training import fine_tuning
 
 folder, weights, killed_at = sys.argv[1], sys.argv[2], int(sys.argv[3])
 rule = HyperRule(steps=6, warmup_steps=1, boundaries=(4,), learning_rate=0.02, batch_size=4,
@@ -38,7 +39,7 @@ def after(stage, done, total, metrics):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with progress.listen(after):
-    trainer.fine_tune(model, batches.skip, rule, TrainSettings(checkpoint_every=2),
+    fine_tuning.fine_tune(model, batches.skip, rule, TrainSettings(checkpoint_every=2),
                       checkpoint_dir=folder)
 np.savez(weights, *model.get_weights())
 """

@@ -6,13 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components import preprocessing
 from components.bit.hyperrule import HyperRule
 from components.settings import LabelSafe, TrainSettings
-from components.training import inputs
+from components.training import inputs, selection
 
 RULE = HyperRule(
     steps=4,
@@ -30,7 +28,7 @@ SETTINGS = TrainSettings()
 
 @pytest.fixture
 def batches(train_files, transform_output, tmp_path):
-    def make(count, rule=RULE, settings=SETTINGS, start_step=0):
+    def make(count, rule=RULE, settings=SETTINGS, **options):
         dataset = inputs.training_dataset(
             train_files,
             transform_output,
@@ -38,7 +36,7 @@ def batches(train_files, transform_output, tmp_path):
             settings,
             num_examples=33,
             cache_dir=tmp_path,
-            start_step=start_step,
+            **options,
         )
         return list(itertools.islice(dataset.as_numpy_iterator(), count))
 
@@ -99,11 +97,13 @@ def test_mixup_mixes_labels(batches):
         np.testing.assert_allclose(labels.sum(1), 1, atol=1e-5)
 
 
-def test_few_shot_draws_so_many_of_each_class(batches):
+def test_few_shot_draws_so_many_of_each_class(batches, train_files):
     settings = TrainSettings(examples_per_class=2, label_safe=LabelSafe(crop=False, flip=False))
     rule = RULE.with_overrides(batch_size=1, steps=4)
+    keep = selection.select(train_files, settings).trained
     seen = {
-        (images.tobytes(), int(labels.argmax())) for images, labels in batches(24, rule, settings)
+        (images.tobytes(), int(labels.argmax()))
+        for images, labels in batches(24, rule, settings, keep=keep)
     }
     assert collections.Counter(label for _, label in seen) == {0: 2, 1: 2, 2: 2}
 
@@ -121,21 +121,18 @@ def test_without_memory_or_disk_nothing_is_cached(batches, tmp_path, monkeypatch
     assert not list(tmp_path.glob("decoded*"))
 
 
-ROWS = st.lists(st.sampled_from([b"a", b"b", b"c"]), max_size=40).map(
-    lambda labels: [(label, f"{i:03}".encode()) for i, label in enumerate(labels)]
-)
-
-
-@given(rows=ROWS, per_class=st.integers(1, 10), seed=st.integers(0, 5))
-def test_a_draw_takes_min_of_k_and_what_is_there(rows, per_class, seed):
-    chosen = list(itertools.compress(rows, inputs.draw(rows, per_class, seed)))
-    there = collections.Counter(label for label, _ in rows)
-    took = collections.Counter(label for label, _ in chosen)
-    assert took == {label: min(per_class, count) for label, count in there.items()}
-
-
-@given(rows=ROWS, seed=st.integers(0, 5), data=st.data())
-def test_a_draw_does_not_depend_on_the_order_of_the_records(rows, seed, data):
-    shuffled = data.draw(st.permutations(rows))
-    first = set(itertools.compress(rows, inputs.draw(rows, 3, seed)))
-    assert set(itertools.compress(shuffled, inputs.draw(shuffled, 3, seed))) == first
+def test_evaluation_sees_each_picture_once_in_order_as_the_served_model_does(
+    train_files, transform_output
+):
+    whole = inputs.evaluation_dataset(train_files, transform_output, batch_size=10)
+    batches = list(whole.as_numpy_iterator())
+    assert [len(labels) for _, labels in batches] == [10, 10, 10, 3]
+    assert batches[0][0].shape == (10, 16, 16, 3)
+    rows = selection.select(train_files, SETTINGS).rows
+    names = transform_output.vocabulary_by_name(preprocessing.VOCABULARY)
+    told = [names[index] for _, labels in batches for index in labels]
+    assert told == [label for label, _ in rows]
+    keep = [index % 2 == 0 for index in range(33)]
+    half = inputs.evaluation_dataset(train_files, transform_output, batch_size=17, keep=keep)
+    ((pictures, _),) = half.as_numpy_iterator()
+    np.testing.assert_array_equal(pictures, np.concatenate([p for p, _ in batches])[::2])

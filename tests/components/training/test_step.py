@@ -100,7 +100,7 @@ def initial_weights():
 def test_kernels_are_standardised_outside_of_the_loop_over_micro_batches():
     model, _ = trained(micro_batch_size=2)
     step = TrainingStep(model, keras.optimizers.SGD(0.1), micro_batch_size=2)
-    graph = step._gradients.get_concrete_function(IMAGES[0], LABELS[0]).graph
+    graph = step.gradients.get_concrete_function(IMAGES[0], LABELS[0]).graph
     roots = [op for op in graph.get_operations() if op.type == "Rsqrt"]
     assert len(roots) == kernels_of(model)  # those of the normalisations are in the loop's body
 
@@ -113,7 +113,7 @@ def test_kernels_are_standardised_once(micro_batch_size, monkeypatch):
     model = resnet_v2.build("R14x0.5", num_classes=3)
     calls.clear()  # building calls every layer
     step = TrainingStep(model, keras.optimizers.SGD(0.1), micro_batch_size=micro_batch_size)
-    step._gradients.get_concrete_function(IMAGES[0], LABELS[0])
+    step.gradients.get_concrete_function(IMAGES[0], LABELS[0])
     assert len(calls) == kernels_of(model)
 
 

@@ -17,11 +17,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from bitpipe.errors import ConfigError
-from components import progress, trainer
+from components import progress
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import devices, inputs
+from components.training import devices, fine_tuning, inputs
 from pipeline import interruption
 
 RULE = HyperRule(
@@ -39,7 +39,7 @@ SETTINGS = TrainSettings(checkpoint_every=2)
 
 
 class Run(msgspec.Struct):
-    """A call of `trainer.fine_tune`."""
+    """A call of `fine_tuning.fine_tune`."""
 
     name: str
     checkpoints: str
@@ -75,7 +75,7 @@ def train(
     with strategy.scope():
         model = resnet_v2.build("R14x0.5", num_classes=3)
     with progress.listen(after):
-        finished = trainer.fine_tune(
+        finished = fine_tuning.fine_tune(
             model,
             batches,
             RULE,

@@ -80,6 +80,16 @@ def test_scientific_notation_is_a_number():
         ("beam=x", "must be a list, each of which is text."),
         ("train.steps=0", "Received: 0"),
         ("train.learning_rate=-1", "Received: -1"),
+        ("train.learning_rate=.inf", "train.learning_rate must be a finite number. Received: inf"),
+        ("train.learning_rate=.nan", "train.learning_rate must be"),
+        ("train.learning_rate=inf", "train.learning_rate must be a finite number. Received: inf"),
+        ("train.learning_rate=nan", "train.learning_rate must be"),
+        ("train.mixup_alpha=.inf", "train.mixup_alpha must be a finite number. Received: inf"),
+        ("train.minutes=.inf", "train.minutes must be a finite number. Received: inf"),
+        ("data.max_megapixels=.nan", "data.max_megapixels must be"),
+        ("train.epochs=3", "train.steps and train.epochs say the same in two ways"),
+        ("train.patience=3", "set train.keep_best=true with it"),
+        ("train.method=probing", "one of auto, fine_tune, probe, probe_then_fine_tune."),
         ("gate.min_accuracy=97", "Received: 97"),
         ("model.variant=R50x2", "did you mean"),
         ("name=../up", "Received: '../up'"),
@@ -115,6 +125,11 @@ def test_whatever_value_is_refused_the_sentence_begins_with_its_key(key, value):
         sentence = mistakes.explain(config.Config, tree, {key: "there"}, [key])
         assert re.match(rf"{re.escape(key)}(\[\d+\])? must be ", sentence)
         assert sentence.endswith(" (from there).")
+
+
+def test_epochs_take_the_place_of_steps():
+    train = config.load("smoke", ["train.steps=null", "train.epochs=2.5"]).config.train
+    assert (train.steps, train.epochs) == (None, 2.5)
 
 
 def test_crop_larger_than_resize_is_refused():

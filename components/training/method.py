@@ -1,0 +1,97 @@
+"""What `train.method=auto` takes, by a rule on a few facts.
+
+| weights | computes on | `train.minutes` | method |
+|---|---|---|---|
+| from scratch | anything | any | `fine_tune`: features of a random network tell nothing |
+| pre-trained | several workers, or a TPU | any | `fine_tune`: a probe computes on one machine |
+| pre-trained | one GPU or several | none | `fine_tune`, the paper's recipe |
+| pre-trained | GPUs | given | the first that fits into it |
+| pre-trained | a CPU | given, or 10 | the first that fits into it |
+
+The first of ORDER; where none fits it is `probe`, which takes the least. How many pictures there
+are decides through the time they take, which is measured (components.training.pace).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from components.training.durations import in_words
+
+FINE_TUNE, PROBE, BOTH = "fine_tune", "probe", "probe_then_fine_tune"
+# Best first, measured: see docs/results.md.
+ORDER = (BOTH, FINE_TUNE, PROBE)
+# What a person waits for without having been asked.
+CPU_MINUTES = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the choice hangs on.
+
+    Attributes:
+        pretrained: the backbone has learned something.
+        one_machine: neither several workers nor a TPU.
+        accelerated: there is a GPU.
+        minutes: `train.minutes`.
+    """
+
+    pretrained: bool
+    one_machine: bool
+    accelerated: bool
+    minutes: float | None
+
+    @property
+    def budget_s(self) -> float | None:
+        """Seconds that training may take; `None` where time does not decide."""
+        if not self.pretrained or not self.one_machine:
+            return None
+        if self.minutes is None:
+            return None if self.accelerated else 60 * CPU_MINUTES
+        return 60 * self.minutes
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """Seconds that a method takes here, or takes at least."""
+
+    seconds: float
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{'at least ' if self.at_least else ''}{in_words(self.seconds)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A method, and why."""
+
+    method: str
+    reason: str
+
+
+def choose(facts: Facts, estimates: Mapping[str, Estimate]) -> Choice:
+    """The table above.
+
+    Args:
+        facts: see there.
+        estimates: of each method; read only where `facts.budget_s` is not None.
+    """
+    if not facts.pretrained:
+        return Choice(FINE_TUNE, "the network starts from scratch, so its features tell nothing")
+    if not facts.one_machine:
+        return Choice(FINE_TUNE, "a probe computes on one machine's CPU or GPUs only")
+    budget = facts.budget_s
+    if budget is None:
+        return Choice(FINE_TUNE, "a GPU has the time for the whole network")
+    device = "a GPU" if facts.accelerated else "a CPU"
+    said = "train.minutes" if facts.minutes is not None else "no train.minutes, so"
+    given = f"{said} {budget / 60:g} on {device}"
+    too_long: list[str] = []
+    for method in ORDER:
+        if estimates[method].seconds <= budget:
+            beyond = f", {' and '.join(too_long)} would not" if too_long else ""
+            return Choice(method, f"{given}: it fits{beyond}")
+        too_long.append(f"{method} ({estimates[method]})")
+    return Choice(PROBE, f"{given}: no method fits, this one takes the least")

@@ -1,0 +1,175 @@
+"""Chooses the method of a run and says how long it takes here, before it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+from bitpipe.errors import ConfigError
+from components import progress
+from components.bit.hyperrule import HyperRule
+from components.settings import TrainSettings
+from components.training import devices, fine_tuning, loop, pace
+from components.training.frozen import Frozen
+from components.training.method import BOTH, FINE_TUNE, PROBE, Choice, Estimate, Facts, choose
+
+# Beside the checkpoints: measured anew, a run that goes on might decide otherwise.
+_CHOICE = "method.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is to be trained.
+
+    Attributes:
+        model: with the weights that it starts from.
+        pretrained: whether these have learned something.
+        rule: of fine-tuning.
+        head_rules: of a head, by the methods that train one.
+        settings: of training.
+        strategy: devices.
+        freeze: makes the pictures' features available; reads those that are kept.
+        checkpoint_dir: of this very run.
+    """
+
+    model: keras.Model
+    pretrained: bool
+    rule: HyperRule
+    head_rules: Mapping[str, HyperRule]
+    settings: TrainSettings
+    strategy: tf.distribute.Strategy
+    freeze: Callable[[], Frozen]
+    checkpoint_dir: str
+
+    @functools.cached_property
+    def frozen(self) -> Frozen:
+        """Of `freeze`, once."""
+        return self.freeze()
+
+    @functools.cached_property
+    def _forward_s(self) -> float:
+        return self.frozen.forward_s()
+
+    @functools.cached_property
+    def _features_s(self) -> float:
+        return self.frozen.seconds(self._forward_s)
+
+    def probe_s(self, method: str = PROBE) -> float:
+        """Seconds of the probe of a method here, measured."""
+        return self._features_s + self.head_rules[method].steps * pace.HEAD_STEP_S
+
+    @functools.cached_property
+    def fine_tune_s(self) -> float:
+        """Seconds of fine-tuning here, measured."""
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1:  # measured on one of them
+            return pace.of_fine_tuning(self.rule, self._least_gradient_s / replicas)
+        gradient_s = fine_tuning.seconds_per_picture(
+            self.model, self.rule, self.settings, self.strategy
+        )
+        return pace.of_fine_tuning(self.rule, gradient_s)
+
+    @property
+    def _least_gradient_s(self) -> float:
+        return pace.LEAST_GRADIENT_COST * self._forward_s
+
+    def estimates(self, budget_s: float) -> dict[str, Estimate]:
+        """Of every method; where fine-tuning cannot fit into the budget, what it takes at least.
+
+        That spares compiling it, which takes longer than many a probe.
+        """
+        least_s = pace.of_fine_tuning(self.rule, self._least_gradient_s)
+        at_least = least_s > budget_s
+        fine_tune_s = least_s if at_least else self.fine_tune_s
+        return {
+            PROBE: Estimate(self.probe_s()),
+            FINE_TUNE: Estimate(fine_tune_s, at_least),
+            BOTH: Estimate(self.probe_s(BOTH) + fine_tune_s, at_least),
+        }
+
+
+def plan(job: Job) -> Choice:
+    """The method of this run, told with its time.
+
+    Raises:
+        ConfigError: the method needs one machine, and there are several or a TPU.
+    """
+    one_machine = devices.is_one_machine(job.strategy)
+    _require_one_machine(job.settings, one_machine)
+    estimates: dict[str, Estimate] = {}
+    if job.settings.method != "auto":
+        choice = Choice(job.settings.method, "train.method says so")
+    else:
+        accelerated = devices.accelerated(job.strategy)
+        facts = Facts(job.pretrained, one_machine, accelerated, job.settings.minutes)
+        budget_s = facts.budget_s
+        remembered = _remembered(job) if budget_s is not None else None
+        if budget_s is not None and not remembered:
+            estimates = job.estimates(budget_s)
+        choice = remembered or choose(facts, estimates)
+        progress.say(loop.STAGE, f"train.method=auto takes {choice.method}: {choice.reason}")
+        if budget_s is not None and choice.method != PROBE:
+            _remember(job, choice)
+    if not says_its_pace(job, choice):
+        progress.say(loop.STAGE, _about(job, choice.method, estimates))
+    return choice
+
+
+def says_its_pace(job: Job, choice: Choice) -> bool:
+    """Whether how long it takes is measured on its own first steps.
+
+    Where there is nothing else to choose from, measuring before would be compiling twice.
+    """
+    return choice.method == FINE_TUNE and (
+        not job.pretrained or job.strategy.num_replicas_in_sync > 1
+    )
+
+
+def _about(job: Job, method: str, estimates: dict[str, Estimate]) -> str:
+    others: dict[str, float] = {}
+    if estimates:
+        seconds = estimates[method].seconds
+    elif method == PROBE:
+        seconds = job.probe_s()
+    else:
+        seconds = job.fine_tune_s + (job.probe_s(BOTH) if method == BOTH else 0)
+    most_s = pace.patience_s(job.settings)
+    if method != PROBE and seconds > most_s and devices.is_one_machine(job.strategy):
+        others[PROBE] = job.probe_s()
+    return pace.about(method, seconds, job.rule, most_s, others)
+
+
+def _require_one_machine(settings: TrainSettings, one_machine: bool) -> None:
+    for key, wanted in (
+        (f"train.method={settings.method}", settings.method in (PROBE, BOTH)),
+        ("train.keep_best=true", settings.keep_best),
+    ):
+        if wanted and not one_machine:
+            raise ConfigError(
+                f"{key} computes on one machine's CPU or GPUs. Received: several workers, or a "
+                "TPU. Set train.method=fine_tune and train.keep_best=false, or "
+                "train.distribution=one_device on one machine."
+            )
+
+
+def _remembered(job: Job) -> Choice | None:
+    with (
+        contextlib.suppress(tf.errors.OpError, OSError, ValueError, TypeError),
+        tf.io.gfile.GFile(f"{job.checkpoint_dir}/{_CHOICE}") as file,
+    ):
+        return Choice(**json.loads(file.read()))
+    return None
+
+
+def _remember(job: Job, choice: Choice) -> None:
+    path = f"{job.checkpoint_dir}/{_CHOICE}"
+    tf.io.gfile.makedirs(job.checkpoint_dir)
+    with tf.io.gfile.GFile(f"{path}.tmp", "w") as file:
+        file.write(json.dumps(dataclasses.asdict(choice)))
+    tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)

@@ -1,0 +1,180 @@
+"""Features are kept for the next run, and computed anew for what is not the same."""
+
+import os
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bitpipe.errors import TrainingError
+from components.bit import resnet_v2
+from components.settings import TrainSettings
+from components.training import features, frozen, inputs
+from components.training.frozen import Frozen
+from components.training.selection import select
+
+
+@pytest.fixture(scope="module")
+def model():
+    return new_model(1)
+
+
+def new_model(seed):
+    keras.utils.set_random_seed(seed)
+    return resnet_v2.build("R14x0.5", num_classes=3)
+
+
+def identity(model, size=16, mirrored=True, code="1"):
+    return features.identity(model, size, mirrored=mirrored, code=code)
+
+
+def test_features_hang_on_backbone_size_mirror_image_and_code_and_on_no_head(model):
+    known = identity(model)
+    assert identity(new_model(1)) == known
+    others = {
+        identity(new_model(2)),
+        identity(model, size=18),
+        identity(model, mirrored=False),
+        identity(model, code="2"),
+    }
+    assert len(others | {known}) == 5
+    twin = new_model(1)
+    twin.get_layer(resnet_v2.HEAD).set_weights([np.ones((1024, 3)), np.ones(3)])
+    assert identity(twin) == known
+
+
+class Counting(Frozen):
+    """Tells how many pictures went through the network."""
+
+    computed = 0
+
+    def _batches(self, keep):
+        self.computed += sum(keep)
+        return super()._batches(keep)
+
+
+@pytest.fixture
+def run(model, train_files, transform_output, tmp_path):
+    def run(settings=TrainSettings(), of=model, size=16, mirrored=True):  # noqa: B008
+        counting = Counting(
+            of,
+            train_files,
+            transform_output,
+            select(train_files, settings),
+            ["green", "red", "blue"],
+            size=size,
+            mirrored=mirrored,
+            kept_in=str(tmp_path / "features"),
+            code="1",
+        )
+        return counting.examples(), counting.computed
+
+    return run
+
+
+def test_only_pictures_that_are_new_are_computed(run, model, train_files, transform_output):
+    (few, _), computed = run(TrainSettings(examples_per_class=3))
+    assert (computed, few.values.shape) == (9, (9, 2, 1024))
+    (whole, held_out), computed = run()
+    assert (computed, len(whole.labels), len(held_out.labels)) == (24, 33, 0)
+    (again, _), computed = run()
+    assert computed == 0
+    np.testing.assert_array_equal(again.values, whole.values)
+    np.testing.assert_array_equal(again.labels, whole.labels)
+    (_, held_out), computed = run(TrainSettings(keep_best=True, held_out_share=0.3))
+    assert (computed, len(held_out.labels)) == (0, 4 + 3 + 3)
+    # All of it is what the network answers to a picture and to its mirror image.
+    pictures = inputs.evaluation_dataset(train_files, transform_output, batch_size=40)
+    ((images, labels),) = pictures.as_numpy_iterator()
+    np.testing.assert_array_equal(whole.labels, labels)
+    of_backbone = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
+    for view, shown in enumerate([images, images[:, :, ::-1]]):
+        np.testing.assert_allclose(whole.values[:, view], of_backbone(shown), atol=1e-4)
+
+
+def test_another_backbone_or_mirror_image_is_computed_anew(run):
+    assert run()[1] == 33
+    assert run(of=new_model(2))[1] == 33
+    assert run(mirrored=False)[1] == 33
+    assert run()[1] == 0
+
+
+def test_more_features_than_fit_into_memory_are_refused_before_they_are_computed(run, monkeypatch):
+    no_memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=1024))
+    monkeypatch.setattr(frozen, "psutil", no_memory)
+    with pytest.raises(TrainingError, match=r"features of 33 pictures take .* GiB"):
+        run()
+
+
+ROWS = {b"a": np.ones((2, 4), np.float32), b"b": np.full((2, 4), 2, np.float32)}
+
+
+def test_a_shard_that_is_cut_or_flipped_is_computed_anew(tmp_path):
+    kept = features.Kept(str(tmp_path), "0")
+    kept.write(ROWS)
+    (shard,) = (tmp_path / "0").iterdir()
+    whole = shard.read_bytes()
+    damages = (whole[: len(whole) // 2], whole[:100] + b"x" + whole[101:], b"")
+    for damaged in damages:
+        shard.write_bytes(damaged)
+        assert features.Kept(str(tmp_path), "0").read([b"a"]) == {}
+        assert not shard.exists()
+    kept.write(ROWS)
+    assert features.Kept(str(tmp_path), "0").read([b"a", b"c"]).keys() == {b"a"}
+
+
+def test_a_kill_in_the_middle_costs_what_was_not_yet_written(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "_SHARD_S", 0.0)
+
+    def pictures():
+        for number in range(3):
+            yield [b"%d" % number], tf.zeros((1, 8, 8, 3))
+        raise KeyboardInterrupt
+
+    kept = features.Kept(str(tmp_path), "0")
+    with pytest.raises(KeyboardInterrupt):
+        features.compute(pictures(), lambda x: tf.zeros((len(x), 4)), kept, mirrored=False)
+    assert len(features.Kept(str(tmp_path), "0").read([b"0", b"1", b"2", b"3"])) == 3
+
+
+def test_what_was_unused_for_longest_goes_first_and_what_is_in_use_stays(tmp_path):
+    for age, name in enumerate("abcd"):
+        features.Kept(str(tmp_path), name).write(ROWS)
+        (shard,) = (tmp_path / name).glob("*.npz")
+        os.utime(shard, (1e9 - age, 1e9 - age))
+    (tmp_path / "a" / "killed.tmp").write_bytes(b"half")
+    size = shard.stat().st_size
+    in_use = features.Kept(str(tmp_path), "d")
+    assert len(in_use.read(ROWS)) == 2
+    in_use.prune(most_bytes=2 * size)
+    assert [path.parent.name for path in sorted(tmp_path.glob("*/*"))] == ["a", "d"]
+    in_use.prune(most_bytes=0)
+    assert [path.parent.name for path in tmp_path.glob("*/*")] == ["d"]
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    kept = features.Kept(str(tmp_path / "file"), "0")
+    assert kept.read([b"a"]) == {}
+    kept.write(ROWS)
+    kept.prune()
+    assert "cannot be kept" in caplog.text
+
+
+def test_features_that_are_no_numbers_end_with_a_sentence(tmp_path):
+    pictures = [([b"a"], tf.zeros((1, 8, 8, 3)))]
+    with pytest.raises(TrainingError, match=r"no number. Take another model\.backbone"):
+        features.compute(
+            pictures,
+            lambda _: tf.fill((1, 4), np.nan),
+            features.Kept(str(tmp_path), "0"),
+            mirrored=False,
+        )
+
+
+def test_of_equal_pictures_one_is_computed():
+    digests = [b"a", b"b", b"a", b"c", b"c"]
+    used = [False, True, True, True, True]
+    assert features.missing(digests, used, {b"b": None}) == [False, False, True, True, False]

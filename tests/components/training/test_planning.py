@@ -1,0 +1,111 @@
+"""The method that a run takes, what it says of it, and what it remembers when it goes on."""
+
+import msgspec
+import pytest
+import tensorflow as tf
+
+from bitpipe.errors import ConfigError
+from components import progress
+from components.bit import hyperrule
+from components.settings import TrainSettings
+from components.training import planning
+from components.training.method import BOTH, FINE_TUNE, PROBE
+
+RULE = hyperrule.for_dataset(3000, 500 * 400).with_overrides(crop=32, resize=32)
+
+
+class Measured:
+    """In place of `Frozen`: what it would measure."""
+
+    def __init__(self, forward_s, probe_s):
+        self._forward_s = forward_s
+        self._probe_s = probe_s
+
+    def forward_s(self):
+        return self._forward_s
+
+    def seconds(self, *_):
+        return self._probe_s
+
+
+@pytest.fixture
+def job(new_tiny, tmp_path):
+    def job(settings=TrainSettings(), *, pretrained=True, forward_s=1.0, probe_s=60.0, **changes):  # noqa: B008
+        values = {
+            "model": new_tiny(),
+            "pretrained": pretrained,
+            "rule": RULE,
+            "head_rules": {PROBE: RULE.with_overrides(steps=1), BOTH: RULE},
+            "settings": settings,
+            "strategy": tf.distribute.get_strategy(),
+            "freeze": lambda: Measured(forward_s, probe_s),
+            "checkpoint_dir": str(tmp_path / "checkpoints"),
+        }
+        return planning.Job(**(values | changes))
+
+    return job
+
+
+def planned(job):
+    said = []
+    with progress.listen(lambda *_: None, said=lambda _, text: said.append(text)):
+        return planning.plan(job), said
+
+
+def refused():
+    raise AssertionError("measured without need")
+
+
+def test_auto_tells_its_choice_and_its_time(job):
+    choice, (why, time) = planned(job())
+    assert choice.method == PROBE
+    # 500 * 512 pictures of 2.5 s: no need to measure a gradient.
+    assert why == f"train.method=auto takes probe: {choice.reason}"
+    assert "(at least 7 days)" in why
+    assert time == "probe takes about 60 s here"
+
+
+def test_what_fits_is_measured(job):
+    quick = RULE.with_overrides(steps=2, batch_size=4)
+    choice, said = planned(job(forward_s=1e-6, rule=quick))
+    assert choice.method == BOTH
+    assert "probe_then_fine_tune takes about" in said[-1]
+
+
+def test_from_scratch_nothing_is_measured_before(job):
+    choice, (why,) = planned(job(pretrained=False, freeze=refused))
+    assert choice.method == FINE_TUNE
+    assert "from scratch" in why
+    assert planning.says_its_pace(job(pretrained=False), choice)
+
+
+def test_a_long_run_that_was_asked_for_is_told_with_the_probe(job):
+    long = job(TrainSettings(method="fine_tune"), rule=RULE.with_overrides(steps=10**6))
+    choice, (sentence,) = planned(long)
+    assert (choice.method, choice.reason) == (FINE_TUNE, "train.method says so")
+    assert "Faster: train.method=probe about 60 s" in sentence
+
+
+def test_a_run_that_goes_on_keeps_to_its_method(job):
+    quick = RULE.with_overrides(steps=2, batch_size=4)
+    first, _ = planned(job(forward_s=1e-6, rule=quick))
+    # Another is busy with the machine now: by what is measured it would be the probe.
+    again, (why, _) = planned(job(forward_s=1e3, rule=quick))
+    assert again == first
+    assert first.reason in why
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (TrainSettings(method="probe"), "train.method=probe"),
+        (TrainSettings(method="probe_then_fine_tune"), "train.method=probe_then_fine_tune"),
+        (TrainSettings(keep_best=True), "train.keep_best=true"),
+    ],
+)
+def test_several_workers_cannot_probe_or_hold_out(job, settings, told, monkeypatch):
+    monkeypatch.setattr(planning.devices, "is_one_machine", lambda _: False)
+    with pytest.raises(ConfigError, match=rf"^{told} computes on one machine"):
+        planning.plan(job(settings, freeze=refused))
+    plain = msgspec.structs.replace(settings, method="auto", keep_best=False)
+    assert planning.plan(job(plain, freeze=refused)).method == FINE_TUNE

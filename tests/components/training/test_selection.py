@@ -1,0 +1,77 @@
+"""Which pictures are trained on, drawn for few shots, held out, and what each of them counts."""
+
+import collections
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.settings import TrainSettings
+from components.training import selection
+
+ROWS = st.lists(st.sampled_from([b"a", b"b", b"c"]), max_size=40).map(
+    lambda labels: [(label, f"{i:03}".encode()) for i, label in enumerate(labels)]
+)
+
+
+@given(rows=ROWS, per_class=st.integers(1, 10), seed=st.integers(0, 5))
+def test_a_draw_takes_min_of_k_and_what_is_there(rows, per_class, seed):
+    chosen = list(itertools.compress(rows, selection.draw(rows, per_class, seed)))
+    there = collections.Counter(label for label, _ in rows)
+    took = collections.Counter(label for label, _ in chosen)
+    assert took == {label: min(per_class, count) for label, count in there.items()}
+
+
+@given(rows=ROWS, seed=st.integers(0, 5), data=st.data())
+def test_a_draw_does_not_depend_on_the_order_of_the_records(rows, seed, data):
+    shuffled = data.draw(st.permutations(rows))
+    first = set(itertools.compress(rows, selection.draw(rows, 3, seed)))
+    assert set(itertools.compress(shuffled, selection.draw(shuffled, 3, seed))) == first
+
+
+PICTURES = st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 30)), max_size=60)
+
+
+@given(pictures=PICTURES, share=st.floats(0.01, 0.5), data=st.data())
+def test_a_share_of_each_class_is_held_out_and_never_a_whole_class(pictures, share, data):
+    rows = [(label, f"{label!r}{number:03}".encode()) for label, number in pictures]
+    taken = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    held_out = selection.hold_out(rows, taken, share)
+    assert not any(out and not is_taken for out, is_taken in zip(held_out, taken, strict=True))
+    sides = {digest: set() for _, digest in rows}
+    by_label = collections.defaultdict(set)
+    for (label, digest), is_taken, out in zip(rows, taken, held_out, strict=True):
+        if is_taken:
+            sides[digest].add(out)
+            by_label[label].add(digest)
+    assert all(len(both) < 2 for both in sides.values())  # equal pictures on one side
+    for digests in by_label.values():
+        out = sum(sides[digest] == {True} for digest in digests)
+        assert out == min(len(digests) - 1, max(1, round(share * len(digests))))
+
+
+def test_another_picture_moves_few_between_the_sides():
+    rows = [(b"a", f"{number}".encode()) for number in range(100)]
+    before = selection.hold_out(rows[:99], [True] * 99, 0.2)
+    after = selection.hold_out(rows, [True] * 100, 0.2)
+    assert sum(one != other for one, other in zip(before, after[:99], strict=True)) <= 1
+
+
+def test_records_are_dealt_out_by_the_settings(train_files):
+    everything = selection.select(train_files, TrainSettings())
+    assert (everything.num_trained, everything.num_held_out) == (33, 0)
+    assert everything.counts() == {b"green": 12, b"red": 11, b"blue": 10}
+    settings = TrainSettings(examples_per_class=4, keep_best=True, held_out_share=0.25)
+    dealt = selection.select(train_files, settings)
+    assert dealt.counts() == {b"green": 3, b"red": 3, b"blue": 3}
+    assert dealt.num_held_out == 3
+
+
+def test_balanced_classes_weigh_the_same_in_sum_and_a_picture_1_on_average(train_files):
+    dealt = selection.select(train_files, TrainSettings())
+    weights = selection.class_weights(dealt, ["green", "red", "blue", "none of these"])
+    np.testing.assert_allclose(weights[:3] * [12, 11, 10], 11)
+    assert weights[3] == 1
+    assert weights[:3] @ [12, 11, 10] == pytest.approx(33)
