@@ -5,6 +5,8 @@ FAILED = 1  # something nobody foresaw; the log is named
 # Arguments, configuration, data, a missing server, a picture that has no answer: what the user can
 # put right.
 USER = 2
-NOT_BLESSED = 3  # the run finished, the gate refused the model, and nothing was pushed
+# The run finished and nothing was pushed: the gate refused the model, or somebody has rolled back
+# from it.
+NOT_BLESSED = 3
 INTERRUPTED = 130  # a shell's 128 + SIGINT
 TERMINATED = 143  # a shell's 128 + SIGTERM

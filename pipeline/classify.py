@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bitpipe.errors import UnreadablePictureError, WeightsError
 from bitpipe.stores import named
-from components.bit import files, networks, packaged, sources
+from components.bit import exports, files, networks, packaged, sources
 
 RELEASED = "bit-m-r50x1-ilsvrc2012"
 
@@ -47,7 +47,7 @@ def classify(
     named.check_named(images, all_there=on_unreadable is None or not named.any_there(images))
     if backbone is None:
         backbone = RELEASED if variant else _released_or_packaged(on_fallback)
-    backbone = str(sources.newest_export(backbone))
+    backbone = str(exports.export_in_service(backbone))
     sources.locate(backbone)
     sources.require_classifier(backbone)
     networks.variant_of(backbone, variant)

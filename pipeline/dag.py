@@ -12,7 +12,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components import (
     ExampleValidator,
     InfraValidator,
-    Pusher,
     SchemaGen,
     StatisticsGen,
     Trainer,
@@ -20,14 +19,13 @@ from tfx.components import (
 )
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import infra_validator_pb2, pusher_pb2, range_config_pb2, trainer_pb2
+from tfx.proto import infra_validator_pb2, range_config_pb2, trainer_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
@@ -39,7 +37,7 @@ from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.settings import DataSettings
-from components.release import pusher
+from components.release.component import Pusher
 from pipeline import stage_code, stages
 from pipeline.settings.config import Config
 
@@ -165,6 +163,7 @@ def build(
     else:
         resolver = Resolver(
             strategy_class=ModelInService,
+            config={"versions": f"{places.serving}/{config.name}"},
             **{
                 MODEL: Channel(type=Model),
                 PUSHED_MODEL: Channel(type=PushedModel),
@@ -192,12 +191,12 @@ def build(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validators[0].outputs["blessing"] if infra_validators else None,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(
-                base_directory=f"{places.serving}/{config.name}"
-            )
-        ),
-        custom_executor_spec=ExecutorClassSpec(pusher.Executor),
+        folder=f"{places.serving}/{config.name}",
+        examples=examples,
+        evaluation=evaluator.outputs["evaluation"],
+        backbone=config.model.backbone,
+        code=code_version("components.trainer"),
+        keep_versions=config.keep_versions,
     )
 
     components = [

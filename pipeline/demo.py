@@ -41,8 +41,9 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
     data, held_out = digits.write(out)
     settings = config.load(NAME, overrides).config
     result, log_file = launch.run(settings, str(data), out / "run")
-    if not result.blessed:
-        raise DemoError(f"the model was not blessed: {'; '.join(result.objections)}.")
+    if result.version is None:
+        reasons = "; ".join(result.objections) or result.remark
+        raise DemoError(f"the model was not pushed: {reasons}.")
     click.echo("\nAsking the served model about pictures it has never seen:\n")
     with _server(out / "run" / "serving", log_file) as address:
         _ask(address, sorted(held_out.glob("*/*.png")))

@@ -48,7 +48,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         objections: what the gate said otherwise.
         notes: what it said besides.
         pushed: this run wrote a new version.
-        version: the version that serves the candidate, new or not; `None` if it was not blessed.
+        version: the version that holds the candidate, new or not; `None` where there is none,
+            because it was not blessed, or is a model that somebody has rolled back from.
+        remark: why a blessed candidate is not in service; `None` where it is.
         model_dir: the folder a server watches for versions.
         tensorboard: the folder with the Trainer's curves.
         stages: by name, in the order they ran.
@@ -72,6 +74,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     pushed: bool
     version: int | None
+    remark: str | None
     model_dir: str
     tensorboard: str
     stages: dict[str, Stage]
@@ -120,6 +123,7 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         notes=list(said.notes),
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,
+        remark=pushed.get_string_custom_property(pusher.REMARK) or None,
         model_dir=model_dir,
         tensorboard=tensorboard,
         stages={

@@ -6,8 +6,12 @@ lies in `assets.extra`.
 
 import json
 import math
+import os
 from dataclasses import dataclass
-from pathlib import Path
+
+from bitpipe.stores.open import store_of
+from bitpipe.stores.paths import join
+from bitpipe.stores.store import UNREADABLE
 
 # Below the version's folder.
 FILE = "assets.extra/evaluation.json"
@@ -32,12 +36,17 @@ class Evaluation:
         return json.dumps({ACCURACY: self.accuracy, PICTURES: self.pictures}) + "\n"
 
 
-def read(version: Path) -> Evaluation | None:
-    """What is known of the version in a folder; None where nothing is, or no sense in it."""
+def read(version: str | os.PathLike[str]) -> Evaluation | None:
+    """What is known of the version in a folder; None where nothing is, or no sense in it.
+
+    Raises:
+        OSError: the store does not answer.
+    """
+    folder = os.fspath(version)
     try:
-        found = json.loads((version / FILE).read_bytes())
+        found = json.loads(store_of(folder).read(join(folder, FILE)))
         accuracy, pictures = float(found[ACCURACY]), int(found[PICTURES])
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (*UNREADABLE, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     known = math.isfinite(accuracy) and 0 <= accuracy <= 1 and pictures > 0
     return Evaluation(accuracy, pictures) if known else None

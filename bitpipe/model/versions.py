@@ -69,35 +69,24 @@ def _no_model(models: Path, name: str) -> ModelFolderError:
     )
 
 
-def locate(models: str, name: str, version: int | None = None) -> tuple[str, int]:
-    """(path, number) of a version, or of the newest one, on a disk or in a store.
+def find(models: str, name: str) -> tuple[str, dict[int, str]]:
+    """The folder of a model's versions, and those in it, version -> path.
 
     Args:
-        models: holds NAME/VERSION/, or the numbered versions themselves.
+        models: holds NAME/VERSION/, or the numbered versions themselves; on a disk or in a store.
         name: the model's.
-        version: its number; None for the newest.
 
     Raises:
-        ModelFolderError: it holds no version, or not this one.
+        ModelFolderError: it holds no version.
         StoreError: its store is unknown here, or cannot be listed.
     """
-    found = _find_remote(models, name) if is_remote(models) else _find_local(models, name)
-    if version is None:
-        version = max(found)
-    if version not in found:
-        raise ModelFolderError(
-            f"{models} holds the versions {', '.join(map(str, sorted(found)))} of {name}. "
-            f"Received: {version}."
-        )
-    return found[version], version
-
-
-def _find_local(models: str, name: str) -> dict[int, str]:
+    if is_remote(models):
+        return _find_remote(models, name)
     folder = find_model_folder(Path(models), name)
-    return {version: str(path) for version, path in find_versions(folder).items()}
+    return str(folder), {version: str(path) for version, path in find_versions(folder).items()}
 
 
-def _find_remote(models: str, name: str) -> dict[int, str]:
+def _find_remote(models: str, name: str) -> tuple[str, dict[int, str]]:
     store_of(models)  # tells of an unknown one
     from bitpipe.stores.remote import match
 
@@ -106,7 +95,7 @@ def _find_remote(models: str, name: str) -> dict[int, str]:
         paths = match(join(folder, "*", SAVED_MODEL))
         folders = {path.split("/")[-2]: path.rpartition("/")[0] for path in paths}
         if found := complete_versions(folders, folders.__contains__):
-            return {version: folders[name] for version, name in found.items()}
+            return folder, {version: folders[name] for version, name in found.items()}
     raise ModelFolderError(
         f"A model folder must hold {name}/VERSION/{SAVED_MODEL} or VERSION/{SAVED_MODEL}. "
         f"{models} does not: name the one that the Pusher writes to."

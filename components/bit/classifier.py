@@ -22,7 +22,7 @@ from bitpipe.model import description, signature
 from bitpipe.stores import files
 from bitpipe.stores.links import without_pattern
 from bitpipe.stores.store import Found
-from components.bit import imagenet, networks, resnet_v2, sources, weights
+from components.bit import exports, imagenet, networks, resnet_v2, sources, weights
 from components.bit.source import IMAGENET
 from serving.model import saved_model
 
@@ -62,7 +62,7 @@ def open_classifier(
         ConfigError: an unknown variant, or one given where the model itself says it.
         WeightsError: the source cannot be had or read, or has no such head.
     """
-    source = sources.newest_export(source)
+    source = exports.export_in_service(source)
     path = Path(source).expanduser()
     if not is_export(path):
         return ReleasedClassifier(source, variant=variant, size=size, trusted=trusted)

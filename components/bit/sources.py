@@ -9,9 +9,9 @@ import itertools
 import urllib.parse
 from pathlib import Path
 
-from bitpipe.errors import ConfigError, WeightsError
+from bitpipe.errors import WeightsError
 from bitpipe.model.layout import SAVED_MODEL
-from bitpipe.model.versions import find_models, find_versions
+from bitpipe.model.versions import find_versions
 from bitpipe.names import require_utf8
 from components.bit import packaged
 from components.bit.source import IMAGENET, IMAGENET_21K, Source
@@ -165,23 +165,6 @@ def locate(source: str | Path) -> tuple[str, str, str | None]:
             "are given as their folder."
         )
     return text, form, None
-
-
-def newest_export(source: str | Path) -> str | Path:
-    """The newest version of the model in a folder, or `source` itself where there is none.
-
-    Raises:
-        ConfigError: it holds several models.
-    """
-    found = find_models(Path(source).expanduser())
-    if not found:
-        return source
-    if len(found) > 1:
-        raise ConfigError(
-            f"a model must be named: {source} holds {', '.join(found)}. Write {source}/NAME."
-        )
-    versions = find_versions(next(iter(found.values())))
-    return versions[max(versions)]
 
 
 def _require_saved_model(folder: Path) -> None:

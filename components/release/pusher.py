@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import getpass
 import hashlib
 import logging
 import posixpath
@@ -14,31 +16,43 @@ from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils, json_utils, proto_utils
 
 from bitpipe.errors import ModelFolderError
-from bitpipe.model import evaluation
+from bitpipe.model import decisions, evaluation, origin, release
 from bitpipe.model.evaluation import ACCURACY, PICTURES, Evaluation
 from bitpipe.model.layout import SAVED_MODEL, as_version, complete_versions
+from bitpipe.model.origin import Origin
+from bitpipe.model.release import Release
+from components.release import sources
 
 # Custom properties of the PushedModel artifact.
 MODEL_ID = "model_id"  # the Model artifact that is in service after this run; 0 if not blessed
 PUSHED = "pushed"  # 1 if this run wrote a version
 VERSION = "pushed_version"  # the version that serves the model, also when it was there before
 DESTINATION = "pushed_destination"
+REMARK = "remark"  # why a blessed model is not in service
+
+# Keys of the execution property `custom_config`.
+KEEP_VERSIONS = "keep_versions"  # of the newest versions; none where all are kept
 
 _TEMPORARY = ".tmp-"
+# What the Pusher itself says of a model makes it no other one.
+_TOLD = frozenset({evaluation.FILE, origin.FILE})
 
 
 class Executor(executor.Executor):
-    """TFX's Pusher, with three differences.
+    """TFX's Pusher, with four differences.
 
     - A version appears by a rename, so that a server never sees half of it;
-    - a model that already is the newest version is not pushed again (the stage runs uncached,
-      because what is in service is no input that a cache could know);
-    - nothing is archived a second time next to the Trainer's own artifact.
+    - a model that is in service already is not pushed again (the stage runs uncached, because what
+      is in service is no input that a cache could know), and neither is one that somebody has
+      rolled back from;
+    - nothing is archived a second time next to the Trainer's own artifact;
+    - versions that nobody needs any more are removed.
 
-    What the Evaluator measured is written beside the model, where servers find it.
+    What the Evaluator measured and where the model comes from are written beside it, where servers
+    and `bitpipe models` find them.
     """
 
     def Do(
@@ -62,17 +76,90 @@ class Executor(executor.Executor):
         )
         base = destination.filesystem.base_directory
         model_path = self.GetModelPath(input_dict)
-
-        found = find_versions(base)
-        version = max(found, default=None)
-        if version is None or _digest(found[version]) != _digest(model_path):
-            version = push(model_path, base, newest=version, judged=_judged(input_dict))
-            found[version] = posixpath.join(base, str(version))
-            pushed.set_int_custom_property(PUSHED, 1)
+        config = json_utils.loads(exec_properties.get("custom_config") or "null") or {}
+        fileio.makedirs(base)
+        with release.held(base):
+            found = find_versions(base)
+            before = release.read(base)
+            decided = _with_digests(before, found)
+            digest = _digest(model_path)
+            if (known := decided.withdrawal(digest)) is not None:
+                pushed.set_string_custom_property(REMARK, _refusal(*known))
+                return
+            version = _same(decided, found, digest)
+            if version is None:
+                told = dataclasses.replace(
+                    sources.origin(input_dict, config), digest=digest, run=self._run_id()
+                )
+                newest = max(found, default=None)
+                version = push(
+                    model_path, base, newest=newest, judged=_judged(input_dict), told=told
+                )
+                found[version] = posixpath.join(base, str(version))
+                pushed.set_int_custom_property(PUSHED, 1)
+            after = decisions.pushed(
+                decided, version, decisions.Decision(by=_user(), at=int(time.time()))
+            )
+            if after != before:
+                release.write(base, after)
+            else:
+                release.write_model_config(base, after)
+            if after.served(found) != version:
+                pushed.set_string_custom_property(
+                    REMARK,
+                    f"version {version} waits, because version {after.canary} is being tried: "
+                    f"`bitpipe models promote {version}` puts it into service",
+                )
+            if keep := config.get(KEEP_VERSIONS):
+                for superfluous in decisions.superfluous(after, found, keep):
+                    remove(found[superfluous])
         (model,) = input_dict[standard_component_specs.MODEL_KEY]
         pushed.set_int_custom_property(MODEL_ID, model.id)
         pushed.set_string_custom_property(VERSION, str(version))
         pushed.set_string_custom_property(DESTINATION, found[version])
+
+    def _run_id(self) -> str | None:
+        return getattr(self._context, "pipeline_run_id", None) or None
+
+
+def _with_digests(decided: Release, found: dict[int, str]) -> Release:
+    """Fills in the digests of withdrawn versions that did not tell theirs."""
+    return dataclasses.replace(
+        decided,
+        withdrawn={
+            version: dataclasses.replace(known, digest=_digest(found[version]))
+            if not known.digest and version in found
+            else known
+            for version, known in decided.withdrawn.items()
+        },
+    )
+
+
+def _same(decided: Release, found: dict[int, str], digest: str) -> int | None:
+    """The version in service, or one that has come after it, if it is the model of this digest."""
+    served = decided.served(found)
+    current = [
+        version
+        for version in sorted(found, reverse=True)
+        if (served is None or version >= served) and version not in decided.withdrawn
+    ]
+    return next((version for version in current if _digest(found[version]) == digest), None)
+
+
+def _refusal(version: int, known: release.Withdrawal) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(known.at))
+    why = f": {known.why}" if known.why else ""
+    return (
+        f"it is the model of version {version}, which {known.by or 'somebody'} rolled back from on "
+        f"{when}{why}. `bitpipe models promote {version}` allows it again"
+    )
+
+
+def _user() -> str:
+    try:
+        return f"{getpass.getuser()} (Pusher)"
+    except (KeyError, OSError):  # a container's user without a name
+        return "Pusher"
 
 
 def find_versions(base: str) -> dict[int, str]:
@@ -97,7 +184,12 @@ def _judged(input_dict: dict[str, list[types.Artifact]]) -> Evaluation | None:
 
 
 def push(
-    model_path: str, base: str, *, newest: int | None = None, judged: Evaluation | None = None
+    model_path: str,
+    base: str,
+    *,
+    newest: int | None = None,
+    judged: Evaluation | None = None,
+    told: Origin | None = None,
 ) -> int:
     """Copies a SavedModel to a new version below `base` and returns the version.
 
@@ -107,7 +199,8 @@ def push(
         model_path: folder of the SavedModel.
         base: folder of the versions, also in a store.
         newest: the highest version there.
-        judged: what is written beside the model, if it is known.
+        judged: how well it did, written beside the model.
+        told: where it comes from, written beside the model.
 
     Raises:
         ModelFolderError: no version can be above `newest`.
@@ -127,6 +220,8 @@ def push(
     io_utils.copy_dir(model_path, staging, deny_regex_patterns=[re.escape(SAVED_MODEL)])
     if judged is not None:
         io_utils.write_string_file(posixpath.join(staging, evaluation.FILE), judged.encode())
+    if told is not None:
+        io_utils.write_string_file(posixpath.join(staging, origin.FILE), told.to_json())
     io_utils.copy_file(
         posixpath.join(model_path, SAVED_MODEL), posixpath.join(staging, SAVED_MODEL)
     )
@@ -136,13 +231,26 @@ def push(
     return version
 
 
+def remove(version: str) -> None:
+    """Removes a version's folder, of which no server sees a half."""
+    if "://" in version:
+        fileio.remove(posixpath.join(version, SAVED_MODEL))
+        gone = version
+    else:
+        folder, name = posixpath.split(version)
+        gone = posixpath.join(folder, f"{_TEMPORARY}{name}")  # what `push` clears away
+        fileio.rename(version, gone)
+    fileio.rmtree(gone)
+    logging.info("removed %s", version)
+
+
 def _digest(model_path: str) -> str:
     """sha256 over names and contents of all files of a SavedModel, but for what is told of it."""
     digest = hashlib.sha256()
     for folder, _, names in sorted(fileio.walk(model_path)):
         for name in sorted(names):
             path = posixpath.join(folder, name)
-            if posixpath.relpath(path, model_path) == evaluation.FILE:
+            if posixpath.relpath(path, model_path) in _TOLD:
                 continue
             content = hashlib.sha256()
             with fileio.open(path, "rb") as file:

@@ -27,7 +27,9 @@ from bitpipe import exits
     help="Folder that holds NAME/VERSION, or the versions themselves.",
 )
 @click.option("--name", help="The model's name.  [default: that of the only one in --models]")
-@click.option("--version", type=click.IntRange(1), help="Its version.  [default: the newest]")
+@click.option(
+    "--version", type=click.IntRange(1), help="Its version.  [default: the one in service]"
+)
 @click.option("--out", required=True, metavar="DIR", help="Folder for the answers.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run has stopped.")
 @click.option(

@@ -29,9 +29,9 @@ def run(
 ) -> None:
     """Train, judge and push a model of a folder of pictures, on this machine.
 
-    Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed and nothing
-    was pushed; 2 usage, configuration or data error; 130 or 143 interrupted by Ctrl-C or SIGTERM
-    (the same command goes on); 1 anything else.
+    Exit codes: 0 the model was pushed, or is already in service; 3 it was not blessed, or is one
+    that somebody has rolled back from, and nothing was pushed; 2 usage, configuration or data
+    error; 130 or 143 interrupted by Ctrl-C or SIGTERM (the same command goes on); 1 anything else.
     """
     from pipeline import interruption
 
@@ -50,4 +50,4 @@ def run(
 
             same = launch.again(out, data, config, overrides)
             print_summary(result, sys.stdout, launch.next_commands(checked, out, same))
-    sys.exit(exits.OK if result.blessed else exits.NOT_BLESSED)
+    sys.exit(exits.NOT_BLESSED if result.version is None else exits.OK)

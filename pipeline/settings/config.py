@@ -16,7 +16,7 @@ from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import ConfigError
 from components.gate.settings import GateSettings
 from components.image_example_gen.settings import DataSettings
-from components.settings import ModelSettings, TrainSettings
+from components.settings import ModelSettings, PositiveInt, TrainSettings
 from pipeline.settings import kubeflow as cluster
 from pipeline.settings import layers, mistakes, shipped
 from pipeline.settings.kubeflow import KubeflowSettings
@@ -40,6 +40,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     gate: GateSettings = GateSettings()
+    # How many of the newest versions the Pusher leaves in place; `None` for all. What is in
+    # service, bears a label or is pinned stays as well.
+    keep_versions: PositiveInt | None = 5
     kubeflow: KubeflowSettings = KubeflowSettings()
     # Beam options: with the defaults everything runs in this process.
     beam: tuple[str, ...] = (

@@ -32,7 +32,7 @@ def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str
     """What `text` says, and what to try next with a model that was pushed."""
     console = streams.console(stream, soft_wrap=True)
     _print(result, console)
-    if result.blessed and next_commands:
+    if result.version is not None and next_commands:
         console.print("\nNext:")
         for command in next_commands:
             console.print(f"  {_shown(command, console)}")
@@ -151,8 +151,13 @@ def _verdict(result: RunResult) -> Iterator[str]:
         yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections)
         return
     yield "blessed   yes"
+    if result.version is None:
+        yield f"pushed    no: {result.remark}"
+        return
     what = "pushed   " if result.pushed else "unchanged"
     yield f"{what} version {result.version} in {result.model_dir}"
+    if result.remark:
+        yield f"            {result.remark}"
 
 
 def _shown(line: str, console: Console) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import AnswerFileError, ServingError
-from bitpipe.model import versions
+from bitpipe.model import in_service
 from bitpipe.stores import named
 from bitpipe.stores.paths import is_remote
 from serving.batch import job as jobs
@@ -97,7 +97,7 @@ def run(
         models: holds NAME/VERSION/, or the numbered versions themselves.
         name: the model's.
         out: the folder, which no other run may be writing.
-        version: of the model; `None` for the newest.
+        version: of the model; `None` for the one in service.
         resume: go on with the job that the folder holds.
         form: of the answers, one of `serving.client.answer_formats.FORMATS`.
         top: labels of each picture.
@@ -124,7 +124,7 @@ def run(
             )
         # The newest version may be another one than when the job was begun.
         wanted = job.request.version if job and version is None else version
-        path, number = versions.locate(models, name, wanted)
+        path, number = in_service.locate(models, name, wanted)
         chosen: dict[str, Any] = {"form": form, "top": top, "shard_size": shard_size}
         given = {key: value for key, value in chosen.items() if value is not None}
         if job is None:

@@ -296,7 +296,7 @@ def _configs(
 ) -> tuple[list[ModelConfig], Path | None]:
     """The models to serve, and the folder in which clients may name others, if any."""
     if isinstance(models, Path):
-        return [ModelConfig(name, find_model_folder(models, name))], models
+        return [ModelConfig(name, find_model_folder(models, name), released=True)], models
     folders = {config.folder.parent for config in models}
     return list(models), folders.pop() if len(folders) == 1 else None
 

@@ -1,19 +1,21 @@
 """The models of a server by name, and which version of them a request means."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bitpipe.errors import ModelFolderError
+from bitpipe.model import release
 from bitpipe.model.evaluation import Evaluation
 from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.model.versions import find_versions
 from serving import texts
 from serving.server.loaded import LoadedModel
-from serving.server.manager import ModelManager, VersionState
-from serving.server.model_config import ModelConfig
+from serving.server.manager import ModelManager, Policy, VersionState
+from serving.server.model_config import ModelConfig, VersionPolicy
+from serving.server.released import Released
 from serving.status import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 _MAX_NAMED = 10  # models that a reply lists
@@ -34,7 +36,7 @@ class Catalog:
         self._poll_interval_s = poll_interval_s
         self._managers: dict[str, ModelManager[LoadedModel]] = {}
         self._configs: dict[str, ModelConfig] = {}
-        self._labels: dict[str, dict[str, int]] = {}
+        self._released: dict[str, Released] = {}
         self._configuring = threading.Lock()
 
     def configure(self, configs: Iterable[ModelConfig]) -> None:
@@ -49,20 +51,23 @@ class Catalog:
         wanted = {config.name: config for config in configs}
         with self._configuring:
             started: dict[str, ModelManager[LoadedModel]] = {}
+            released = {
+                name: Released(config.folder) for name, config in wanted.items() if config.released
+            }
             try:
                 for name, config in wanted.items():
                     known = self._configs.get(name)
                     if known is None or known.folder != config.folder:
-                        started[name] = self._start(config)
-                    elif known.policy != config.policy:
-                        self._managers[name].poll(config.policy)
+                        started[name] = self._start(config, _policy(config, released))
+                    elif known.policy != config.policy or known.released or config.released:
+                        self._managers[name].poll(_policy(config, released))
                 managers = {name: started.get(name) or self._managers[name] for name in wanted}
                 _check_labels(wanted.values(), managers)
             except BaseException:
                 for manager in started.values():
                     manager.stop()
                 for name, config in self._configs.items():
-                    self._managers[name].poll(config.policy)
+                    self._managers[name].poll(_policy(config, self._released))
                 raise
             gone = [
                 manager
@@ -70,7 +75,7 @@ class Catalog:
                 if managers.get(name) is not manager
             ]
             self._managers, self._configs = managers, wanted
-            self._labels = {name: config.labels for name, config in wanted.items()}
+            self._released = released
             for manager in gone:
                 manager.stop()
 
@@ -134,7 +139,11 @@ class Catalog:
 
     def labels(self, name: str) -> dict[str, int]:
         """Label -> version of a model; none for an unknown one."""
-        return dict(self._labels.get(name, {}))
+        if (released := self._released.get(name)) is not None:
+            states = self._managers[name].states()
+            return released.labels([v for v in states if states[v].state == "AVAILABLE"])
+        config = self._configs.get(name)
+        return dict(config.labels) if config else {}
 
     def evaluations(self, name: str) -> dict[int, Evaluation]:
         """Version -> how well it did when it was judged; of those in service that tell."""
@@ -183,7 +192,7 @@ class Catalog:
     def _version(self, spec: Any) -> int | None:
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
-            version = self._labels.get(spec.name, {}).get(spec.version_label)
+            version = self.labels(spec.name).get(spec.version_label)
             if version is None:
                 raise InvalidArgumentError(
                     f"Unrecognized servable version label: {spec.version_label}"
@@ -191,29 +200,40 @@ class Catalog:
             return version
         return spec.version.value if choice == "version" else None
 
-    def _start(self, config: ModelConfig) -> ModelManager[LoadedModel]:
-        check_folder(config)
+    def _start(self, config: ModelConfig, policy: Policy) -> ModelManager[LoadedModel]:
+        check_folder(config, policy() if callable(policy) else policy)
         manager = ModelManager(
             config.folder,
             lambda path, _: self._load(config.name, path),
-            policy=config.policy,
+            policy=policy,
             poll_interval_s=self._poll_interval_s,
         )
         manager.start()
         return manager
 
 
-def check_folder(config: ModelConfig) -> None:
+def check_folder(config: ModelConfig, policy: VersionPolicy) -> None:
     """Raises ModelFolderError unless the folder holds a version that the policy admits."""
     found = find_versions(config.folder)
-    if not config.policy.candidates(found):
-        wanted = ", ".join(map(str, config.policy.specific)) or "a positive integer"
+    if found and config.released and not policy.candidates(found):
+        raise ModelFolderError(
+            f"Version {', '.join(map(str, policy.specific))} of model {config.name} shall be in "
+            f"service by {config.folder / release.FILE}, and is not there. There are "
+            f"{', '.join(map(str, sorted(found)))}: `bitpipe models promote` or `bitpipe models "
+            f"rollback` puts one of them into service."
+        )
+    if not policy.candidates(found):
+        wanted = ", ".join(map(str, policy.specific)) or "a positive integer"
         raise ModelFolderError(
             f"The folder of model {config.name} must hold VERSION/{SAVED_MODEL}, VERSION being "
             f"{wanted}. {config.folder} "
             f"{'holds none' if config.folder.is_dir() else 'does not exist'}: name the folder "
             f"which `bitpipe run` pushed to, or run that first."
         )
+
+
+def _policy(config: ModelConfig, released: Mapping[str, Released]) -> Policy:
+    return released[config.name].policy if config.released else config.policy
 
 
 def _check_labels(

@@ -24,6 +24,9 @@ class Servable(Protocol):
         """Frees what the version holds."""
 
 
+# What to serve, or who is asked for it at each look at the folder.
+Policy = VersionPolicy | Callable[[], VersionPolicy]
+
 ServableT = TypeVar("ServableT", bound=Servable)
 
 
@@ -58,7 +61,7 @@ class ModelManager(Generic[ServableT]):
     Args:
         folder: holds the numbered versions.
         load: makes a version ready to answer, warmed up. Called with folder and version.
-        policy: which versions; the newest unless told otherwise.
+        policy: which versions, or what tells that at each look; the newest unless told otherwise.
         poll_interval_s: seconds between two looks at the folder.
         failed: decides when a version that failed to load is tried again.
     """
@@ -68,13 +71,13 @@ class ModelManager(Generic[ServableT]):
         folder: Path,
         load: Callable[[Path, int], ServableT],
         *,
-        policy: VersionPolicy | None = None,
+        policy: Policy | None = None,
         poll_interval_s: float = 1.0,
         failed: FailedLoads | None = None,
     ) -> None:
         self._folder = folder
         self._load = load
-        self._policy = policy or VersionPolicy()
+        self._policy: Policy = policy or VersionPolicy()
         self._poll_interval_s = poll_interval_s
         self._lock = threading.Lock()  # guards the two below
         self._leases: dict[int, _Lease[ServableT]] = {}
@@ -109,7 +112,7 @@ class ModelManager(Generic[ServableT]):
             self._watcher.join()
         self._retire(list(self._leases))
 
-    def poll(self, policy: VersionPolicy | None = None) -> None:
+    def poll(self, policy: Policy | None = None) -> None:
         """Looks at the folder once.
 
         Args:
@@ -117,11 +120,12 @@ class ModelManager(Generic[ServableT]):
         """
         with self._polling:
             self._policy = policy or self._policy
+            wanted = self._policy() if callable(self._policy) else self._policy
             found = find_versions(self._folder)
             self._forget_failures(self._failed.keep(found))
             served: list[int] = []
-            for version in self._policy.candidates(found):
-                if len(served) == self._policy.limit:
+            for version in wanted.candidates(found):
+                if len(served) == wanted.limit:
                     break
                 if version in self._leases or (
                     self._failed.is_due(version, found[version])

@@ -44,12 +44,22 @@ class VersionPolicy:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model, the folder of its versions, those served, and names for some of them."""
+    """A model, the folder of its versions, those served, and names for some of them.
+
+    Attributes:
+        name: in requests.
+        folder: holds the numbered versions.
+        policy: which of them are served.
+        labels: label -> version.
+        released: policy and labels are what the file of `bitpipe.model.release` says, now and
+            whenever it changes.
+    """
 
     name: str
     folder: Path
     policy: VersionPolicy = field(default_factory=VersionPolicy)
     labels: dict[str, int] = field(default_factory=dict)
+    released: bool = False
 
 
 def read_model_config(path: Path) -> list[ModelConfig]:

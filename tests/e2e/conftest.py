@@ -6,6 +6,7 @@ another, all in this process, and each test looks at one thing about them.
 
 import pytest
 
+from bitpipe.model.registry import Registry, decision
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
 
@@ -48,3 +49,19 @@ def better(pipeline, first, below_floor):
     """Another model that is as good as the one in service, whose features it starts from."""
     backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
     return pipeline.run("train.steps=40", f"model.backbone={backbone}", "train.keep_best=true")
+
+
+@pytest.fixture(scope="session")
+def back(pipeline, better):
+    """The first configuration again."""
+    return pipeline.run()
+
+
+@pytest.fixture(scope="session")
+def withdrawn(pipeline, back):
+    """The same once more, after somebody has rolled back from it; then it is allowed again."""
+    registry = Registry(str(pipeline.out / "serving"))
+    registry.rollback(None, decision("it sees ghosts", by="ann"))
+    run = pipeline.run()
+    registry.promote(back.result["version"], "stable", decision("there are ghosts"))
+    return run

@@ -49,7 +49,8 @@ class Pipeline:
     def served(self):
         """Version folders that a server sees, oldest first."""
         folder = self.out / "serving" / "smoke"
-        return sorted(int(path.name) for path in folder.iterdir()) if folder.exists() else []
+        names = [path.name for path in folder.iterdir()] if folder.exists() else []
+        return sorted(int(name) for name in names if name.isdigit())
 
 
 CORRUPT = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bitpipe.model import evaluation, training
+from bitpipe.model.registry import Registry
 from bitpipe.names import storable
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
@@ -143,8 +144,7 @@ def test_a_trained_backbone_is_probed_first_and_tells_how_it_was_trained(pipelin
     assert list((pipeline.out / "artifacts" / "features").glob("*/*.npz"))
 
 
-def test_going_back_to_a_former_configuration_serves_its_model_again(pipeline, first, better):
-    back = pipeline.run()
+def test_going_back_to_a_former_configuration_serves_its_model_again(pipeline, first, better, back):
     assert back.exit_code == 0
     assert "Trainer" in back.cached
     assert back.result["pushed"]
@@ -154,6 +154,32 @@ def test_going_back_to_a_former_configuration_serves_its_model_again(pipeline, f
     )
     data = "variables/variables.data-00000-of-00001"
     assert (old / data).read_bytes() == (new / data).read_bytes()
+
+
+def test_a_model_that_was_rolled_back_from_is_not_pushed_again(back, better, withdrawn):
+    assert withdrawn.exit_code == 3
+    assert withdrawn.result["blessed"]
+    assert not withdrawn.result["pushed"]
+    assert withdrawn.result["version"] is None
+    remark = withdrawn.result["remark"]
+    assert f"version {back.result['version']}, which ann rolled back from" in remark
+    assert "it sees ghosts" in remark
+    # Judged against the model in service, as before: nothing had to be judged again.
+    assert "Evaluator" in withdrawn.cached
+
+
+def test_where_a_version_comes_from_is_told_beside_it(pipeline, first, better, back):
+    newest, *_, oldest = Registry(str(pipeline.out / "serving")).versions()
+    assert (oldest.version, newest.version) == (first.result["version"], back.result["version"])
+    assert oldest.evaluation.accuracy == first.result["accuracy"]
+    assert oldest.origin.splits == first.result["splits"]
+    assert oldest.origin.classes == first.result["examples_by_class"]
+    assert oldest.origin.backbone == "scratch"
+    assert oldest.origin.verdict["blessed"]
+    assert oldest.origin.digest == newest.origin.digest
+    assert oldest.origin.data == newest.origin.data
+    assert oldest.origin.run != newest.origin.run
+    assert sorted(oldest.classes) == first.result["classes"]
 
 
 def test_too_many_corrupt_files_stop_the_run_and_leave_a_list(tmp_path):

@@ -56,6 +56,13 @@ def flags(container: dict) -> dict[str, str]:
     return dict(flag.removeprefix("--").split("=", 1) for flag in container["args"])
 
 
+def model_config(container: dict) -> str:
+    """The file that tells the server what to serve."""
+    assert flags(container)["model_config_file"] == "$(MODEL_CONFIG)"
+    [variable] = [v for v in container["env"] if v["name"] == "MODEL_CONFIG"]
+    return variable["value"]
+
+
 def configs(manifests: tuple[dict, ...]) -> dict[str, str]:
     """The files that the server's pod mounts as its configuration."""
     [volume] = [v for v in pod(manifests)["volumes"] if v["name"] == "config"]

@@ -11,15 +11,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import yaml
 
+from bitpipe.model import release
 from tests.kubernetes.manifests import IMAGE_USER, ROOT
 
 FILE = ROOT / "compose.yaml"
 BASE = ROOT / "kubernetes" / "serving" / "base"
 # Set by the cluster's life, not by the server's work.
 CLUSTER_ONLY = {
-    "model_config_file",
-    "allow_version_labels_for_unavailable_models",
-    "file_system_poll_wait_seconds",
     "enable_grpc_healthcheck_service",
     "grpc_channel_arguments",
 }
@@ -48,7 +46,7 @@ def test_image_and_settings_are_productions():
     ours, theirs = flags(service()["command"]), flags(deployed()["args"])
     assert service()["image"] == deployed()["image"]
     assert service()["entrypoint"] == deployed()["command"]
-    assert set(ours) - {"model_name", "model_base_path"} == set(theirs) - CLUSTER_ONLY
+    assert set(ours) == set(theirs) - CLUSTER_ONLY
     for name in set(ours) & set(theirs):
         assert "$(" in theirs[name] or ours[name] == theirs[name], name
 
@@ -56,13 +54,17 @@ def test_image_and_settings_are_productions():
 def test_defaults_are_what_a_run_leaves():
     models, *_ = service()["volumes"]
     assert models["source"] == "./flowers-run/serving"
-    assert flags(service()["command"])["model_base_path"] == f"{models['target']}/photos"
+    told = flags(service()["command"])["model_config_file"]
+    assert told == f"{models['target']}/photos/{release.MODEL_CONFIG}"
+    assert f'base_path: "{models["target"]}/photos"' in release.model_config(
+        "flowers-run/serving/photos", release.Release()
+    )
 
 
 def test_another_model_is_served_by_two_variables():
     chosen = service(MODELS="demo/run/serving", MODEL_NAME="digits")
     assert chosen["volumes"][0]["source"] == "demo/run/serving"
-    assert flags(chosen["command"])["model_name"] == "digits"
+    assert flags(chosen["command"])["model_config_file"].startswith("/models/digits/")
     assert "/v1/models/digits/metadata" in chosen["healthcheck"]["test"][-1]
 
 

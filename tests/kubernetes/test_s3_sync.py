@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bitpipe.model import release
 from tests.kubernetes.manifests import ROOT
 
 SCRIPT = ROOT / "kubernetes" / "serving" / "components" / "s3" / "sync.sh"
@@ -19,8 +20,10 @@ FAILURES = """#!/bin/sh
 """
 STAND_IN = """
 case $1 in
-  lsf) eval "folder=\\${$#}"; cd "$folder" && find . -mindepth 2 -maxdepth 2 -name saved_model.pb |
-    cut -c 3- ;;
+  lsf) eval "folder=\\${$#}"; cd "$folder" || exit; case $* in
+    *model_config.txt*) ls | grep -x model_config.txt ;;
+    *) find . -mindepth 2 -maxdepth 2 -name saved_model.pb | cut -c 3- ;; esac; : ;;
+  cat) cat "$2" ;;
   copy) cp -r "$2" "$3" ;;
 esac
 """
@@ -88,7 +91,7 @@ def push(bucket: Path, version: int, *, complete: bool = True) -> None:
 
 def versions(models: Path) -> set[str]:
     folder = models / "photos"
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return {path.name for path in folder.iterdir() if path.is_dir()} if folder.exists() else set()
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -162,3 +165,38 @@ def test_a_copy_that_broke_off_is_not_served_and_tried_again(tmp_path, bucket, m
     (tmp_path / "broken-copy").unlink()
     eventually(lambda: versions(models) == {"1"})
     assert (models / "photos" / "1" / "saved_model.pb").read_text() == "1"
+
+
+def decide(bucket: Path, decided: release.Release) -> str:
+    """As `bitpipe models`; returns what the server is told."""
+    release.write(str(bucket / "photos"), decided)
+    return (bucket / "photos" / release.MODEL_CONFIG).read_text()
+
+
+def test_versions_that_are_in_service_stay_however_many_are_pushed(bucket, models, sync):
+    for version in (1, 2, 3, 4):
+        push(bucket, version)
+    told = decide(bucket, release.Release(stable=1, canary=2))
+    sync()
+    eventually((models / ".synced").exists)
+    assert versions(models) == {"1", "2", "3", "4"}
+    assert (models / "photos" / release.MODEL_CONFIG).read_text() == told
+
+
+def test_a_rollback_brings_the_older_version_before_the_server_is_told(
+    tmp_path, bucket, models, sync
+):
+    for version in (1, 2, 3):
+        push(bucket, version)
+    before = decide(bucket, release.Release())
+    sync()
+    eventually((models / ".synced").exists)
+    assert versions(models) == {"2", "3"}
+    (tmp_path / "broken-copy").touch()
+    after = decide(bucket, release.Release(stable=1))
+    rounds(tmp_path, "Not mirrored")
+    config = models / "photos" / release.MODEL_CONFIG
+    assert config.read_text() == before
+    (tmp_path / "broken-copy").unlink()
+    eventually(lambda: config.read_text() == after)
+    assert "1" in versions(models)

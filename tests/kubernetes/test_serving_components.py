@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from bitpipe.model import release
 from tests.kubernetes.manifests import (
     ROOT,
     built,
     configs,
-    flags,
+    model_config,
     named,
     needs_kubectl,
     pod,
@@ -32,21 +33,17 @@ def test_gpu_is_asked_for_and_its_taint_tolerated(tmp_path):
     assert server(manifests)["image"].endswith("-gpu")
 
 
-def test_canary_labels_name_versions_that_are_served(tmp_path):
-    from serving.server.model_config import read_model_config
-
-    manifests = put_together(tmp_path, "canary")
-    file = tmp_path / "model_config.txt"
-    file.write_text(configs(manifests)["model_config.txt"])
-    [model] = read_model_config(file)
-    assert set(model.labels) == {"stable", "canary"}
-    assert set(model.labels.values()) == set(model.policy.specific)
-    assert flags(server(manifests))["allow_version_labels_for_unavailable_models"] == "true"
+def test_a_canary_has_room_beside_the_version_that_bitpipe_models_puts_into_service(tmp_path):
+    container = server(put_together(tmp_path, "canary"))
+    assert model_config(container) == f"/models/photos/{release.MODEL_CONFIG}"
+    assert container["resources"]["limits"]["memory"] == "6Gi"
 
 
 def test_bucket_of_google_needs_no_volume_and_no_key(tmp_path):
     manifests = put_together(tmp_path, "gcs")
-    assert 'base_path: "gs://' in configs(manifests)["model_config.txt"]
+    folder = model_config(server(manifests)).removesuffix(f"/{release.MODEL_CONFIG}")
+    assert f'base_path: "{folder}"' in release.model_config(folder, release.Release())
+    assert folder.startswith("gs://")
     assert {volume["name"] for volume in pod(manifests)["volumes"]} == {"config", "scratch"}
     assert not named(manifests, "Secret")
     assert pod(manifests)["serviceAccountName"] in named(manifests, "ServiceAccount")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.manifests import ROOT, built, named, needs_kubectl
+from tests.kubernetes.manifests import ROOT, built, model_config, named, needs_kubectl
 from tools import check_manifests
 
 FOLDER = ROOT / "kubernetes" / "serving" / "overlays" / "gateway"
@@ -21,7 +21,10 @@ def version(name: str, folder: Path) -> int:
     """The one version that a Deployment's pods serve."""
     from serving.server.model_config import read_model_config
 
-    volumes = of_kind("Deployment")[name]["spec"]["template"]["spec"]["volumes"]
+    spec = of_kind("Deployment")[name]["spec"]["template"]["spec"]
+    volumes = spec["volumes"]
+    [container] = spec["containers"]
+    assert model_config(container) == "/etc/tensorflow-serving/model_config.txt"
     [config] = [v["configMap"]["name"] for v in volumes if v["name"] == "config"]
     file = folder / "model_config.txt"
     file.write_text(of_kind("ConfigMap")[config]["data"][file.name])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bitpipe.model import release
 from pipeline.settings import config as configuration
 from tests.kubernetes.manifests import (
     IMAGE_USER,
@@ -13,6 +14,7 @@ from tests.kubernetes.manifests import (
     built,
     configs,
     flags,
+    model_config,
     named,
     needs_kubectl,
     only,
@@ -98,8 +100,18 @@ def test_readiness_asks_for_a_model_that_is_configured(manifests):
 def test_configured_files_are_mounted(manifests):
     container = server(manifests)
     folders = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    files = [value for name, value in flags(container).items() if name.endswith("_file")]
-    assert {f"{folders['config']}/{name}" for name in configs(manifests)} == set(files)
+    files = {value for name, value in flags(container).items() if name.endswith("_file")}
+    files = files - {"$(MODEL_CONFIG)"} | {model_config(container)}
+    mounted = {f"{folders['config']}/{name}" for name in configs(manifests)}
+    # Unless the server is told by what lies beside the versions.
+    assert files - mounted <= {model_config(container)} - mounted
+    assert mounted - files <= {f"{folders['config']}/model_config.txt"}
+
+
+def test_the_server_looks_again_for_what_it_is_told(manifests):
+    given = flags(server(manifests))
+    assert given["model_config_file_poll_wait_seconds"] == "$(POLL_SECONDS)"
+    assert given["allow_version_labels_for_unavailable_models"] == "true"
 
 
 def test_mounts_have_volumes_and_volumes_have_sources(manifests):
@@ -235,6 +247,10 @@ def test_models_are_where_the_pusher_puts_them():
     assert f"{volume.path}/{mount['subPath']}" == config.kubeflow.serving
     base = f"{mount['mountPath']}/{config.name}"
     assert f'base_path: "{base}"' in configs(manifests)["model_config.txt"]
+    # What `bitpipe models` decides is followed, in the same folder.
+    assert model_config(server(manifests)) == f"{base}/{release.MODEL_CONFIG}"
+    told = release.model_config(f"{config.kubeflow.serving}/{config.name}", release.Release())
+    assert f'base_path: "{base}"' in told
 
 
 def test_overlays_can_live_in_one_namespace():

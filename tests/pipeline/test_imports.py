@@ -43,6 +43,7 @@ def loaded(*arguments):
     "command",
     [
         *("", "batch", "classify", "compile", "config", "config show", "demo", "predict", "run"),
+        *("models", "models list", "models promote"),
         *("schedule", "schedule list", "serve", "submit"),
     ],
 )

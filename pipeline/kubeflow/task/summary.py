@@ -13,6 +13,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
 from components.gate import verdict
+from components.release import pusher
 from pipeline.kubeflow.task.mlmd import Connection
 from pipeline.node import Outcome
 
@@ -49,6 +50,8 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1
             text += _verdict(loads, () if loads else ("TensorFlow Serving could not load it.",))
+        elif remark := artifact.get_string_custom_property(pusher.REMARK):
+            text += f"\n## Release\n\nNot in service: {remark}.\n"
     return text
 
 

@@ -1,4 +1,4 @@
-"""The last task of a run: fails, with exit code 3, where the model was not blessed.
+"""The last task of a run: fails, with exit code 3, where the model was not blessed or not pushed.
 
 The stages themselves succeed then, as they should, and nothing was pushed; without this task a run
 whose model nobody got would look on Kubeflow's page like one that went into service. Kubeflow drops
@@ -8,6 +8,7 @@ nor TensorFlow.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ from pipeline.kubeflow.task import mlmd
 
 # What TFX's Evaluator and InfraValidator write.
 _MODEL_BLESSING, _INFRA_BLESSING = "ModelBlessing", "InfraBlessing"
+# What the Pusher writes, and its properties (components.release.pusher, which imports TFX).
+_PUSHED_MODEL, MODEL_ID, REMARK = "PushedModel", "model_id", "remark"
 
 _log = logging.getLogger("bitpipe")
 
@@ -38,21 +41,28 @@ def main(run_id: str, summary: str, metadata: str) -> None:
     """Tells whether the run's model was blessed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     try:
-        blessed = is_blessed(metadata_store.MetadataStore(mlmd.connection(metadata)), run_id)
+        verdict = of_run(metadata_store.MetadataStore(mlmd.connection(metadata)), run_id)
     except BitpipeError as error:
         _log.error("%s", error)
         sys.exit(error.exit_code)
-    verdict = "blessed" if blessed else "not blessed and nothing was pushed"
     path = Path(summary)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"# Gate\n\nThe model was {verdict}.\n", encoding="utf-8")
-    _log.info("The model was %s.", verdict)
-    if not blessed:
+    path.write_text(f"# Gate\n\nThe model was {verdict.words}.\n", encoding="utf-8")
+    _log.info("The model was %s.", verdict.words)
+    if not verdict.good:
         sys.exit(exits.NOT_BLESSED)
 
 
-def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
-    """Whether a run's Evaluator, and its InfraValidator if it has one, let the model pass.
+@dataclasses.dataclass(frozen=True)
+class RunVerdict:
+    """Whether a run's model may be served, and what became of it."""
+
+    good: bool
+    words: str
+
+
+def of_run(store: metadata_store.MetadataStore, run_id: str) -> RunVerdict:
+    """What a run's Evaluator, its InfraValidator if it has one, and its Pusher said.
 
     Raises:
         NoVerdictError: the run, or its Evaluator's output, is not there.
@@ -68,7 +78,13 @@ def is_blessed(store: metadata_store.MetadataStore, run_id: str) -> bool:
     if _MODEL_BLESSING not in newest:
         raise NoVerdictError(f"the run {run_id!r} has no verdict of the Evaluator.")
     verdicts = [newest[kind] for kind in (_MODEL_BLESSING, _INFRA_BLESSING) if kind in newest]
-    return all(verdict.custom_properties["blessed"].int_value == 1 for verdict in verdicts)
+    if any(verdict.custom_properties["blessed"].int_value != 1 for verdict in verdicts):
+        return RunVerdict(False, "not blessed and nothing was pushed")
+    pushed = newest.get(_PUSHED_MODEL, metadata_store_pb2.Artifact()).custom_properties
+    remark = pushed[REMARK].string_value if REMARK in pushed else ""
+    if remark and not pushed[MODEL_ID].int_value:
+        return RunVerdict(False, f"blessed and not pushed: {remark}")
+    return RunVerdict(True, f"blessed{f'; {remark}' if remark else ''}")
 
 
 if __name__ == "__main__":

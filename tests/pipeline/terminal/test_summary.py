@@ -33,6 +33,7 @@ def result(**changes):
         "notes": [],
         "pushed": True,
         "version": 7,
+        "remark": None,
         "model_dir": "out/serving/x",
         "tensorboard": "out/artifacts/Trainer/model_run/7",
         "stages": {"Trainer": stage(12.34), "Pusher": stage(0.1, cached=True)},
@@ -138,6 +139,18 @@ def test_what_the_gate_noted_is_shown_whatever_it_decided():
 
 def test_an_unchanged_model_is_called_that():
     assert "unchanged version 7" in summary(pushed=False)
+
+
+def test_a_model_that_was_rolled_back_from_is_told_with_who_did_and_is_not_offered():
+    text = summary("bitpipe serve", version=None, pushed=False, remark="it is one that ann ...")
+    assert "blessed   yes\npushed    no: it is one that ann ..." in text
+    assert "Next" not in text
+
+
+def test_a_version_that_waits_is_told():
+    assert "version 7 in out/serving/x\n            version 7 waits" in summary(
+        remark="version 7 waits"
+    )
 
 
 def test_a_refusal_says_why_and_offers_nothing_to_serve():

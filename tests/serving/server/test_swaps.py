@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from bitpipe.errors import ModelLoadError
+from bitpipe.errors import ModelFolderError, ModelLoadError
+from bitpipe.model.registry import Registry, decision
 from serving.client import PredictionClient
 from serving.server import ModelServer
 from serving.server.options import Options
@@ -66,6 +67,47 @@ def test_new_version_takes_over_without_a_failed_request(
             (2, "AVAILABLE"),
             (1, "END"),
         ]
+
+
+def test_a_rollback_is_followed_without_a_failed_request(
+    push: Push, encode: Encode, tmp_path: Path
+) -> None:
+    for version in (1, 2):
+        push(tmp_path, version)
+    registry = Registry(str(tmp_path), "colours")
+    registry.promote(2, "stable", decision(""))
+    answered: list[int] = []
+    with (
+        ModelServer(tmp_path, "colours", port=0, options=WATCHFUL) as server,
+        PredictionClient(server.address, "colours", label="stable") as client,
+    ):
+        stopped = threading.Event()
+
+        def ask() -> None:
+            while not stopped.is_set():
+                answered.append(client.predict([encode("red")])[0].model_version)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            registry.rollback(None, decision("it sees ghosts"))
+            wait_for_version(server, 1)
+            count = len(answered)
+            while asking.is_alive() and len(answered) < count + 20:
+                time.sleep(0.01)
+        finally:
+            stopped.set()
+            asking.join()
+        assert answered == sorted(answered, reverse=True)  # a failure ends the thread
+        assert answered[-1] == 1
+    with ModelServer(tmp_path, "colours", port=0) as server:
+        assert server.version == 1
+    shutil.rmtree(tmp_path / "1")
+    with (
+        pytest.raises(ModelFolderError, match=r"Version 1 of model colours shall be in service"),
+        ModelServer(tmp_path, "colours", port=0),
+    ):
+        pass
 
 
 def test_broken_version_leaves_the_old_one_in_service_and_is_reported(

@@ -1,10 +1,13 @@
 """The run's last task reads the verdict from ML Metadata."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.kubeflow.task import verdict as task
 from pipeline.kubeflow.task.verdict import main
 
 
@@ -72,3 +75,27 @@ def test_without_a_verdict_nothing_is_claimed(store, tmp_path, known):
     judge(store, known)
     assert run(tmp_path, "run") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("model_id", "code"), [(0, 3), (7, 0)])
+def test_a_model_that_was_rolled_back_from_fails_the_run_and_one_that_waits_does_not(
+    store, tmp_path, model_id, code
+):
+    judge(store, "run", 1)
+    kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="PushedModel"))
+    pushed = metadata_store_pb2.Artifact(type_id=kind, state="LIVE")
+    pushed.custom_properties["model_id"].int_value = model_id
+    pushed.custom_properties["remark"].string_value = "ann said so"
+    (artifact_id,) = store.put_artifacts([pushed])
+    run_context = store.get_context_by_type_and_name("pipeline_run", "run")
+    link = metadata_store_pb2.Attribution(artifact_id=artifact_id, context_id=run_context.id)
+    store.put_attributions_and_associations([link], [])
+    assert run(tmp_path, "run") == code
+    assert "ann said so" in (tmp_path / "out" / "summary").read_text()
+
+
+def test_the_properties_are_those_of_the_pusher():
+    """Whose module imports TFX: read, not imported."""
+    text = (Path(__file__).parents[4] / "components/release/pusher.py").read_text("utf-8")
+    for name in ("MODEL_ID", "REMARK"):
+        assert f'{name} = "{getattr(task, name)}"' in text
