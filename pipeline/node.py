@@ -6,8 +6,10 @@ not be resolved, so the outcome is read back from ML Metadata instead of being a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
@@ -15,7 +17,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline import outputs, weights_key
+from pipeline import failures, outputs, weights_key
 
 Execution = metadata_store_pb2.Execution
 
@@ -55,7 +57,7 @@ def run(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> Out
     executor = runner_utils.extract_executor_spec(deployment, node_id)
     started = time.monotonic()
     weights_key.add(node)
-    with outputs.whole_only():
+    with outputs.whole_only(), _failure_noted(pipeline, node, connection_config):
         info = launcher.Launcher(
             pipeline_node=node,
             mlmd_connection=metadata.Metadata(connection_config),
@@ -80,3 +82,17 @@ def run(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> Out
     if executor is not None and state == Execution.COMPLETE:  # a Resolver's outputs are others'
         outputs.note(connection_config, execution_id)
     return Outcome(execution_id, cached=state == Execution.CACHED, seconds=seconds)
+
+
+@contextlib.contextmanager
+def _failure_noted(
+    pipeline: pipeline_pb2.Pipeline,
+    node: pipeline_pb2.PipelineNode,
+    connection: metadata_store_pb2.ConnectionConfig,
+) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
+        failures.note(connection, run_id, node.node_info.type.name, error)
+        raise

@@ -58,7 +58,8 @@ def serve(
 ) -> None:
     """Serve models over TensorFlow Serving's gRPC and REST API until SIGTERM or Ctrl-C.
 
-    A version pushed into a model's folder is loaded and takes over without a failed request.
+    A version pushed into a model's folder is loaded and takes over without a failed request, and so
+    does one that `bitpipe models` puts into service.
     """
     from bitpipe.model import versions
     from serving.server import app, model_config

@@ -49,7 +49,7 @@ class Cluster:
     @property
     def served(self):
         folder = self.folder / "serving" / "smoke"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        return sorted(path.name for path in folder.glob("[0-9]*"))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 from bitpipe.model import evaluation, training
 from bitpipe.model.registry import Registry
 from bitpipe.names import storable
+from pipeline.runs import History
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
 
@@ -182,6 +183,21 @@ def test_where_a_version_comes_from_is_told_beside_it(pipeline, first, better, b
     assert sorted(oldest.classes) == first.result["classes"]
 
 
+def test_a_version_is_led_back_to_its_pictures_and_its_configuration(pipeline, first, better):
+    history = History(pipeline.out)
+    run = history.of_version(better.result["version"])
+    assert history.accuracy(run) == better.result["accuracy"]
+    assert run.stage("ImageExampleGen").state == "cached"
+    led = {execution.stage: execution for execution in history.lineage(run)}
+    assert led.keys() == STAGES - {"ExampleValidator", "Resolver"}
+    assert led["ImageExampleGen"].properties["input_base"] == str(pipeline.data)
+    assert led["Trainer"].properties["custom_config"]["train"]["steps"] == 40
+    before = history.of_version(first.result["version"])
+    changed = [key for key, *_ in history.differences(before, run)]
+    assert changed == ["HyperRule.settings.steps", "Trainer.custom_config.train.steps"]
+    assert {execution.id for execution in before.executions} >= {led["ImageExampleGen"].id}
+
+
 def test_too_many_corrupt_files_stop_the_run_and_leave_a_list(tmp_path):
     data = write_folder(tmp_path / "photos", per_class=6)
     for index in range(10):
@@ -196,6 +212,10 @@ def test_too_many_corrupt_files_stop_the_run_and_leave_a_list(tmp_path):
     assert str(listed) in message
     assert len(listed.read_text().splitlines()) == 10
     assert not (tmp_path / "out" / "serving").exists()
+    # And tell `bitpipe runs` why.
+    failed = History(tmp_path / "out").run("latest").stage("ImageExampleGen")
+    assert failed.state == "failed"
+    assert failed.error in " ".join(message.split())
 
 
 def test_a_rescued_data_set_runs_on_from_where_it_failed(pipeline, tmp_path, first):

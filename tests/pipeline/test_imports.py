@@ -43,7 +43,7 @@ def loaded(*arguments):
     "command",
     [
         *("", "batch", "classify", "compile", "config", "config show", "demo", "predict", "run"),
-        *("models", "models list", "models promote"),
+        *("models", "models list", "models promote", "runs", "runs list"),
         *("schedule", "schedule list", "serve", "submit"),
     ],
 )
