@@ -8,7 +8,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from bitpipe.errors import BitpipeError
-from pipeline import runs
+from pipeline import records
 
 _FAILED = metadata_store_pb2.Execution.FAILED
 # Libraries put the content of a broken record into their message.
@@ -39,5 +39,5 @@ def note(
             if execution.last_known_state == _FAILED and kinds[execution.type_id] == kind
         ]
         newest = max(failed, key=lambda execution: execution.id)
-        newest.custom_properties[runs.ERROR].string_value = text[:_MAX_CHARACTERS]
+        newest.custom_properties[records.ERROR].string_value = text[:_MAX_CHARACTERS]
         store.put_executions([newest])

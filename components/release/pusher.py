@@ -83,10 +83,11 @@ class Executor(executor.Executor):
             before = release.read(base)
             decided = _with_digests(before, found)
             digest = _digest(model_path)
-            if (known := decided.withdrawal(digest)) is not None:
+            version = _same(decided, found, digest)
+            # One that is in service again is no longer to be refused.
+            if version is None and (known := decided.withdrawal(digest)) is not None:
                 pushed.set_string_custom_property(REMARK, _refusal(*known))
                 return
-            version = _same(decided, found, digest)
             if version is None:
                 told = dataclasses.replace(
                     sources.origin(input_dict, config), digest=digest, run=self._run_id()

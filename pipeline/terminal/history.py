@@ -15,7 +15,8 @@ from pipeline.terminal import columns
 from pipeline.terminal.versions import date
 
 if TYPE_CHECKING:
-    from pipeline.runs import Execution, History, Run
+    from pipeline.records import Execution, Run
+    from pipeline.runs import History
 
 _UNKNOWN = "-"
 _SHOWN_CHARACTERS = 60

@@ -265,6 +265,17 @@ def test_a_model_that_was_rolled_back_from_is_not_pushed_again(push, pusher):
     assert number(push("two")) == 0
 
 
+def test_a_withdrawn_model_that_is_in_service_again_is_not_refused(push, pusher):
+    """The same model in two versions: rolled back from the one, then to the other."""
+    first, second, _ = (number(push(content)) for content in ("one", "two", "one"))
+    roll_back(push.base, second)
+    roll_back(push.base, first)
+    again = push("one")
+    assert number(again) == first
+    assert not again.get_string_custom_property(pusher.REMARK)
+    assert number(push("two")) == 0
+
+
 def test_after_a_rollback_another_model_goes_into_service(push):
     first = number(push("one"))
     push("two")

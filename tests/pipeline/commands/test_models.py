@@ -5,11 +5,13 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from click.testing import CliRunner
 
 from bitpipe.model import description, evaluation, origin, release
+from bitpipe.model.registry import Registry, decision
 from bitpipe.stores.local import LocalStore
 
 OLD, NEW = 1795529381, 1795665443
@@ -188,6 +190,20 @@ def test_what_cannot_be_read_or_written_is_told_in_a_sentence(models, folder, mo
     said = models("rollback", code=2)
     assert "cannot be written" in said
     assert "No space left on device" in said
+
+
+def test_decisions_that_are_made_at_the_same_moment_are_all_kept(folder):
+    versions = range(1, 13)
+    for version in versions:
+        (folder / str(version)).mkdir()
+        (folder / str(version) / "saved_model.pb").touch()
+
+    def pin(version):
+        Registry(str(folder)).pin(version, True, decision(""))
+
+    with ThreadPoolExecutor(len(versions)) as threads:
+        list(threads.map(pin, versions))
+    assert release.read(str(folder)).pinned == tuple(versions)
 
 
 def test_versions_are_listed_without_a_framework(folder):
