@@ -47,7 +47,7 @@ MOMENTS ?= 10
 test-signals: setup ## Interrupt runs at random moments of each stage, and run them to the end (an hour)
 	@MOMENTS="$(MOMENTS)" SEED="$(SEED)" $(BIN)/pytest -m signals -s $(ARGS)
 
-test-bad-models: setup ## Let bad models through the whole graph, of which none may be pushed (minutes)
+test-bad-models: setup ## Let bad models through the whole graph, of which none may be pushed (a quarter of an hour)
 	@BAD_MODELS=1 $(BIN)/pytest -m bad_models $(ARGS)
 
 # SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
