@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DIGEST = 10
 _UNKNOWN = "-"
 _SHOWN_CLASSES = 20
+_SHOWN_SENTENCES = 12
 
 
 def print_list(registry: Registry, found: Sequence[Version]) -> None:
@@ -201,8 +202,15 @@ def _blessed(version: Version) -> str:
 
 def _verdict(version: Version) -> str:
     said = version.origin.verdict
-    sentences = [*said.get("objections", ()), *said.get("notes", ())]
-    return "; ".join([_blessed(version), *map(str, sentences)])
+    checks = (check for check in said.get("checks", ()) if isinstance(check, dict))
+    sentences = [
+        *(check["sentence"] for check in checks if "sentence" in check),
+        *said.get("objections", ()),
+        *said.get("notes", ()),
+    ]
+    more = len(sentences) - _SHOWN_SENTENCES
+    shown = [_blessed(version), *map(str, sentences[:_SHOWN_SENTENCES])]
+    return "; ".join([*shown, *([f"and {more} more (--json)"] if more > 0 else [])])
 
 
 def _say(text: str) -> None:

@@ -151,6 +151,16 @@ def test_a_version_of_another_tool_is_listed_with_what_is_known(models, folder):
     assert "accuracy" in models("compare", 8, OLD)
 
 
+def test_a_verdict_is_told_in_the_gate_s_words_and_not_without_end(models, folder):
+    checks = [{"rule": "gate.x", "sentence": f"rule {n} is kept"} for n in range(30)]
+    told = origin.Origin(verdict={"blessed": True, "checks": checks})
+    (folder / str(NEW) / origin.FILE).write_text(told.to_json())
+    said = models("show", NEW)
+    assert "verdict   blessed; rule 0 is kept; rule 1 is kept" in said
+    assert "and 18 more (--json)" in said
+    assert len(json.loads(models("show", NEW, "--json"))["verdict"]["checks"]) == 30
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
