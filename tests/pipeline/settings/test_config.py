@@ -66,7 +66,7 @@ def test_scientific_notation_is_a_number():
         ("steps=1", "did you mean 'train.steps'"),
         ("trian.steps=1", "did you mean 'train"),
         ("gate.zzz=1", "known keys: gate.min_accuracy, gate.max_drop"),
-        ("zzz=1", "known keys: name, data, model, train, gate, kubeflow, beam ("),
+        ("zzz=1", "known keys: name, data, model, train, gate, keep_versions, kubeflow, beam ("),
         (
             "train.steps=many",
             "train.steps must be a whole number, at least 1, or null. "
