@@ -19,6 +19,7 @@ from pipeline.commands import (
     compile,
     config,
     demo,
+    ingest,
     predict,
     run,
     schedule,
@@ -78,6 +79,7 @@ def cli() -> None:
 for command in (
     demo.demo,
     run.run,
+    ingest.ingest,
     config.config,
     serve.serve,
     predict.predict,

@@ -85,6 +85,23 @@ def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, i
     return counts
 
 
+def ingest_report(ingest: Outcome, connection: Any) -> dict[str, Any]:
+    """What ImageExampleGen wrote of its pictures, once it has ended.
+
+    Returns:
+        The report of the ingest, with the rejected files and the folder of the examples.
+    """
+    with metadata.Metadata(connection) as handle:
+        examples = Path(_output(handle, ingest, "examples").uri)
+    return {
+        **_report(examples),
+        "rejected": _lines(examples / REJECTED_FILE),
+        "examples": str(examples),
+        "cached": ingest.cached,
+        "seconds": round(ingest.seconds, 2),
+    }
+
+
 def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str) -> RunResult:
     """Reads the result of the run whose nodes ended with `outcomes`."""
     with metadata.Metadata(connection) as handle:
@@ -99,7 +116,6 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         blessing = output(stages.EVALUATOR, "blessing")
         pushed = output(stages.PUSHER, "pushed_model")
     ingest = _report(examples)
-    rejected = (examples / REJECTED_FILE).read_text(encoding="utf-8").splitlines()
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,
@@ -111,7 +127,7 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         splits=ingest["splits"],
         classes=sorted(judged.by_class),
         examples_by_class=ingest["classes"],
-        rejected=[json.loads(line) for line in rejected],
+        rejected=_lines(examples / REJECTED_FILE),
         duplicates=ingest["duplicates"],
         num_conflicts=ingest["conflicting_duplicates"],
         conflicts=ingest["conflicts"],
@@ -136,3 +152,7 @@ def _output(handle: metadata.Metadata, outcome: Outcome, key: str) -> types.Arti
 def _report(examples: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
     return report
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

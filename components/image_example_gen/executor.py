@@ -21,7 +21,7 @@ from components import progress
 from components.image_example_gen import outcomes, shard, sides
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.options import IngestOptions
-from components.image_example_gen.sources import registry
+from components.image_example_gen.sources import given_splits, registry
 
 STAGE = "ImageExampleGen"
 
@@ -58,6 +58,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         split_config = _split_config(exec_properties)
         splits = {split.name: split.hash_buckets for split in split_config.splits}
 
+        listing = registry.list_pictures(input_base, options.of_source(pattern))
+        logging.info("%s: %s", listing.path, listing.recognised)
+        # A split that the data bring, and that neither training nor the gate reads.
+        if any(picture.split == given_splits.TEST for picture in listing.pictures):
+            splits.setdefault(given_splits.TEST, 0)
+        _check_own_splits(listing, splits)
         artifact = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
@@ -67,8 +73,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for place in (*split_folders.values(), outcome_folder):
             tf.io.gfile.makedirs(place)
 
-        listing = registry.for_pattern(pattern).list_pictures(input_base, pattern)
-        _check_own_splits(listing, splits)
         if listing.loose_files:
             logging.warning(
                 "%d files lie directly in %s and have no class: ignored.",

@@ -54,6 +54,7 @@ class IngestReport:
         loose_files: files directly in the data folder, which have no class.
         skipped: files below class folders that by their names are no pictures. With the examples
             and the rejected ones, these are all files that were found there.
+        source: what the data were taken for, in words.
     """
 
     path: str
@@ -66,6 +67,7 @@ class IngestReport:
     changed: int
     loose_files: int
     skipped: int
+    source: str
 
     @property
     def num_examples(self) -> int:
@@ -79,6 +81,7 @@ class IngestReport:
             for split, count in by_split.items():
                 splits[split] = splits.get(split, 0) + count
         facts = {
+            "source": self.source,
             "num_examples": self.num_examples,
             "splits": splits,
             "classes": self.counts,
@@ -145,6 +148,7 @@ def summarise(
         changed=changed,
         loose_files=listing.loose_files,
         skipped=listing.skipped_files,
+        source=listing.recognised,
     )
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from bitpipe.pictures.limits import MAX_PIXELS
+from components.image_example_gen.sources.options import SourceOptions
 from components.settings import PositiveFloat, PositiveInt, Settings, Share
 
 
 class DataSettings(Settings, frozen=True):
     """How photographs become examples."""
 
+    # How pictures and labels arrive; `auto` goes by what is there, see sources/registry.py.
+    source: Literal["auto", "class_folders", "split_folders", "manifest", "tfrecords", "spans"] = (
+        "auto"
+    )
+    # The features of TFRecords with picture and label; empty where they have usual names.
+    image_feature: str = ""
+    label_feature: str = ""
+    # A regular expression on paths: pictures with the same `(?P<group>...)` stay on one side.
+    group: str = ""
     # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
     # `span-{SPAN}/*/*`, of which the latest is taken.
     pattern: Annotated[
@@ -38,3 +48,9 @@ class DataSettings(Settings, frozen=True):
     def has_spans(self) -> bool:
         """Whether the data folder holds spans of class folders."""
         return "{" in self.pattern  # {SPAN}, or {YYYY}, {MM} and {DD}
+
+    def of_source(self) -> SourceOptions:
+        """What the sources are told; ConfigError for what contradicts itself."""
+        return SourceOptions(
+            self.pattern, self.source, self.group, self.image_feature, self.label_feature
+        )

@@ -63,6 +63,17 @@ def test_corrupt_files_are_rejected_and_reported(first):
     assert all(rejected.values())
 
 
+def test_the_ingest_alone_reports_and_shares_the_cache_of_the_runs(pipeline, first):
+    done = pipeline.run(command="ingest")
+    assert done.exit_code == 0
+    assert done.result["cached"]
+    assert done.result["source"] == "class folders: 3 with 64 files"
+    for key in ("num_examples", "splits", "rejected"):
+        assert done.result[key] == first.result[key]
+    assert "class folders: 3 with 64 files" in done.stderr
+    assert "class folders: 3 with 64 files" in first.stderr
+
+
 def test_the_frameworks_noise_is_in_the_log(pipeline, first):
     logs = sorted((pipeline.out / "logs").glob("*.log"))
     assert "ImageExampleGen" in logs[0].read_text()

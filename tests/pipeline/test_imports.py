@@ -42,7 +42,8 @@ def loaded(*arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "batch", "classify", "compile", "config", "config show", "demo", "predict", "run"),
+        *("", "batch", "classify", "compile", "config", "config show", "demo", "ingest"),
+        *("predict", "run"),
         *("schedule", "schedule list", "serve", "submit"),
     ],
 )

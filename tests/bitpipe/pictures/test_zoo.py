@@ -19,7 +19,7 @@ from bitpipe.pictures.normalise import Picture, normalise
 from bitpipe.stores import files
 from bitpipe.stores.paths import join
 from bitpipe.stores.store import Found
-from components.image_example_gen.sources import class_folders
+from components.image_example_gen.sources import registry
 from tests.bitpipe.pictures.zoo import ZOO, Specimen, write
 
 WEB = Path(__file__).parents[3] / "serving/server/web"
@@ -64,9 +64,7 @@ def ingest(path: Path) -> bytes:
     from components.image_example_gen.listing import ListedPicture
 
     data = next(folder for folder in path.parents if folder.name == "class").parent
-    listed = ListedPicture(
-        str(path.relative_to(data)), "class", None, 0, 0, source=class_folders.NAME
-    )
+    listed = ListedPicture(str(path.relative_to(data)), "class", None, 0, 0, source="class_folders")
     try:
         return images.read_image(str(data), listed, MAX_PIXELS).image
     except images.RejectedImageError as error:
@@ -142,7 +140,7 @@ def found_by_client(folder: str) -> list[str]:
 
 
 def found_by_ingest(folder: str) -> list[str]:
-    listing = class_folders.list_pictures(folder)
+    listing = registry.list_pictures(folder)
     return [join(folder, picture.path) for picture in listing.pictures]
 
 

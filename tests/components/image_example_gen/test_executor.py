@@ -5,7 +5,6 @@ import zipfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +21,8 @@ from components.image_example_gen import images, shard
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor, choose_split
 from components.image_example_gen.listing import ListedPicture
-from components.image_example_gen.sources import class_folders, registry
+from components.image_example_gen.options import IngestOptions
+from components.image_example_gen.sources import registry
 
 pytestmark = pytest.mark.tfx
 
@@ -36,7 +36,7 @@ BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_cont
 def ingest(tmp_path: Path):
     """Runs the executor as the launcher would, without metadata; returns the artifact's folder."""
 
-    def ingest(data: Path, name="1", beam=BEAM, **options) -> Path:
+    def ingest(data: Path, name="1", beam=BEAM, split_names=None, **options) -> Path:
         node = ImageExampleGen(str(data), **options)
         properties = {
             key: proto_utils.proto_to_json(value) if hasattr(value, "DESCRIPTOR") else value
@@ -47,7 +47,8 @@ def ingest(tmp_path: Path):
         artifact.uri = str(tmp_path / "node" / "examples" / name)
         context = Executor.Context(beam_pipeline_args=list(beam), tmp_dir=str(tmp_path / "tmp"))
         Executor(context).Do({}, {"examples": [artifact]}, properties)
-        assert json.loads(artifact.split_names) == list(options.get("splits", ("train", "eval")))
+        expected = split_names or list(options.get("splits", ("train", "eval")))
+        assert json.loads(artifact.split_names) == expected
         return Path(artifact.uri)
 
     return ingest
@@ -181,7 +182,7 @@ def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
     (photos / "bees/Ü text.jpg").write_text("not a picture")
     (photos / "bees/gone.jpg").symlink_to(photos / "nowhere.jpg")
     (photos / "bees/labels.csv").write_text("1.png,bee")
-    out = ingest(photos, max_rejected_share=0.2)
+    out = ingest(photos, options=IngestOptions(max_rejected_share=0.2))
     reasons = rejected(out / "rejected.jsonl")
 
     assert "empty" in reasons["ants/empty.jpg"]
@@ -201,7 +202,7 @@ def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest,
     for n in range(5):
         (photos / "ants" / f"empty{n}.jpg").touch()
     with pytest.raises(DataError, match="5 of 29 ") as error:
-        ingest(photos, "7", max_rejected_share=0.1)
+        ingest(photos, "7", options=IngestOptions(max_rejected_share=0.1))
     kept = tmp_path / "node" / "rejected" / "7" / "rejected.jsonl"
 
     assert str(kept) in str(error.value)
@@ -230,7 +231,7 @@ def test_small_classes_have_a_picture_on_each_side_and_all_keep_their_order(
         path.write_bytes(encode(seed=index))
     out = ingest(tmp_path / "data")
     facts = json.loads((out / "ingest.json").read_text())
-    listing = class_folders.list_pictures(str(tmp_path / "data"))
+    listing = registry.list_pictures(str(tmp_path / "data"))
     order = [picture.path for part in shard.plan(listing.pictures) for picture in part.pictures]
 
     assert set(map(str, facts["classes"].values())) == {"{'train': 1, 'eval': 1}"}
@@ -262,37 +263,29 @@ def test_odd_names_and_a_third_split_come_through(tmp_path, ingest, encode):
     assert records(out, "test")
 
 
-def given_splits(split):
-    """A source of class folders that gives every other picture this split."""
-
-    def list_pictures(path, _pattern):
-        listing = class_folders.list_folder(path, "given_splits")
-        given = [replace(picture, split=split) for picture in listing.pictures[::2]]
-        return replace(listing, pictures=(*given, *listing.pictures[1::2]))
-
-    return SimpleNamespace(
-        NAME="given_splits", list_pictures=list_pictures, read=class_folders.read
-    )
-
-
 @pytest.fixture
-def use_source(monkeypatch):
-    """Adds a source and lets every pattern choose it."""
+def give(monkeypatch):
+    """Gives every other listed picture this split; lists as the executor will."""
+    list_pictures = registry.list_pictures
 
-    def use(source):
-        monkeypatch.setattr(registry, "_SOURCES", {**registry._SOURCES, source.NAME: source})
-        monkeypatch.setattr(registry, "for_pattern", lambda _: source)
-        return source
+    def give(split):
+        def listed(*arguments):
+            listing = list_pictures(*arguments)
+            given = [replace(picture, split=split) for picture in listing.pictures[::2]]
+            return replace(listing, pictures=(*given, *listing.pictures[1::2]))
 
-    return use
+        monkeypatch.setattr(registry, "list_pictures", listed)
+        return listed
+
+    return give
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
-def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, use_source, encode, split):
+def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, give, encode, split):
     for seed in range(100, 130):  # in both splits, so that each class has one in either
         (photos / f"{('ants', 'bees')[seed % 2]}/{seed}.png").write_bytes(encode(seed=seed))
     by_content = ingest(photos, "1")
-    listing = use_source(given_splits(split)).list_pictures(str(photos), "*/*")
+    listing = give(split)(str(photos))
     given = {picture.path for picture in listing.pictures if picture.split}
     left = {picture.path for picture in listing.pictures} - given
     out = ingest(photos, "2")
@@ -303,10 +296,30 @@ def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, use_sourc
         assert left & set(filenames(out, name)) == left & set(filenames(by_content, name))
 
 
-def test_a_split_that_the_data_do_not_have_is_a_data_error(photos, ingest, use_source):
-    use_source(given_splits("val"))
+def test_a_split_that_the_data_do_not_have_is_a_data_error(photos, ingest, give):
+    give("val")
     with pytest.raises(DataError, match=r"one of train, eval\. Received: 'val' for 'ants/0\.png'"):
         ingest(photos)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_given_splits_are_kept_and_test_is_a_third_one(tmp_path, ingest, encode, packed):
+    for index in range(36):
+        split, label = ("train", "valid", "test")[index % 3], "ab"[index % 2]
+        path = tmp_path / "data" / split / label / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(seed=index))
+    data = tmp_path / "data"
+    if packed:
+        data = Path(shutil.make_archive(str(data), "zip", tmp_path, "data"))
+    out = ingest(data, split_names=["train", "eval", "test"])
+
+    for split, folder in (("train", "train/"), ("eval", "valid/"), ("test", "test/")):
+        assert len(filenames(out, split)) == 12
+        assert all(name.startswith(folder) for name in filenames(out, split))
+    facts = json.loads((out / "ingest.json").read_text())
+    assert facts["splits"] == {"train": 12, "eval": 12, "test": 12}
+    assert "test is kept out of training and of the gate" in facts["source"]
 
 
 def test_progress_is_reported_in_this_process(photos, ingest):

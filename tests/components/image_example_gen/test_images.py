@@ -19,7 +19,7 @@ from components.image_example_gen.images import RejectedImageError
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.room import Room
 from components.image_example_gen.sources import class_folders
-from components.image_example_gen.sources.class_folders import list_pictures
+from components.image_example_gen.sources.registry import list_pictures
 
 MAX_PIXELS = 10_000
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from components.image_example_gen import images, shard
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
-from components.image_example_gen.sources.class_folders import list_pictures
+from components.image_example_gen.sources.registry import list_pictures
 
 sizes = st.lists(st.integers(0, shard.MAX_BYTES + 5), max_size=60)
 
