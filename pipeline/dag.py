@@ -248,9 +248,9 @@ def _ingest_options(data: DataSettings) -> IngestOptions:
         max_pixels=int(data.max_megapixels * 1e6),
         max_rejected_share=data.max_rejected_share,
         source=data.source,
-        group=data.group,
-        image_feature=data.image_feature,
-        label_feature=data.label_feature,
+        group=data.group or "",
+        image_feature=data.image_feature or "",
+        label_feature=data.label_feature or "",
     )
 
 

@@ -18,11 +18,11 @@ class DataSettings(Settings, frozen=True):
     source: Literal["auto", "class_folders", "split_folders", "manifest", "tfrecords", "spans"] = (
         "auto"
     )
-    # The features of TFRecords with picture and label; empty where they have usual names.
-    image_feature: str = ""
-    label_feature: str = ""
+    # The features of TFRecords with picture and label; None where they have usual ones.
+    image_feature: str | None = None
+    label_feature: str | None = None
     # A regular expression on paths: pictures with the same `(?P<group>...)` stay on one side.
-    group: str = ""
+    group: str | None = None
     # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
     # `span-{SPAN}/*/*`, of which the latest is taken.
     pattern: Annotated[
@@ -52,5 +52,9 @@ class DataSettings(Settings, frozen=True):
     def of_source(self) -> SourceOptions:
         """What the sources are told; ConfigError for what contradicts itself."""
         return SourceOptions(
-            self.pattern, self.source, self.group, self.image_feature, self.label_feature
+            self.pattern,
+            self.source,
+            self.group or "",
+            self.image_feature or "",
+            self.label_feature or "",
         )
