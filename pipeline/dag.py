@@ -251,6 +251,8 @@ def _ingest_options(data: DataSettings) -> IngestOptions:
         group=data.group or "",
         image_feature=data.image_feature or "",
         label_feature=data.label_feature or "",
+        duplicates=data.duplicates,
+        conflicts=data.conflicts,
     )
 
 

@@ -41,7 +41,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         classes: class names, sorted.
         examples_by_class: examples of each class per split.
         rejected: files that could not be read, each with a reason.
-        duplicates: examples whose picture another example already holds.
+        duplicates: files whose picture another file already holds.
+        left_out: files that became no example as they are duplicates or conflicts.
+        near_duplicates: groups of pictures that look the same, each in one split.
         num_conflicts: groups of equal pictures with more than one label.
         conflicts: the files of such groups; of many, the first.
         blessed: the gate let the candidate through.
@@ -75,6 +77,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     model_dir: str
     tensorboard: str
     stages: dict[str, Stage]
+    left_out: int = 0
+    near_duplicates: int = 0
 
 
 def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, int]]:
@@ -129,6 +133,8 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         examples_by_class=ingest["classes"],
         rejected=_lines(examples / REJECTED_FILE),
         duplicates=ingest["duplicates"],
+        left_out=ingest["left_out"],
+        near_duplicates=ingest["near_duplicates"],
         num_conflicts=ingest["conflicting_duplicates"],
         conflicts=ingest["conflicts"],
         blessed=blessing.get_int_custom_property("blessed") == 1,

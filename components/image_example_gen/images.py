@@ -16,6 +16,7 @@ from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.looks import look
 from components.image_example_gen.room import Room
 from components.image_example_gen.sources import registry
 
@@ -43,6 +44,7 @@ class Image:
     width: int
     sha256: str
     changed: bool  # whether `image` differs from the file's own bytes
+    look: str = ""  # see `looks.look`
 
 
 def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
@@ -98,6 +100,7 @@ def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
         width=upright.width,
         sha256=pixel_digest(pixels),
         changed=upright.changed,
+        look=look(pixels),
     )
 
 

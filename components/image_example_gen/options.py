@@ -8,6 +8,7 @@ from tfx.proto import example_gen_pb2
 
 from bitpipe.errors import ConfigError
 from bitpipe.pictures.limits import MAX_PIXELS
+from components.image_example_gen.repeats import ConflictRule, DuplicateRule
 from components.image_example_gen.sources.options import AUTO, SourceOptions
 
 
@@ -27,6 +28,9 @@ class IngestOptions:
     group: str = ""
     image_feature: str = ""
     label_feature: str = ""
+    # See `repeats.find`.
+    duplicates: DuplicateRule = "drop"
+    conflicts: ConflictRule = "drop"
 
     def __post_init__(self) -> None:
         if self.max_pixels < 1:

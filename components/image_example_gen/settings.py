@@ -23,6 +23,10 @@ class DataSettings(Settings, frozen=True):
     label_feature: str | None = None
     # A regular expression on paths: pictures with the same `(?P<group>...)` stay on one side.
     group: str | None = None
+    # Equal pictures in one class: whether all become examples, or one.
+    duplicates: Literal["keep", "drop"] = "drop"
+    # Equal pictures in several classes: stop the run, leave out all of them, or learn from all.
+    conflicts: Literal["error", "drop", "keep"] = "drop"
     # What the data folder holds: `*/*`, a folder per class, or spans of such folders, as in
     # `span-{SPAN}/*/*`, of which the latest is taken.
     pattern: Annotated[

@@ -42,4 +42,15 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"skipped   {report['skipped'] + report['loose_files']} files"
     yield f"copies    {report['duplicates']} pictures are equal to others"
     yield f"conflicts {report['conflicting_duplicates']} pictures are in more than one class"
+    yield f"left out  {report['left_out']} files for these two, see repeated.jsonl"
+    yield f"similar   {report['near_duplicates']} groups look the same, each is in one split"
+    yield f"found     {report['found']} files: pictures, left out, rejected and skipped"
+    if report["across_splits"]:
+        count = len(report["across_splits"])
+        yield f"warning   {count} groups are in several splits, as the data say"
+    if report["taken_apart"]:
+        yield (
+            "warning   look-alikes are in several splits, as else there were none of: "
+            + ", ".join(report["taken_apart"])
+        )
     yield f"examples  {report['examples']}{' (from the cache)' if report['cached'] else ''}"

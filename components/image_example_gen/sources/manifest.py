@@ -128,6 +128,7 @@ def _text(folder: str, name: str, place: str) -> str:
 
 
 def _rows(place: str, text: str) -> Iterator[_Row]:
+    lines: dict[tuple[str, str], int] = {}
     is_json = PurePosixPath(place).suffix.lower() in _JSON_LINES
     records = _json_lines(place, text) if is_json else _csv(place, text)
     for line, values in records:
@@ -143,6 +144,11 @@ def _rows(place: str, text: str) -> Iterator[_Row]:
                 line,
                 f"with an address on the web, {path!r}",
                 "download the pictures, and name the files",
+            )
+        first = lines.setdefault((path, label), line)
+        if first != line:
+            raise _refused(
+                place, line, f"with the path and label of line {first}", "remove one of them"
             )
         split = given = values.get("split", "").strip()
         if given:

@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
-from tfx.proto import example_gen_pb2
+from PIL import Image
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from bitpipe.errors import DataError
 from components import progress
-from components.image_example_gen import images, shard
+from components.image_example_gen import shard
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor, choose_split
 from components.image_example_gen.listing import ListedPicture
@@ -96,6 +94,7 @@ def test_every_picture_becomes_one_example_and_the_report_agrees(photos, ingest)
         "Split-train",
         "ingest.json",
         "rejected.jsonl",
+        "repeated.jsonl",
     ]
 
 
@@ -117,62 +116,70 @@ def test_added_pictures_leave_the_others_on_their_side(photos, ingest, encode):
         assert set(filenames(before, split)) <= set(filenames(out, split))
 
 
-def test_copies_of_a_picture_stay_on_one_side_under_any_name_format_or_label(photos, ingest):
+@pytest.mark.parametrize("rule", ["keep", "drop"])
+def test_copies_of_a_picture_stay_on_one_side_or_are_left_out(photos, ingest, rule):
     for path in sorted(photos.glob("*/*.png")):
         other = "bees" if path.parent.name == "ants" else "ants"
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
         (photos / other / "deep").mkdir(exist_ok=True)
         pixels = tf.io.decode_png(path.read_bytes())
         tf.io.write_file(str(photos / other / "deep" / path.name), tf.io.encode_png(pixels, 0))
-    out = ingest(photos)
+    out = ingest(photos, options=IngestOptions(duplicates=rule, conflicts="keep"))
     digests = {split: {r["sha256"] for r in records(out, split)} for split in ("train", "eval")}
     facts = json.loads((out / "ingest.json").read_text())
 
-    assert facts["num_examples"] == 72
+    assert facts["num_examples"] == {"keep": 72, "drop": 48}[rule]
+    assert facts["left_out"] == 72 - facts["num_examples"]
+    assert len(filenames(out, "train") + filenames(out, "eval")) == facts["num_examples"]
     assert len(digests["train"] | digests["eval"]) == 24
     assert not digests["train"] & digests["eval"]
     assert facts["duplicates"] == 48
     assert facts["conflicting_duplicates"] == 24
+    kinds = [json.loads(line)["kind"] for line in (out / "repeated.jsonl").read_text().splitlines()]
+    assert kinds == ["conflict"] * 24 + ["duplicate"] * 24
 
 
-@given(st.binary(min_size=12, max_size=12), st.lists(st.integers(1, 50), min_size=2, max_size=4))
-def test_the_split_depends_on_the_pixels_alone(pixels, buckets):
-    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
-    for index, count in enumerate(buckets):
-        config.splits.add(name=str(index), hash_buckets=count)
-    digest = images.pixel_digest(np.frombuffer(pixels, np.uint8).reshape(2, 2, 3))
-    examples = [
-        images.to_example(images.Image(name, label, data, 2, 2, digest, False))
-        for name, label, data in [("a/1.png", "a", b"1"), ("b/2.jpg", "b", b"2")]
-    ]
+def test_pictures_in_two_classes_are_left_out_of_both(photos, ingest):
+    shutil.copy(photos / "ants/0.png", photos / "bees/again.png")
+    out = ingest(photos)
+    names = filenames(out, "train") + filenames(out, "eval")
 
-    pictures = [record("a/1.png", "a"), record("b/2.jpg", "b")]
-    assert len({choose_split(*both, config) for both in zip(pictures, examples, strict=True)}) == 1
+    assert not {"ants/0.png", "bees/again.png"} & set(names)
+    assert len(names) == 23
+    with pytest.raises(DataError, match=r"ants/0\.png = bees/again\.png; correct the labels"):
+        ingest(photos, "2", options=IngestOptions(conflicts="error"))
 
 
-@given(
-    st.text("0123456789abcdef", min_size=64, max_size=64), st.sampled_from(["train", "eval", "x"])
-)
-def test_a_split_of_its_own_is_kept_whatever_the_pixels(digest, split):
-    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
-    for name in ("train", "eval", "x"):
-        config.splits.add(name=name, hash_buckets=1)
-    example = images.to_example(images.Image("a/1.png", "a", b"1", 2, 2, digest, False))
+def test_pictures_that_look_the_same_and_those_of_a_group_are_on_one_side(tmp_path, ingest):
+    for index in range(40):
+        noise = np.random.default_rng(index).integers(0, 256, (6, 8, 3), np.uint8)
+        picture = Image.fromarray(noise).resize((96, 72), Image.Resampling.BICUBIC)
+        folder = tmp_path / "data" / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture.save(folder / f"{index:02}_p{index % 8}.png")
+        picture.save(folder / f"{index:02}_p{index % 8}.jpg", quality=50)
+    plain = ingest(tmp_path / "data", "1")
+    by_patient = IngestOptions(group=r"_(?P<group>p\d)")
+    grouped = ingest(tmp_path / "data", "2", options=by_patient)
 
-    assert choose_split(record("a/1.png", "a", split), example, config) == split
+    for out, key in ((plain, slice(0, 4)), (grouped, slice(4, 7))):
+        sides = [{name[key] for name in filenames(out, split)} for split in ("train", "eval")]
+        assert all(sides)
+        assert not sides[0] & sides[1]
+        assert json.loads((out / "ingest.json").read_text())["near_duplicates"] == 40
 
 
-def test_split_sizes_follow_the_buckets():
-    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
-    config.splits.add(name="train", hash_buckets=4)
-    config.splits.add(name="eval", hash_buckets=1)
-    counts: Counter[str] = Counter()
-    for n in range(2000):
-        pixels = np.frombuffer(n.to_bytes(3, "big"), np.uint8).reshape(1, 1, 3)
-        image = images.Image("a/1", "a", b"", 1, 1, images.pixel_digest(pixels), False)
-        counts[choose_split(record("a/1", "a"), images.to_example(image), config)] += 1
+def test_a_split_of_its_own_goes_before_the_group_and_that_before_the_pixels():
+    buckets = {"train": 4, "eval": 1}
+    digests = [f"{n:064x}" for n in range(50)]
+    by_pixels = {choose_split(record("a/1", "a"), digest, buckets) for digest in digests}
+    grouped = replace(record("a/1", "a"), group="patient 1")
+    by_group = {choose_split(grouped, digest, buckets) for digest in digests}
+    given = {choose_split(replace(grouped, split="x"), digest, buckets) for digest in digests}
 
-    assert 0.17 < counts["eval"] / 2000 < 0.23  # 0.2 with a standard deviation of 0.009
+    assert by_pixels == {"train", "eval"}
+    assert len(by_group) == 1
+    assert given == {"x"}
 
 
 def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
@@ -217,7 +224,7 @@ def test_classes_that_cannot_have_a_picture_on_each_side_are_named(photos, inges
             (photos / label / f"{n}.png").write_bytes(encode(seed=1000))
     with pytest.raises(
         DataError,
-        match="'flies' with 3 readable pictures that are all the same; 'wasps' with 1 readable",
+        match="'flies' with 3 readable pictures that all belong together; 'wasps' with 1 readable",
     ):
         ingest(photos)
 

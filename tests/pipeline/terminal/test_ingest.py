@@ -17,6 +17,11 @@ REPORT = {
     "loose_files": 2,
     "duplicates": 0,
     "conflicting_duplicates": 0,
+    "left_out": 0,
+    "near_duplicates": 0,
+    "found": 12,
+    "across_splits": [["a", "b"]],
+    "taken_apart": ["bee"],
     "examples": "OUT/examples/1",
     "cached": True,
 }
@@ -32,6 +37,8 @@ def test_the_report_names_counts_and_the_first_rejected_files():
     assert "a/4\\x1b.jpg: it is [empty]" in text
     assert "a/5" not in text
     assert "and 2 more" in text
+    assert "1 groups are in several splits" in text
+    assert "none of: bee" in text
     assert "skipped   3 files" in text
     assert "[ant]      1     0     0" in text
     assert "OUT/examples/1 (from the cache)" in text

@@ -99,6 +99,7 @@ def test_a_column_gives_groups(tmp_path):
         ("a.csv", 'path,label\n"p/1.jpg,ant\n', "that is no CSV"),
         ("a.csv", "path,label,split\np/1.jpg,ant,fold 3\n", "with the split 'fold 3'; use train"),
         ("a.csv", "path,label\nhttps://x/1.jpg,ant\n", "an address on the web"),
+        ("a.csv", "path,label\np/1.jpg,ant\n\np/1.jpg,ant\n", "line 4 of .* label of line 2"),
         ("a.jsonl", "[]", "no JSON object"),
         ("a.jsonl", '{"path": "p/1.jpg", "label": "ant"}\n{', "line 2 of .* no JSON"),
         ("a.jsonl", '{"path": "p/1.jpg", "label": ["ant"]}', "with label"),
