@@ -5,6 +5,7 @@ The exit code that a command ends with belongs to the error (see `bitpipe.exits`
 
 import os
 from collections.abc import Sequence
+from typing import Literal
 
 from bitpipe import exits
 
@@ -84,17 +85,42 @@ class AddressError(ServingError):
     exit_code = exits.USER
 
 
+RejectionKind = Literal[
+    "unreadable",  # there is no file, or no right to read it
+    "empty",
+    "truncated",
+    "damaged",
+    "not_a_picture",  # a text, a film, an archive
+    "unsupported",  # a picture of a kind that nothing here decodes
+    "missing_package",  # which a package decodes that is not installed
+    "too_large",  # pixels, scans or bytes
+    "invisible",  # nothing of it could be seen: all one colour, or nearly black
+]
+
+
 class UnreadablePictureError(ServingError):
-    """Bytes which are not a complete picture. `reason` is short enough for a table cell."""
+    """Bytes which are not a complete picture.
+
+    Args:
+        reason: in words, short enough for a table cell.
+        source: what was read.
+        kind: the reason, to be counted by.
+    """
 
     exit_code = exits.USER
 
-    def __init__(self, reason: str, source: str | os.PathLike[str] = "The picture") -> None:
+    def __init__(
+        self,
+        reason: str,
+        source: str | os.PathLike[str] = "The picture",
+        kind: RejectionKind = "damaged",
+    ) -> None:
         super().__init__(
             f"{source} cannot be used: {reason}. "
             f"Save it again as a JPEG or PNG file, or leave it out."
         )
         self.reason = reason
+        self.kind = kind
 
 
 class ServerUnreachableError(ServingError):

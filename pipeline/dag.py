@@ -247,6 +247,7 @@ def _ingest_options(data: DataSettings) -> IngestOptions:
     return IngestOptions(
         max_pixels=int(data.max_megapixels * 1e6),
         max_rejected_share=data.max_rejected_share,
+        max_rejected=-1 if data.max_rejected is None else data.max_rejected,
         source=data.source,
         group=data.group or "",
         image_feature=data.image_feature or "",

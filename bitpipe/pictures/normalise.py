@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from bitpipe.errors import UnreadablePictureError
-from bitpipe.pictures import colours, headers, samples, transparency
+from bitpipe.pictures import colours, headers, samples, strangers, transparency
 from bitpipe.pictures.decoder import open_picture
 from bitpipe.pictures.limits import MAX_PIXELS, MAX_SCANS
 
@@ -77,14 +77,18 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
             nothing here decodes, or such that nothing of it could be seen.
     """
     if not data:
-        raise UnreadablePictureError("the file is empty")
+        raise UnreadablePictureError("the file is empty", kind="empty")
     # Before Pillow opens it: an icon it decodes at once, a GIF it holds against its own limit.
     _check_size(headers.size(data), max_pixels)
     if headers.has_more_scans(data, MAX_SCANS):
-        raise UnreadablePictureError(f"it has more than {MAX_SCANS} scans, as no camera writes")
+        raise UnreadablePictureError(
+            f"it has more than {MAX_SCANS} scans, as no camera writes", kind="too_large"
+        )
     try:
         with open_picture(data) as image:
             _check_size(image.size, max_pixels)
+            if raw := strangers.raw_in_tiff(image, data):
+                raise UnreadablePictureError(f"it is {raw}", kind="unsupported")
             if image.format == "PNG":
                 _check_png_chunks(data)
             image.load()
@@ -92,12 +96,18 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(str(error)) from error
+        name, is_raw = strangers.named(data)
+        raise UnreadablePictureError(
+            f"it is {name}" if name else str(error),
+            kind="unsupported" if is_raw else "not_a_picture",
+        ) from error
     except Image.DecompressionBombError as error:  # see `open_picture`
-        raise UnreadablePictureError("it unfolds to more pixels than Pillow reads") from error
+        raise UnreadablePictureError(
+            "it unfolds to more pixels than Pillow reads", kind="too_large"
+        ) from error
     # Pillow's plugins let through whatever broken bytes lead to: struct.error, IndexError, ...
     except Exception as error:
-        raise UnreadablePictureError(_reason(error)) from error
+        raise _explained(error) from error
 
 
 def _normalised(image: ImageFile, data: bytes) -> Picture:
@@ -130,7 +140,9 @@ def _as_seen(image: ImageFile, data: bytes) -> tuple[Image.Image, bool]:
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise UnreadablePictureError(f"it has {width}x{height} pixels, more than {max_pixels}")
+        raise UnreadablePictureError(
+            f"it has {width}x{height} pixels, more than {max_pixels}", kind="too_large"
+        )
 
 
 def _check_png_chunks(data: bytes) -> None:
@@ -138,7 +150,7 @@ def _check_png_chunks(data: bytes) -> None:
     with open_picture(data, ("PNG",)) as image:
         image.verify()
     if _PNG_END not in data:
-        raise UnreadablePictureError("the file is truncated")
+        raise UnreadablePictureError("the file is truncated", kind="truncated")
 
 
 def _orientation(image: Image.Image) -> Any:
@@ -173,10 +185,11 @@ def _is_lossless_webp(data: bytes) -> bool:
     return data[8:16] == b"WEBPVP8L"
 
 
-def _reason(error: Exception) -> str:
+def _explained(error: Exception) -> UnreadablePictureError:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if _TRUNCATED.search(text):
-        return "the file is truncated"
+        return UnreadablePictureError("the file is truncated", kind="truncated")
     if _UNSUPPORTED.search(text):
-        return f"it is of a kind that cannot be read ({text})"
-    return f"the file is damaged ({text})"
+        reason = f"it is of a kind that cannot be read ({text})"
+        return UnreadablePictureError(reason, kind="unsupported")
+    return UnreadablePictureError(f"the file is damaged ({text})")

@@ -104,6 +104,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             outcomes.check(
                 found,
                 max_rejected_share=options.max_rejected_share,
+                max_rejected=options.max_rejected if options.max_rejected >= 0 else None,
                 required_splits=REQUIRED_SPLITS,
                 rejected_list=tf.io.gfile.join(kept_folder, outcomes.REJECTED_FILE),
             )

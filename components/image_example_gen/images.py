@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from bitpipe.errors import UnreadablePictureError
+from bitpipe.errors import RejectionKind, UnreadablePictureError
 from bitpipe.names import storable
 from bitpipe.pictures.decoder import count_pixels
 from bitpipe.pictures.limits import MAX_PIXELS
@@ -30,7 +30,16 @@ _ROOM = Room(max(MAX_PIXELS, THREADS * _CAMERA_PIXELS))
 
 
 class RejectedImageError(Exception):
-    """A file that cannot become an example; the message is the reason, for the user."""
+    """A file that cannot become an example.
+
+    Args:
+        reason: in words, for the user; the message.
+        kind: the same, to be counted by.
+    """
+
+    def __init__(self, reason: str, kind: RejectionKind = "damaged") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,9 @@ def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
     # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
     # than a data set that silently lost pictures.
     except UNREADABLE as error:
-        raise RejectedImageError(f"cannot be opened: {error.strerror or error}") from None
+        raise RejectedImageError(
+            f"cannot be opened: {error.strerror or error}", "unreadable"
+        ) from None
     pixels = count_pixels(data)
     with _ROOM.take(pixels):
         try:
@@ -85,7 +96,7 @@ def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
     try:
         upright = normalise(data, max_pixels=max_pixels)
     except UnreadablePictureError as error:
-        raise RejectedImageError(error.reason) from None
+        raise RejectedImageError(error.reason, error.kind) from None
     pixels = decode(upright.data)
     if pixels.shape != (upright.height, upright.width, 3):
         raise RejectedImageError(

@@ -23,6 +23,8 @@ class IngestOptions:
     max_pixels: int = MAX_PIXELS
     # Of all listed files; above it the run stops instead of training on what is left.
     max_rejected_share: float = 0.1
+    # The same as a number; -1 for no limit.
+    max_rejected: int = -1
     # See `SourceOptions`.
     source: str = AUTO
     group: str = ""

@@ -1,6 +1,7 @@
 """What the ingest found, counted, judged and written down; standard library only."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -54,10 +55,17 @@ class AcceptedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that became none, with the reason in words; its name as of an accepted one."""
+    """A file that became none; its name as of an accepted one.
+
+    Attributes:
+        filename: as of an accepted one.
+        reason: in words.
+        kind: a word of `bitpipe.errors.RejectionKind`.
+    """
 
     filename: str
     reason: str
+    kind: str = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,7 @@ class IngestReport:
             "classes": self.counts,
             "moved": self.moved,
             "rejected": len(self.rejected),
+            "rejected_by_kind": dict(sorted(Counter(one.kind for one in self.rejected).items())),
             "duplicates": self.duplicates,
             "left_out": self.left_out,
             "conflicting_duplicates": len(conflicts),
@@ -151,8 +160,7 @@ class IngestReport:
 
     def rejected_jsonl(self) -> str:
         """A line of JSON per rejected file, as in `rejected.jsonl`."""
-        lines = ({"filename": file.filename, "reason": file.reason} for file in self.rejected)
-        return "".join(json.dumps(line) + "\n" for line in lines)
+        return "".join(json.dumps(asdict(file)) + "\n" for file in self.rejected)
 
     def repeated_jsonl(self) -> str:
         """A line of JSON for all files that show one picture, as in `repeated.jsonl`."""
@@ -231,6 +239,7 @@ def check(
     report: IngestReport,
     *,
     max_rejected_share: float,
+    max_rejected: int | None = None,
     required_splits: Sequence[str],
     rejected_list: str,
 ) -> None:
@@ -239,6 +248,7 @@ def check(
     Args:
         report: of the finished ingest.
         max_rejected_share: 0 to 1, of all files.
+        max_rejected: the same as a number; None for no limit.
         required_splits: the splits in which each class needs an example.
         rejected_list: where the user will find the list of rejected files.
 
@@ -263,6 +273,13 @@ def check(
             f"Received: {len(report.rejected)} of {num_files} in {report.path} "
             f"({_first(report)}); repair or remove those listed in {rejected_list}, "
             "or raise data.max_rejected_share."
+        )
+    if max_rejected is not None and len(report.rejected) > max_rejected:
+        raise DataError(
+            f"At most {max_rejected} files may be unreadable. "
+            f"Received: {len(report.rejected)} of {num_files} in {report.path} "
+            f"({_first(report)}); repair or remove those listed in {rejected_list}, "
+            "or raise data.max_rejected."
         )
     if len(report.counts) < 2:
         label = next(iter(report.counts))

@@ -91,7 +91,7 @@ def write(
         try:
             return images.read_image(path, picture, max_pixels)
         except images.RejectedImageError as error:
-            return RejectedFile(storable(picture.path), str(error))
+            return RejectedFile(storable(picture.path), str(error), error.kind)
 
     with _Writers(unfinished) as writers:
         results = map_in_order(convert, shard.pictures)

@@ -20,6 +20,7 @@ from bitpipe.stores import files
 from bitpipe.stores.paths import join
 from bitpipe.stores.store import Found
 from components.image_example_gen.sources import registry
+from tests.bitpipe.pictures.table import TABLE, table
 from tests.bitpipe.pictures.zoo import ZOO, Specimen, write
 
 WEB = Path(__file__).parents[3] / "serving/server/web"
@@ -68,7 +69,7 @@ def ingest(path: Path) -> bytes:
     try:
         return images.read_image(str(data), listed, MAX_PIXELS).image
     except images.RejectedImageError as error:
-        raise UnreadablePictureError(str(error), path) from error
+        raise UnreadablePictureError(str(error), path, error.kind) from error
 
 
 @each_specimen
@@ -87,6 +88,7 @@ def test_every_reader_gives_the_same_verdict(
         with pytest.raises(UnreadablePictureError) as caught:
             read(zoo / specimen.name)
         assert caught.value.reason.startswith(specimen.reason)
+        assert caught.value.kind == specimen.kind
         assert specimen.name in str(caught.value)
 
 
@@ -133,6 +135,15 @@ def test_the_server_refuses_what_is_too_large(zoo: Path) -> None:
     data = (zoo / "too large.png").read_bytes()
     with pytest.raises(Exception, match=f"may have {MAX_PIXELS} pixels. Received: 100080000"):
         limits.check((np.array([data], object),), limits.Limits())
+
+
+def test_the_table_in_the_docs_is_that_of_the_zoo(zoo: Path) -> None:
+    told = TABLE.read_text(encoding="utf-8")
+    assert told.count("\n| `") >= 40
+    # HEIC is told as without its decoder.
+    assert "`photo.heic`" in told
+    rows = {line for line in table(zoo) if "heic" not in line}
+    assert rows <= set(told.splitlines()), "run `make docs-pictures`"
 
 
 def found_by_client(folder: str) -> list[str]:

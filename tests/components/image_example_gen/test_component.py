@@ -229,7 +229,7 @@ def test_an_option_out_of_range_is_refused(options, message):
 
 
 def test_options_survive_the_execution_properties():
-    options = IngestOptions(123_456_789, 0.25, "manifest", "(?P<group>.)", "png", "kind")
+    options = IngestOptions(123_456_789, 0.25, 7, "manifest", "(?P<group>.)", "png", "kind")
     node = ImageExampleGen("DIR", options=options)
     packed = node.spec.exec_properties["custom_config"]
 

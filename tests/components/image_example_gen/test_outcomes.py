@@ -102,7 +102,7 @@ def test_the_report_does_not_depend_on_the_order_of_the_outcomes():
     outcomes = [
         *GOOD,
         accepted("a/9", sha256="b/1"),
-        RejectedFile("a/8", "x"),
+        RejectedFile("a/8", "x", "empty"),
         RejectedFile("a/7", "y"),
     ]
     forth, back = summarise(outcomes), summarise(outcomes[::-1])
@@ -110,8 +110,8 @@ def test_the_report_does_not_depend_on_the_order_of_the_outcomes():
     assert forth.to_json() == back.to_json()
     assert forth.rejected_jsonl() == back.rejected_jsonl()
     assert [json.loads(line) for line in forth.rejected_jsonl().splitlines()] == [
-        {"filename": "a/7", "reason": "y"},
-        {"filename": "a/8", "reason": "x"},
+        {"filename": "a/7", "reason": "y", "kind": "damaged"},
+        {"filename": "a/8", "reason": "x", "kind": "empty"},
     ]
 
 
@@ -127,6 +127,15 @@ def test_the_rejected_share_is_of_all_files_and_inclusive(max_rejected_share, re
         return
     with pytest.raises(DataError, match=r"1 of 5 .*'b/3': the file is empty.*NODE/rejected/1"):
         check(outcomes, max_rejected_share)
+
+
+def test_a_number_of_rejected_files_is_a_limit_beside_the_share():
+    report = summarise([*GOOD, *(RejectedFile(f"b/{n}", "broken") for n in range(3, 6))])
+    facts = {"max_rejected_share": 1.0, "required_splits": SPLITS, "rejected_list": "LIST"}
+    module.check(report, max_rejected=3, **facts)
+    with pytest.raises(DataError, match=r"At most 2 files .* 3 of 7 in DIR .*data\.max_rejected"):
+        module.check(report, max_rejected=2, **facts)
+    assert json.loads(report.to_json())["rejected_by_kind"] == {"damaged": 3}
 
 
 def test_the_rejected_share_is_exact_where_a_product_would_be_rounded():

@@ -148,7 +148,7 @@ def test_records_and_outcomes_of_all_files_are_written(write):
     accepted = [outcome for outcome in outcomes if isinstance(outcome, AcceptedFile)]
     rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedFile)]
 
-    assert rejected == [RejectedFile("ants/empty.jpg", "the file is empty")]
+    assert rejected == [RejectedFile("ants/empty.jpg", "the file is empty", "empty")]
     assert len(accepted) == 24
     for split, label in [("eval", b"ants"), ("train", b"bees")]:
         (file,) = (out / f"Split-{split}").iterdir()
