@@ -254,6 +254,7 @@ def _ingest_options(data: DataSettings) -> IngestOptions:
         label_feature=data.label_feature or "",
         duplicates=data.duplicates,
         conflicts=data.conflicts,
+        allow_truncated=data.allow_truncated,
     )
 
 

@@ -38,6 +38,7 @@ _GREY = frozenset({"1", "L", "LA", "La"})
 _UNSUPPORTED = re.compile(r"unsupported|not supported|not available|unknown (?!error)", re.I)
 _TRUNCATED = re.compile(r"truncated|unexpected end of file", re.I)
 
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -60,7 +61,9 @@ class Picture:
     changed: bool
 
 
-def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def normalise(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, allow_truncated: bool = False
+) -> Picture:
     """Returns the picture as upright JPEG or PNG, byte for byte where that shows what people see.
 
     Everything else is re-encoded, as "L" or "RGB" with 8 bits: JPEG (quality 95, 4:4:4) where the
@@ -71,6 +74,7 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     Args:
         data: a whole file.
         max_pixels: pictures with more pixels are refused before they are decoded.
+        allow_truncated: takes what there is of a JPEG file that ends too early, the rest grey.
 
     Raises:
         UnreadablePictureError: empty, truncated, damaged, too large, not a picture, of a kind that
@@ -107,7 +111,10 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
         ) from error
     # Pillow's plugins let through whatever broken bytes lead to: struct.error, IndexError, ...
     except Exception as error:
-        raise _explained(error) from error
+        told = _explained(error)
+        if allow_truncated and told.kind == "truncated":
+            return _mended(data, told)
+        raise told from error
 
 
 def _normalised(image: ImageFile, data: bytes) -> Picture:
@@ -117,6 +124,23 @@ def _normalised(image: ImageFile, data: bytes) -> Picture:
     if is_stored_so and turn is None and _passes(image, source, data):
         return Picture(data, image.height, image.width, source, changed=False)
     return _encode(shown if turn is None else shown.transpose(turn), source, data)
+
+
+def _mended(data: bytes, told: UnreadablePictureError) -> Picture:
+    """What there is of a truncated JPEG file; raises what was `told` where that is nothing."""
+    # A block of 8 x 8 pixels takes half a byte at least: with less, most of it would be made up.
+    width, height = headers.size(data)
+    coded = len(data) - data.find(_JPEG_SCAN)
+    if not data.startswith(headers.JPEG_MAGIC) or 4 * coded < width * height // 64:
+        raise told
+    try:
+        with open_picture(data + _JPEG_END, ("JPEG",)) as image:
+            image.load()
+            shown, _ = _as_seen(image, data)
+            turn = _UPRIGHT.get(_orientation(image))
+    except Exception as error:  # as in `normalise`
+        raise told from error
+    return _encode(shown if turn is None else shown.transpose(turn), "JPEG", data)
 
 
 def _as_seen(image: ImageFile, data: bytes) -> tuple[Image.Image, bool]:

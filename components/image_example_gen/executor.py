@@ -89,6 +89,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                         _WriteShard(
                             path=listing.path,
                             max_pixels=options.max_pixels,
+                            allow_truncated=options.allow_truncated,
                             buckets=splits,
                             split_folders=split_folders,
                             outcome_folder=outcome_folder,
@@ -160,6 +161,7 @@ class _WriteShard(beam.DoFn):
         *,
         path: str,
         max_pixels: int,
+        allow_truncated: bool,
         buckets: dict[str, int],
         split_folders: dict[str, str],
         outcome_folder: str,
@@ -168,6 +170,7 @@ class _WriteShard(beam.DoFn):
         super().__init__()
         self._path = path
         self._max_pixels = max_pixels
+        self._allow_truncated = allow_truncated
         self._buckets = buckets
         self._split_folders = split_folders
         self._outcome_folder = outcome_folder
@@ -178,6 +181,7 @@ class _WriteShard(beam.DoFn):
             element,
             path=self._path,
             max_pixels=self._max_pixels,
+            allow_truncated=self._allow_truncated,
             split_folders=self._split_folders,
             choose_split=lambda picture, digest: choose_split(picture, digest, self._buckets),
             outcome_folder=self._outcome_folder,

@@ -56,7 +56,9 @@ class Image:
     look: str = ""  # see `looks.look`
 
 
-def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
+def read_image(
+    path: str, picture: ListedPicture, max_pixels: int, *, allow_truncated: bool = False
+) -> Image:
     """Reads a picture of the data folder `path` and proves that TensorFlow can decode it.
 
     Pillow's verdict is not enough: one picture that `tf.io.decode_image` refuses would end a whole
@@ -76,7 +78,7 @@ def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
     pixels = count_pixels(data)
     with _ROOM.take(pixels):
         try:
-            return _convert(data, picture, max_pixels)
+            return _convert(data, picture, max_pixels, allow_truncated)
         finally:
             if pixels > _CAMERA_PIXELS:
                 _give_memory_back()
@@ -92,9 +94,9 @@ def _give_memory_back() -> None:
         trim(0)
 
 
-def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
+def _convert(data: bytes, picture: ListedPicture, max_pixels: int, allow_truncated: bool) -> Image:
     try:
-        upright = normalise(data, max_pixels=max_pixels)
+        upright = normalise(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
     except UnreadablePictureError as error:
         raise RejectedImageError(error.reason, error.kind) from None
     pixels = decode(upright.data)

@@ -48,7 +48,7 @@ def look(pixels: np.ndarray) -> str:
     frequencies = _COSINES @ np.asarray(small.convert("L"), np.float32) @ _COSINES.T
     # The first is the brightness of all.
     signs = frequencies.ravel()[1:] > np.median(frequencies.ravel()[1:])
-    thumbnail = picture.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+    thumbnail = small.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
     return base64.b64encode(np.packbits(signs).tobytes() + thumbnail.tobytes()).decode()
 
 

@@ -33,6 +33,8 @@ class IngestOptions:
     # See `repeats.find`.
     duplicates: DuplicateRule = "drop"
     conflicts: ConflictRule = "drop"
+    # See `bitpipe.pictures.normalise.normalise`.
+    allow_truncated: bool = False
 
     def __post_init__(self) -> None:
         if self.max_pixels < 1:

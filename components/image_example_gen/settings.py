@@ -45,6 +45,8 @@ class DataSettings(Settings, frozen=True):
     min_images_per_class: Annotated[int, Meta(ge=2)] = 5
     # The run stops when more than this share of the files cannot be read.
     max_rejected_share: Share = 0.1
+    # Takes what there is of JPEG files that end too early; else they are rejected.
+    allow_truncated: bool = False
     # The same as a number of files, beside the share.
     max_rejected: Annotated[int, Meta(ge=0)] | None = None
     # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.

@@ -69,6 +69,7 @@ def write(
     choose_split: Callable[[ListedPicture, str], str],
     outcome_folder: str,
     on_file: Callable[[], None],
+    allow_truncated: bool = False,
 ) -> None:
     """Converts a shard's pictures and writes the examples, and their outcomes as JSON Lines.
 
@@ -83,13 +84,14 @@ def write(
         choose_split: names the split of a picture, given the digest of its pixels.
         outcome_folder: where the outcomes go, and what is not finished yet.
         on_file: called once per picture, for progress.
+        allow_truncated: see `bitpipe.pictures.normalise.normalise`.
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
     outcomes: list[str] = []
 
     def convert(picture: ListedPicture) -> images.Image | RejectedFile:
         try:
-            return images.read_image(path, picture, max_pixels)
+            return images.read_image(path, picture, max_pixels, allow_truncated=allow_truncated)
         except images.RejectedImageError as error:
             return RejectedFile(storable(picture.path), str(error), error.kind)
 

@@ -278,3 +278,25 @@ def test_normalising_twice_changes_nothing_more(
     twice = normalise(once.data)
     assert (twice.data, twice.changed) == (once.data, False)
     assert (twice.height, twice.width, twice.format) == (once.height, once.width, once.format)
+
+
+def test_of_a_truncated_jpeg_what_there_is_can_be_taken() -> None:
+    picture = Image.effect_noise((64, 64), 90).convert("RGB")
+    whole = save(picture, "JPEG")
+    cut = whole[: len(whole) * 3 // 4]
+    with pytest.raises(UnreadablePictureError, match="truncated"):
+        normalise(cut)
+    taken = normalise(cut, allow_truncated=True)
+    assert (taken.height, taken.width, taken.format, taken.changed) == (64, 64, "JPEG", True)
+    shown, all_of_it = (np.asarray(Image.open(BytesIO(data))) for data in (taken.data, whole))
+    assert np.abs(shown[:32].astype(int) - all_of_it[:32].astype(int)).mean() < 8
+    assert normalise(whole, allow_truncated=True).data == whole
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_of_a_truncated_file_in_which_nothing_can_be_seen_nothing_is_taken(form: str) -> None:
+    whole = save(Image.effect_noise((64, 64), 90).convert("RGB"), form)
+    at = whole.find(b"\xff\xda") + 14 if form == "JPEG" else len(whole) // 2
+    with pytest.raises(UnreadablePictureError) as told:
+        normalise(whole[:at], allow_truncated=True)
+    assert told.value.kind == "truncated"
