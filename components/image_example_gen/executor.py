@@ -112,6 +112,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         except DataError:
             if found.rejected:
                 _write_text(kept_folder, outcomes.REJECTED_FILE, found.rejected_jsonl())
+            if found.repeats:
+                _write_text(kept_folder, outcomes.REPEATED_FILE, found.repeated_jsonl())
             raise
         if any(placed.get(file.key) != file.split for file in accepted):
             shard.move(placed, split_folders=split_folders, outcome_folder=outcome_folder)

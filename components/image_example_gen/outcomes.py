@@ -100,7 +100,7 @@ class IngestReport:
         rejected: sorted by name.
         repeats: of all three kinds, sorted.
         duplicates: files whose picture another file of the data already holds.
-        left_out: files that became no example as they are duplicates or conflicts.
+        left_out_of: per class, files that became no example as they are duplicates or conflicts.
         across: sorted names of pictures that belong together, and are given to several splits.
         taken_apart: see `sides.Sides`.
         changed: examples whose bytes were encoded anew, upright, as JPEG or PNG.
@@ -117,12 +117,17 @@ class IngestReport:
     rejected: tuple[RejectedFile, ...]
     repeats: tuple[Repeat, ...]
     duplicates: int
-    left_out: int
+    left_out_of: Mapping[str, int]
     across: tuple[tuple[str, ...], ...]
     taken_apart: tuple[str, ...]
     changed: int
     loose_files: int
     skipped: int
+
+    @property
+    def left_out(self) -> int:
+        """Files that became no example as they are duplicates or conflicts."""
+        return sum(self.left_out_of.values())
 
     @property
     def num_examples(self) -> int:
@@ -197,7 +202,8 @@ def summarise(
     counts = {label: dict.fromkeys(names, 0) for label in listing.classes}
     rejected: list[RejectedFile] = []
     files_of: dict[str, int] = {}
-    changed = moved = left_out = 0
+    left_out_of = dict.fromkeys(listing.classes, 0)
+    changed = moved = 0
     for outcome in outcomes:
         if isinstance(outcome, RejectedFile):
             rejected.append(outcome)
@@ -205,7 +211,7 @@ def summarise(
         files_of[outcome.sha256] = files_of.get(outcome.sha256, 0) + 1
         split = splits.get(outcome.key)
         if split is None:
-            left_out += 1
+            left_out_of[outcome.label] += 1
             continue
         counts[outcome.label][split] += 1
         moved += split != outcome.split
@@ -220,14 +226,16 @@ def summarise(
         rejected=tuple(sorted(rejected, key=lambda file: file.filename)),
         repeats=tuple(sorted(repeats, key=lambda one: (one.kind, one.filenames))),
         duplicates=sum(count - 1 for count in files_of.values()),
-        left_out=left_out,
+        left_out_of=left_out_of,
         across=across,
         taken_apart=taken_apart,
         changed=changed,
         loose_files=listing.loose_files,
         skipped=listing.skipped_files,
     )
-    told = report.num_examples + left_out + len(rejected) + report.loose_files + report.skipped
+    told = (
+        report.num_examples + report.left_out + len(rejected) + report.loose_files + report.skipped
+    )
     if told != report.found:
         raise RuntimeError(
             f"Of {report.found} files in {report.path} {told} are accounted for: {report}"[:1000]
@@ -288,7 +296,7 @@ def check(
             f"Received: only {label!r} in {report.path}; add a folder for each further class."
         )
     lacking = [
-        _lacking(label, sum(by_split.values()), report.units[label], missing)
+        _lacking(report, label, missing)
         for label, by_split in report.counts.items()
         if (missing := [split for split in required_splits if not by_split[split]])
     ]
@@ -303,14 +311,18 @@ def check(
         )
 
 
-def _lacking(label: str, readable: int, units: int, missing: Sequence[str]) -> str:
+def _lacking(report: IngestReport, label: str, missing: Sequence[str]) -> str:
     """What is the matter with a class that has no example in a split."""
-    if readable < 2:
-        return f"{label!r} with {readable or 'no'} readable picture"
-    if units < 2:
-        return f"{label!r} with {readable} readable pictures that all belong together"
+    count, out = sum(report.counts[label].values()), report.left_out_of[label]
+    readable = f"{label!r} with {count or 'no'} readable picture{'s' if count > 1 else ''}"
+    if out:
+        readable += f" beside {out} that are copies or in other classes, too"
+    if count < 2:
+        return readable
+    if report.units[label] < 2:
+        return f"{readable} that all belong together"
     # The others are kept where they are, by a split of their own or by what belongs to them.
-    return f"{label!r} with {readable} readable pictures and none to spare for {missing[0]}"
+    return f"{readable} and none to spare for {missing[0]}"
 
 
 def _first(report: IngestReport) -> str:

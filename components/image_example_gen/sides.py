@@ -28,6 +28,9 @@ from components.image_example_gen.outcomes import AcceptedFile, Key
 # Where pictures without a split go that belong to pictures which were given several.
 _PRECEDENCE = {"test": 0, "eval": 1}
 
+# TFX hashes the serialised feature: a bytes_list (field 1) of 66 bytes, with a value of 64.
+_FEATURE = b"\n\x42\n\x40"
+
 
 def split_of(key: str, buckets: Mapping[str, int]) -> str:
     """The split whose hash buckets a key falls into.
@@ -35,17 +38,17 @@ def split_of(key: str, buckets: Mapping[str, int]) -> str:
     As TFX's ExampleGen partitions by a feature, so that the configuration means what it says there.
 
     Args:
-        key: a digest, or what `group_key` makes of a group.
+        key: 64 hexadecimal digits: a digest, or what `group_key` makes of a group.
         buckets: per split, in their order; 0 for one that gets none.
     """
     ends = list(itertools.accumulate(buckets.values()))
-    bucket = int(hashlib.sha256(key.encode()).hexdigest(), 16) % ends[-1]
+    bucket = int(hashlib.sha256(_FEATURE + key.encode()).hexdigest(), 16) % ends[-1]
     return list(buckets)[bisect.bisect(ends, bucket)]
 
 
 def group_key(group: str) -> str:
     """The key of a group's pictures, whatever they show."""
-    return f"group {group}"
+    return hashlib.sha256(f"group {group}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(slots=True)

@@ -217,16 +217,23 @@ def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest,
     assert not (tmp_path / "node/examples/7/ingest.json").exists()
 
 
-def test_classes_that_cannot_have_a_picture_on_each_side_are_named(photos, ingest, encode):
+def test_classes_that_cannot_have_a_picture_on_each_side_are_named(
+    photos, ingest, encode, tmp_path
+):
     for label, count in (("flies", 3), ("wasps", 1)):
         (photos / label).mkdir()
         for n in range(count):
-            (photos / label / f"{n}.png").write_bytes(encode(seed=1000))
+            (photos / label / f"{n}.png").write_bytes(encode(seed=ord(label[0])))
     with pytest.raises(
         DataError,
-        match="'flies' with 3 readable pictures that all belong together; 'wasps' with 1 readable",
+        match="'flies' with 1 readable picture beside 2 that are copies or in other classes, too; "
+        "'wasps' with 1 readable picture in",
     ):
-        ingest(photos)
+        ingest(photos, "7")
+    kept = (tmp_path / "node/rejected/7/repeated.jsonl").read_text()
+    assert json.loads(kept)["filenames"] == ["flies/0.png", "flies/1.png", "flies/2.png"]
+    with pytest.raises(DataError, match="'flies' with 3 readable pictures that all belong tog"):
+        ingest(photos, options=IngestOptions(duplicates="keep"))
 
 
 def test_small_classes_have_a_picture_on_each_side_and_all_keep_their_order(
