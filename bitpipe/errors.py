@@ -5,9 +5,9 @@ The exit code that a command ends with belongs to the error (see `bitpipe.exits`
 
 import os
 from collections.abc import Sequence
-from typing import Literal
 
 from bitpipe import exits
+from bitpipe.rejections import RejectionKind
 
 
 class BitpipeError(Exception):
@@ -83,19 +83,6 @@ class AddressError(ServingError):
     """An address is malformed, taken, not one of this machine, or of another protocol."""
 
     exit_code = exits.USER
-
-
-RejectionKind = Literal[
-    "unreadable",  # there is no file, or no right to read it
-    "empty",
-    "truncated",
-    "damaged",
-    "not_a_picture",  # a text, a film, an archive
-    "unsupported",  # a picture of a kind that nothing here decodes
-    "missing_package",  # which a package decodes that is not installed
-    "too_large",  # pixels, scans or bytes
-    "invisible",  # nothing of it could be seen: all one colour, or nearly black
-]
 
 
 class UnreadablePictureError(ServingError):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from bitpipe.errors import RejectionKind, UnreadablePictureError
+from bitpipe.errors import UnreadablePictureError
 from bitpipe.names import storable
 from bitpipe.pictures.decoder import count_pixels
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import normalise
+from bitpipe.rejections import RejectionKind
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
 from components.image_example_gen.listing import ListedPicture

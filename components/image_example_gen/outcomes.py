@@ -60,7 +60,7 @@ class RejectedFile:
     Attributes:
         filename: as of an accepted one.
         reason: in words.
-        kind: a word of `bitpipe.errors.RejectionKind`.
+        kind: a word of `bitpipe.rejections.RejectionKind`.
     """
 
     filename: str

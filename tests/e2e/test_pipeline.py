@@ -188,7 +188,8 @@ def test_the_command_prints_one_json_object_and_no_noise(pipeline, first):
     assert done.returncode == 0
     assert json.loads(done.stdout)["blessed"]
     # Progress: a line per stage, what it runs on, and the classes before anything is trained.
-    device, ingest, classes, *others = done.stderr.splitlines()
+    recognised, device, ingest, classes, *others = done.stderr.splitlines()
+    assert recognised == "  class folders: 3 with 64 files"
     assert re.fullmatch(r"  computing on (CPU|GPU|TPU) .+", device)
     assert classes == "  3 classes: blue 20, green 20, red 20"
     assert sorted(line.split()[1] for line in (ingest, *others)) == sorted(STAGES)

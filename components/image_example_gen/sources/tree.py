@@ -137,8 +137,10 @@ def single_way(found: Tree, marks: Collection[str] = ()) -> str:
 
 def read(path: str, name: str) -> bytes:
     """The bytes of the file `name` below the data folder `path`; fails as `Source.read`."""
-    place = name if is_remote(name) else join(path, name)
-    return _store(place).read(place)
+    if is_remote(name) or name.startswith("/"):
+        return _store(name).read(name)
+    # The folder decides whether it is in an archive: a file in it may be one itself.
+    return _store(path).read(join(path, name))
 
 
 def archive_kind(path: str) -> str:

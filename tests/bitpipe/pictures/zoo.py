@@ -43,7 +43,7 @@ class Specimen(NamedTuple):
         make: makes its bytes.
         listed: whether it counts where its folder is named.
         reason: the beginning of why it is refused; empty where it is a picture.
-        kind: the word for that, of `bitpipe.errors.RejectionKind`.
+        kind: the word for that, of `bitpipe.rejections.RejectionKind`.
         as_it_is: whether the web page sends its bytes rather than what the browser makes of it.
         shows: the pixels that people see, (H, W) or (H, W, 3) uint8; `scene()` where not given.
     """
