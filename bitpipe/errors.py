@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 
 from bitpipe import exits
-from bitpipe.rejections import RejectionKind
 
 
 class BitpipeError(Exception):
@@ -91,7 +90,7 @@ class UnreadablePictureError(ServingError):
     Args:
         reason: in words, short enough for a table cell.
         source: what was read.
-        kind: the reason, to be counted by.
+        kind: the reason to be counted by, a word of `bitpipe.rejections.RejectionKind`.
     """
 
     exit_code = exits.USER
@@ -100,7 +99,7 @@ class UnreadablePictureError(ServingError):
         self,
         reason: str,
         source: str | os.PathLike[str] = "The picture",
-        kind: RejectionKind = "damaged",
+        kind: str = "damaged",
     ) -> None:
         super().__init__(
             f"{source} cannot be used: {reason}. "

@@ -13,7 +13,6 @@ from bitpipe.names import storable
 from bitpipe.pictures.decoder import count_pixels
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import normalise
-from bitpipe.rejections import RejectionKind
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
 from components.image_example_gen.listing import ListedPicture
@@ -38,7 +37,7 @@ class RejectedImageError(Exception):
         kind: the same, to be counted by.
     """
 
-    def __init__(self, reason: str, kind: RejectionKind = "damaged") -> None:
+    def __init__(self, reason: str, kind: str = "damaged") -> None:
         super().__init__(reason)
         self.kind = kind
 

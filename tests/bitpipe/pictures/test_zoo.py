@@ -7,6 +7,7 @@ import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from bitpipe.pictures.decoder import count_pixels, open_picture
 from bitpipe.pictures.headers import size
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import Picture, normalise
+from bitpipe.rejections import RejectionKind
 from bitpipe.stores import files
 from bitpipe.stores.paths import join
 from bitpipe.stores.store import Found
@@ -89,6 +91,7 @@ def test_every_reader_gives_the_same_verdict(
             read(zoo / specimen.name)
         assert caught.value.reason.startswith(specimen.reason)
         assert caught.value.kind == specimen.kind
+        assert specimen.kind in get_args(RejectionKind)
         assert specimen.name in str(caught.value)
 
 
