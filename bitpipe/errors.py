@@ -85,16 +85,28 @@ class AddressError(ServingError):
 
 
 class UnreadablePictureError(ServingError):
-    """Bytes which are not a complete picture. `reason` is short enough for a table cell."""
+    """Bytes which are not a complete picture.
+
+    Args:
+        reason: in words, short enough for a table cell.
+        source: what was read.
+        kind: the reason to be counted by, a word of `bitpipe.rejections.RejectionKind`.
+    """
 
     exit_code = exits.USER
 
-    def __init__(self, reason: str, source: str | os.PathLike[str] = "The picture") -> None:
+    def __init__(
+        self,
+        reason: str,
+        source: str | os.PathLike[str] = "The picture",
+        kind: str = "damaged",
+    ) -> None:
         super().__init__(
             f"{source} cannot be used: {reason}. "
             f"Save it again as a JPEG or PNG file, or leave it out."
         )
         self.reason = reason
+        self.kind = kind
 
 
 class ServerUnreachableError(ServingError):

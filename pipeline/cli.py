@@ -19,6 +19,7 @@ from pipeline.commands import (
     compile,
     config,
     demo,
+    ingest,
     models,
     predict,
     run,
@@ -80,6 +81,7 @@ def cli() -> None:
 for command in (
     demo.demo,
     run.run,
+    ingest.ingest,
     config.config,
     models.models,
     runs.runs,

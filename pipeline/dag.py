@@ -36,6 +36,7 @@ from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MO
 from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.settings import DataSettings
 from components.release.component import Pusher
 from pipeline import stage_code, stages
@@ -97,17 +98,16 @@ def build(
         splits={"train": 100 - eval_percent, "eval": eval_percent},
         pattern=config.data.pattern,
         range_config=late.range_config if late else _latest_spans(config.data),
-        max_rejected_share=config.data.max_rejected_share,
-        max_pixels=int(config.data.max_megapixels * 1e6),
+        options=_ingest_options(config.data),
     )
     examples = example_gen.outputs["examples"]
 
     statistics_gen = StatisticsGen(examples=examples, stats_options=_statistics_options())
     statistics = statistics_gen.outputs["statistics"]
 
-    # Inferred from the training split alone, so that the validator can find what only evaluation
-    # has.
-    schema_gen = SchemaGen(statistics=statistics, exclude_splits=["eval"])
+    # Inferred from the training split alone, so that the validator can find what only others have.
+    # There is a split `test` where the data bring one; neither training nor the gate reads it.
+    schema_gen = SchemaGen(statistics=statistics, exclude_splits=["eval", "test"])
     schema = schema_gen.outputs["schema"]
 
     example_validator = ExampleValidator(statistics=statistics, schema=schema)
@@ -244,6 +244,21 @@ def _infra_validator(model: BaseChannel, image: str) -> InfraValidator:
         validation_spec=infra_validator_pb2.ValidationSpec(
             max_loading_time_seconds=_MAX_LOADING_S, num_tries=2
         ),
+    )
+
+
+def _ingest_options(data: DataSettings) -> IngestOptions:
+    return IngestOptions(
+        max_pixels=int(data.max_megapixels * 1e6),
+        max_rejected_share=data.max_rejected_share,
+        max_rejected=-1 if data.max_rejected is None else data.max_rejected,
+        source=data.source,
+        group=data.group or "",
+        image_feature=data.image_feature or "",
+        label_feature=data.label_feature or "",
+        duplicates=data.duplicates,
+        conflicts=data.conflicts,
+        allow_truncated=data.allow_truncated,
     )
 
 

@@ -35,6 +35,7 @@ _NEEDS = {  # command -> the extras that bring all it imports; none where a clie
     "classify": ("train",),
     "compile": ("kubeflow",),
     "demo": ("train", "serve"),
+    "ingest": ("train",),
     "run": ("train",),
     "schedule": ("kubeflow",),
     "serve": ("serve",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
 import errno
 import logging
@@ -11,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +21,7 @@ from bitpipe import exits, frameworks
 from bitpipe.errors import BitpipeError
 from bitpipe.stores.paths import is_remote, require_plain
 from components.bit import sources
-from components.image_example_gen.sources.registry import check_folder
+from components.image_example_gen.sources.registry import check_data
 from components.settings import SCRATCH
 from pipeline import interruption, logs, scratch, workspace
 from pipeline.position import Position
@@ -47,25 +49,31 @@ class DiskFullError(BitpipeError):
     exit_code = exits.USER
 
 
-def check(config: Config, data: str) -> None:
+def check(config: Config, data: str) -> str:
     """Refuses pictures and weights that a run would stumble over, as far as can be seen at once.
+
+    Returns:
+        What the data were taken for, in words; empty where only the ingest can tell.
 
     Raises:
         ConfigError: a path that frameworks would take for a pattern.
-        DataError: the folder holds no pictures by class.
+        DataError: the data are no labelled pictures.
         WeightsError: there are no such weights.
     """
-    if config.data.has_spans:  # TFX looks for them by a pattern
-        require_plain("--data, with spans in data.pattern,", _real(data))
-    check_folder(
-        data,
-        pattern=config.data.pattern,
-        min_images_per_class=config.data.min_images_per_class,
-    )
+    recognised = check_pictures(config, data)
     if config.model.backbone != SCRATCH:
         location, form, _ = sources.locate(config.model.backbone)
         if form == "saved_model":
             require_plain("model.backbone", location)
+    return recognised
+
+
+def check_pictures(config: Config, data: str) -> str:
+    """What `check` does, without the weights."""
+    if config.data.has_spans:  # TFX looks for them by a pattern
+        require_plain("--data, with spans in data.pattern,", _real(data))
+    listing = check_data(data, config.data.of_source(), config.data.min_images_per_class)
+    return listing.recognised if listing is not None else ""
 
 
 def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple[RunResult, Path]:
@@ -84,38 +92,36 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
         BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
             the rest, with the traceback in the log.
     """
-    check(config, data)
+    recognised = check(config, data)
     config = _with_absolute_backbone(config)
-    from pipeline.terminal.display import Display
-
-    with workspace.opened(out, data) as space, scratch.folder() as temporary:
+    with _working(data, out, verbose=verbose) as work:
         # An hour before it is needed: it may not be there.
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
-        log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
-        try:
-            with (
-                logs.captured(log_file, verbose=verbose) as terminal,
-                Display(terminal.err) as display,
-            ):
-                try:
-                    result = _run(config, space, display)
-                except Exception:
-                    logging.exception("the run failed")
-                    raise
-        except BitpipeError:
-            raise
-        except Exception as error:
-            if _is_full(error):
-                raise DiskFullError(
-                    f"there is no room left on the disk of --out {out} or of its temporary files, "
-                    f"{temporary.parent}. Make room and run the same command again: it goes "
-                    "on where this one stopped."
-                ) from error
-            raise UnexpectedError(
-                f"{type(error).__name__}: {_first_line(error)} The whole log is in {log_file}."
-            ) from error
-    return result, log_file
+        with work.shown() as display:
+            result = _run(config, work.space, display, recognised)
+    return result, work.log_file
+
+
+def ingest(config: Config, data: str, out: Path, *, verbose: bool = False) -> dict[str, Any]:
+    """Runs the first stage alone, as `run` does, which goes on from there.
+
+    Returns:
+        The report of the ingest, and the folder that it lies in.
+
+    Raises:
+        BitpipeError: see `run`.
+    """
+    recognised = check_pictures(config, data)
+    with _working(data, out, verbose=verbose) as work, work.shown() as display:
+        position = Position(display)
+        with interruption.telling(position.when_interrupted):
+            frameworks.log_warnings()
+            _tell(display, recognised)
+            display.waiting("loading TensorFlow and TFX")
+            from pipeline import local
+
+            return local.ingest(config, work.space, position)
 
 
 def again(out: Path, data: str, source: str | None, overrides: Sequence[str]) -> str:
@@ -186,10 +192,64 @@ def _program() -> str:
     return shlex.quote(os.path.relpath(script))
 
 
-def _run(config: Config, space: workspace.Workspace, display: Display) -> RunResult:
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """A folder that is claimed, and the file for what frameworks say."""
+
+    space: workspace.Workspace
+    out: Path
+    temporary: Path
+    log_file: Path
+    verbose: bool
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[Display]:
+        """A display on stderr; what is raised below it becomes a `BitpipeError`."""
+        from pipeline.terminal.display import Display
+
+        try:
+            with (
+                logs.captured(self.log_file, verbose=self.verbose) as terminal,
+                Display(terminal.err) as display,
+            ):
+                try:
+                    yield display
+                except Exception:
+                    logging.exception("the run failed")
+                    raise
+        except BitpipeError:
+            raise
+        except Exception as error:
+            if _is_full(error):
+                raise DiskFullError(
+                    f"there is no room left on the disk of --out {self.out} or of its temporary "
+                    f"files, {self.temporary.parent}. Make room and run the same command again: "
+                    "it goes on where this one stopped."
+                ) from error
+            raise UnexpectedError(
+                f"{type(error).__name__}: {_first_line(error)} The whole log is in {self.log_file}."
+            ) from error
+
+
+@contextlib.contextmanager
+def _working(data: str, out: Path, *, verbose: bool) -> Iterator[_Work]:
+    with workspace.opened(out, data) as space, scratch.folder() as temporary:
+        log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+        yield _Work(space, out, temporary, log_file, verbose)
+
+
+def _tell(display: Display, recognised: str) -> None:
+    if recognised:
+        display.note(f"  {recognised}")
+
+
+def _run(
+    config: Config, space: workspace.Workspace, display: Display, recognised: str
+) -> RunResult:
     position = Position(display)
     with interruption.telling(position.when_interrupted):
         frameworks.log_warnings()
+        _tell(display, recognised)
         display.waiting("loading TensorFlow and TFX")
         from pipeline import device, local
 

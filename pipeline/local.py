@@ -6,6 +6,7 @@ What TFX's `LocalDagRunner` does, with an event before and after every stage.
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from ml_metadata import errors as mlmd_errors
 from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
@@ -16,7 +17,7 @@ from bitpipe.errors import BitpipeError
 from components import progress
 from pipeline import dag, damage, leftovers, node, stages, workspace
 from pipeline.position import Position
-from pipeline.result import RunResult, collect, examples_by_class
+from pipeline.result import RunResult, collect, examples_by_class, ingest_report
 from pipeline.settings.config import Config
 
 
@@ -27,6 +28,28 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
         BitpipeError: the pictures or the configuration do not allow it.
         Exception: whatever else a stage raised.
     """
+    outcomes, connection = _run(config, space, position, last=None)
+    return collect(outcomes, connection, model_dir=f"{space.serving}/{config.name}")
+
+
+def ingest(config: Config, space: workspace.Workspace, position: Position) -> dict[str, Any]:
+    """Runs the first stage alone; the others find its outputs.
+
+    Returns:
+        See `pipeline.result.ingest_report`.
+
+    Raises:
+        BitpipeError: the pictures do not allow it.
+        Exception: whatever else the stage raised.
+    """
+    outcomes, connection = _run(config, space, position, last=stages.IMAGE_EXAMPLE_GEN)
+    return ingest_report(outcomes[stages.IMAGE_EXAMPLE_GEN], connection)
+
+
+def _run(
+    config: Config, space: workspace.Workspace, position: Position, *, last: str | None
+) -> tuple[dict[str, node.Outcome], Any]:
+    """How each stage ended, up to the `last` one, and ML Metadata's connection."""
     connection = metadata.sqlite_metadata_connection_config(str(space.metadata))
     try:
         leftovers.clear(connection, space.artifacts)
@@ -55,4 +78,6 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
             position.finished(stage, outcomes[stage])
             if stage == stages.IMAGE_EXAMPLE_GEN:
                 position.ingested(examples_by_class(outcomes[stage], connection))
-    return collect(outcomes, connection, model_dir=f"{places.serving}/{config.name}")
+            if stage == last:
+                break
+    return outcomes, connection

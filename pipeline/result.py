@@ -41,7 +41,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         classes: class names, sorted.
         examples_by_class: examples of each class per split.
         rejected: files that could not be read, each with a reason.
-        duplicates: examples whose picture another example already holds.
+        duplicates: files whose picture another file already holds.
+        left_out: files that became no example as they are duplicates or conflicts.
+        near_duplicates: groups of pictures that look the same, each in one split.
         num_conflicts: groups of equal pictures with more than one label.
         conflicts: the files of such groups; of many, the first.
         blessed: the gate let the candidate through.
@@ -78,6 +80,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     model_dir: str
     tensorboard: str
     stages: dict[str, Stage]
+    left_out: int = 0
+    near_duplicates: int = 0
 
 
 def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, int]]:
@@ -86,6 +90,23 @@ def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, i
         examples = _output(handle, ingest, "examples").uri
     counts: dict[str, dict[str, int]] = _report(Path(examples))["classes"]
     return counts
+
+
+def ingest_report(ingest: Outcome, connection: Any) -> dict[str, Any]:
+    """What ImageExampleGen wrote of its pictures, once it has ended.
+
+    Returns:
+        The report of the ingest, with the rejected files and the folder of the examples.
+    """
+    with metadata.Metadata(connection) as handle:
+        examples = Path(_output(handle, ingest, "examples").uri)
+    return {
+        **_report(examples),
+        "rejected": _lines(examples / REJECTED_FILE),
+        "examples": str(examples),
+        "cached": ingest.cached,
+        "seconds": round(ingest.seconds, 2),
+    }
 
 
 def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str) -> RunResult:
@@ -102,7 +123,6 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         blessing = output(stages.EVALUATOR, "blessing")
         pushed = output(stages.PUSHER, "pushed_model")
     ingest = _report(examples)
-    rejected = (examples / REJECTED_FILE).read_text(encoding="utf-8").splitlines()
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,
@@ -114,8 +134,10 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         splits=ingest["splits"],
         classes=sorted(judged.by_class),
         examples_by_class=ingest["classes"],
-        rejected=[json.loads(line) for line in rejected],
+        rejected=_lines(examples / REJECTED_FILE),
         duplicates=ingest["duplicates"],
+        left_out=ingest["left_out"],
+        near_duplicates=ingest["near_duplicates"],
         num_conflicts=ingest["conflicting_duplicates"],
         conflicts=ingest["conflicts"],
         blessed=blessing.get_int_custom_property("blessed") == 1,
@@ -140,3 +162,7 @@ def _output(handle: metadata.Metadata, outcome: Outcome, key: str) -> types.Arti
 def _report(examples: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((examples / REPORT_FILE).read_text(encoding="utf-8"))
     return report
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

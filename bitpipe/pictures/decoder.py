@@ -88,7 +88,8 @@ def _open_heic(data: bytes) -> ImageFile:
     except ImportError as error:
         # Not a requirement: few need it, and its packages bring an encoder under the GPL.
         raise UnreadablePictureError(
-            "it is HEIC, which needs pillow-heif (uv pip install 'bitpipe[heic]')"
+            "it is HEIC, which needs pillow-heif (uv pip install 'bitpipe[heic]')",
+            kind="missing_package",
         ) from error
     opened: ImageFile = pillow_heif.HeifImageFile(BytesIO(data), "")
     return opened

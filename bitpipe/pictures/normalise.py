@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from bitpipe.errors import UnreadablePictureError
-from bitpipe.pictures import colours, headers, samples, transparency
+from bitpipe.pictures import colours, headers, samples, strangers, transparency
 from bitpipe.pictures.decoder import open_picture
 from bitpipe.pictures.limits import MAX_PIXELS, MAX_SCANS
 
@@ -38,6 +38,7 @@ _GREY = frozenset({"1", "L", "LA", "La"})
 _UNSUPPORTED = re.compile(r"unsupported|not supported|not available|unknown (?!error)", re.I)
 _TRUNCATED = re.compile(r"truncated|unexpected end of file", re.I)
 
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -60,7 +61,9 @@ class Picture:
     changed: bool
 
 
-def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def normalise(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, allow_truncated: bool = False
+) -> Picture:
     """Returns the picture as upright JPEG or PNG, byte for byte where that shows what people see.
 
     Everything else is re-encoded, as "L" or "RGB" with 8 bits: JPEG (quality 95, 4:4:4) where the
@@ -71,20 +74,25 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     Args:
         data: a whole file.
         max_pixels: pictures with more pixels are refused before they are decoded.
+        allow_truncated: takes what there is of a JPEG file that ends too early, the rest grey.
 
     Raises:
         UnreadablePictureError: empty, truncated, damaged, too large, not a picture, of a kind that
             nothing here decodes, or such that nothing of it could be seen.
     """
     if not data:
-        raise UnreadablePictureError("the file is empty")
+        raise UnreadablePictureError("the file is empty", kind="empty")
     # Before Pillow opens it: an icon it decodes at once, a GIF it holds against its own limit.
     _check_size(headers.size(data), max_pixels)
     if headers.has_more_scans(data, MAX_SCANS):
-        raise UnreadablePictureError(f"it has more than {MAX_SCANS} scans, as no camera writes")
+        raise UnreadablePictureError(
+            f"it has more than {MAX_SCANS} scans, as no camera writes", kind="too_large"
+        )
     try:
         with open_picture(data) as image:
             _check_size(image.size, max_pixels)
+            if raw := strangers.raw_in_tiff(image, data):
+                raise UnreadablePictureError(f"it is {raw}", kind="unsupported")
             if image.format == "PNG":
                 _check_png_chunks(data)
             image.load()
@@ -92,12 +100,21 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(str(error)) from error
+        name, is_raw = strangers.named(data)
+        raise UnreadablePictureError(
+            f"it is {name}" if name else str(error),
+            kind="unsupported" if is_raw else "not_a_picture",
+        ) from error
     except Image.DecompressionBombError as error:  # see `open_picture`
-        raise UnreadablePictureError("it unfolds to more pixels than Pillow reads") from error
+        raise UnreadablePictureError(
+            "it unfolds to more pixels than Pillow reads", kind="too_large"
+        ) from error
     # Pillow's plugins let through whatever broken bytes lead to: struct.error, IndexError, ...
     except Exception as error:
-        raise UnreadablePictureError(_reason(error)) from error
+        told = _explained(error)
+        if allow_truncated and told.kind == "truncated":
+            return _mended(data, told)
+        raise told from error
 
 
 def _normalised(image: ImageFile, data: bytes) -> Picture:
@@ -107,6 +124,23 @@ def _normalised(image: ImageFile, data: bytes) -> Picture:
     if is_stored_so and turn is None and _passes(image, source, data):
         return Picture(data, image.height, image.width, source, changed=False)
     return _encode(shown if turn is None else shown.transpose(turn), source, data)
+
+
+def _mended(data: bytes, told: UnreadablePictureError) -> Picture:
+    """What there is of a truncated JPEG file; raises what was `told` where that is nothing."""
+    # A block of 8 x 8 pixels takes half a byte at least: with less, most of it would be made up.
+    width, height = headers.size(data)
+    coded = len(data) - data.find(_JPEG_SCAN)
+    if not data.startswith(headers.JPEG_MAGIC) or 4 * coded < width * height // 64:
+        raise told
+    try:
+        with open_picture(data + _JPEG_END, ("JPEG",)) as image:
+            image.load()
+            shown, _ = _as_seen(image, data)
+            turn = _UPRIGHT.get(_orientation(image))
+    except Exception as error:  # as in `normalise`
+        raise told from error
+    return _encode(shown if turn is None else shown.transpose(turn), "JPEG", data)
 
 
 def _as_seen(image: ImageFile, data: bytes) -> tuple[Image.Image, bool]:
@@ -130,7 +164,9 @@ def _as_seen(image: ImageFile, data: bytes) -> tuple[Image.Image, bool]:
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise UnreadablePictureError(f"it has {width}x{height} pixels, more than {max_pixels}")
+        raise UnreadablePictureError(
+            f"it has {width}x{height} pixels, more than {max_pixels}", kind="too_large"
+        )
 
 
 def _check_png_chunks(data: bytes) -> None:
@@ -138,7 +174,7 @@ def _check_png_chunks(data: bytes) -> None:
     with open_picture(data, ("PNG",)) as image:
         image.verify()
     if _PNG_END not in data:
-        raise UnreadablePictureError("the file is truncated")
+        raise UnreadablePictureError("the file is truncated", kind="truncated")
 
 
 def _orientation(image: Image.Image) -> Any:
@@ -173,10 +209,11 @@ def _is_lossless_webp(data: bytes) -> bool:
     return data[8:16] == b"WEBPVP8L"
 
 
-def _reason(error: Exception) -> str:
+def _explained(error: Exception) -> UnreadablePictureError:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if _TRUNCATED.search(text):
-        return "the file is truncated"
+        return UnreadablePictureError("the file is truncated", kind="truncated")
     if _UNSUPPORTED.search(text):
-        return f"it is of a kind that cannot be read ({text})"
-    return f"the file is damaged ({text})"
+        reason = f"it is of a kind that cannot be read ({text})"
+        return UnreadablePictureError(reason, kind="unsupported")
+    return UnreadablePictureError(f"the file is damaged ({text})")

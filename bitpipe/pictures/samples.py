@@ -38,7 +38,9 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     if image.mode == "F" or (image.mode == "I" and image.format not in ("PNG", "PPM")):
         signed = _tag(image, _SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED and image.mode == "I"
         kind = "signed" if signed else "32-bit"
-        raise UnreadablePictureError(f"{kind} samples have no defined black and white")
+        raise UnreadablePictureError(
+            f"{kind} samples have no defined black and white", kind="unsupported"
+        )
     samples = image.convert("I")  # no mode of 16 bits has all conversions
     darkest, lightest = _extrema(samples)
     bits = _used_bits(image)
@@ -51,7 +53,8 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     lowest, highest = _extrema(grey)
     if lowest == highest and darkest < lightest:
         raise UnreadablePictureError(
-            f"all of it has one colour: its 16-bit samples lie within {darkest} and {lightest}"
+            f"all of it has one colour: its 16-bit samples lie within {darkest} and {lightest}",
+            kind="invisible",
         )
     key = image.info.get("transparency")
     if isinstance(key, int):
@@ -81,7 +84,8 @@ def bits_of_tiff(image: Image.Image) -> int:
 def _nearly_black(lightest: int) -> UnreadablePictureError:
     return UnreadablePictureError(
         f"it is nearly black: its 16-bit samples reach {lightest} of 65535, "
-        "and it does not say which is white"
+        "and it does not say which is white",
+        kind="invisible",
     )
 
 

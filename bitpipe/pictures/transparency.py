@@ -47,7 +47,9 @@ def over_white(colours: Image.Image, alpha: Image.Image) -> Image.Image:
     shown = Image.new(colours.mode, colours.size, "white")
     shown.paste(colours, mask=alpha)
     if _has_one_colour(shown) and not (_has_one_colour(colours) and _has_one_colour(alpha)):
-        raise UnreadablePictureError("nothing of it can be seen on white, as it is transparent")
+        raise UnreadablePictureError(
+            "nothing of it can be seen on white, as it is transparent", kind="invisible"
+        )
     return shown
 
 

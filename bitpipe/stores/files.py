@@ -42,15 +42,15 @@ def read(found: Found) -> bytes:
     """
     path, problem = found
     if problem:
-        raise UnreadablePictureError(problem, path)
+        raise UnreadablePictureError(problem, path, "unreadable")
     try:
         return normalise(store_of(path).read(path)).data
     except UnreadablePictureError as error:
-        raise UnreadablePictureError(error.reason, path) from error
+        raise UnreadablePictureError(error.reason, path, error.kind) from error
     except OSError as error:
         if is_remote(path) and not isinstance(error, UNREADABLE):
             raise
-        raise UnreadablePictureError(str(error.strerror or error), path) from error
+        raise UnreadablePictureError(str(error.strerror or error), path, "unreadable") from error
 
 
 def _is_wanted(entry: Entry) -> bool:

@@ -46,7 +46,7 @@ class UnfitFileError(OSError):
 UNREADABLE = (FileNotFoundError, NotADirectoryError, PermissionError, UnfitFileError)
 
 
-class Store(Protocol):
+class ReadableStore(Protocol):
     """Files by their paths. What fails for another reason than a missing file raises OSError."""
 
     def scan(self, folder: str) -> Iterator[Entry]:
@@ -64,6 +64,19 @@ class Store(Protocol):
     def identity(self, folder: str) -> tuple[int, int] | None:
         """Tells the folder from all others, as `Entry.identity`; OSError where there is none."""
 
+    def read(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """A whole file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            UnfitFileError: it is no file, or has more than `max_bytes`.
+            OSError: anything else; see `UNREADABLE`.
+        """
+
+
+class Store(ReadableStore, Protocol):
+    """A store where files are looked for, and written."""
+
     def find(self, given: str, wanted: Callable[[Entry], bool]) -> Iterator[Found]:
         """The files that `given` means: itself, all below a folder, or what a pattern matches.
 
@@ -77,15 +90,6 @@ class Store(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Names of the files in the folder; none where there is no such folder."""
-
-    def read(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-        """A whole file.
-
-        Raises:
-            FileNotFoundError: there is none.
-            UnfitFileError: it is no file, or has more than `max_bytes`.
-            OSError: anything else; see `UNREADABLE`.
-        """
 
     def write(self, path: str, parts: Iterable[bytes]) -> None:
         """Makes the file, with its folder, once all parts are there; replaces one of that name.

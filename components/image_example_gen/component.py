@@ -17,9 +17,11 @@ from components.image_example_gen.options import IngestOptions
 # One example in five is held out for the gate.
 DEFAULT_SPLITS: Mapping[str, int] = MappingProxyType({"train": 4, "eval": 1})
 
+_DEFAULTS = IngestOptions()
+
 
 class ImageExampleGen(FileBasedExampleGen):
-    """Ingests `input_base/<class>/**/<file>` as examples with the features of `features.py`.
+    """Ingests labelled pictures as examples with the features of `features.py`.
 
     `outputs["examples"]` holds a folder of TFRecords per split and, beside them, `ingest.json` (the
     counts) and `rejected.jsonl` (the files left out, with reasons).
@@ -35,14 +37,13 @@ class ImageExampleGen(FileBasedExampleGen):
         pattern: str = "*/*",
         splits: Mapping[str, int] = DEFAULT_SPLITS,
         range_config: range_config_pb2.RangeConfig | data_types.RuntimeParameter | None = None,
-        max_pixels: int = IngestOptions.max_pixels,
-        max_rejected_share: float = IngestOptions.max_rejected_share,
+        options: IngestOptions = _DEFAULTS,
     ) -> None:
         """Wires the node.
 
         Args:
-            input_base: the data folder, or what holds the spans; a path, or an address of a store
-                that Beam knows.
+            input_base: what a source of `sources` lists, or what holds the spans; a path, or an
+                address of a store that Beam knows.
             pattern: `*/*`, or with the span in front, as in `span-{SPAN}/*/*`. Whatever stands
                 before the last two parts leads to the data folder, which is then listed
                 recursively.
@@ -50,8 +51,7 @@ class ImageExampleGen(FileBasedExampleGen):
                 these numbers only, so it keeps its side when pictures are added.
             range_config: which span to take, or how many of the latest together; the latest when
                 not given.
-            max_pixels: larger pictures are rejected.
-            max_rejected_share: 0 to 1, of all files; more rejected files than that stop the run.
+            options: all else.
 
         Raises:
             ConfigError: a value is out of range; says what was received.
@@ -78,7 +78,7 @@ class ImageExampleGen(FileBasedExampleGen):
                     partition_feature_name=features.SHA256,
                 )
             ),
-            custom_config=IngestOptions(max_pixels, max_rejected_share).pack(),
+            custom_config=options.pack(),
             range_config=range_config,
         )
 

@@ -1,19 +1,41 @@
 """Decides whether the data folder has changed since it was last ingested."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from tfx.components.example_gen import driver, input_processor
 from tfx.dsl.io import fileio
+from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import standard_component_specs
 
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import join
 from components.image_example_gen import contents
+from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import registry, spans
+
+_DEFAULTS = IngestOptions()
 
 
 class Driver(driver.FileBasedDriver):
     """TFX's driver with a fingerprint that knows names; TFX finds it through the pipeline's IR."""
+
+    _options = _DEFAULTS
+
+    def resolve_exec_properties(
+        self,
+        exec_properties: dict[str, Any],
+        pipeline_info: data_types.PipelineInfo,
+        component_info: data_types.ComponentInfo,
+    ) -> dict[str, Any]:
+        """See TFX's driver, which asks for the input processor without saying what is wanted."""
+        packed = exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY)
+        self._options = IngestOptions.unpack(packed)
+        resolved: dict[str, Any] = super().resolve_exec_properties(
+            exec_properties, pipeline_info, component_info
+        )
+        return resolved
 
     def get_input_processor(
         self,
@@ -23,7 +45,7 @@ class Driver(driver.FileBasedDriver):
     ) -> input_processor.InputProcessor:
         """See TFX's driver."""
         assert input_base_uri  # the component refuses an empty one
-        return ImageInputProcessor(input_base_uri, splits, range_config)
+        return ImageInputProcessor(input_base_uri, splits, range_config, self._options)
 
 
 class ImageInputProcessor(input_processor.FileBasedInputProcessor):
@@ -37,7 +59,9 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         input_base_uri: str,
         splits: Iterable[example_gen_pb2.Input.Split],
         range_config: range_config_pb2.RangeConfig | None = None,
+        options: IngestOptions = _DEFAULTS,
     ) -> None:
+        self._options = options
         self._window = 1
         if range_config is not None and range_config.HasField("rolling_range"):
             self._window = range_config.rolling_range.num_spans
@@ -73,8 +97,8 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         fingerprints = []
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
-            source = registry.for_pattern(pattern)
-            listing = source.list_pictures(self._input_base_uri, pattern)
+            options = self._options.of_source(pattern)
+            listing = registry.list_pictures(self._input_base_uri, options)
             fingerprints.append(
                 f"split:{split.name},{listing.fingerprint(contents.digests(listing))}"
             )

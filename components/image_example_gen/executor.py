@@ -1,14 +1,12 @@
 """Runs the ingest on Beam and publishes its report beside the examples."""
 
-import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
 from absl import logging
 from tfx import types
-from tfx.components.example_gen import base_example_gen_executor
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
@@ -18,10 +16,10 @@ from tfx.utils import proto_utils
 from bitpipe.errors import DataError
 from bitpipe.names import printable
 from components import progress
-from components.image_example_gen import outcomes, shard, sides
+from components.image_example_gen import outcomes, repeats, shard, sides
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.options import IngestOptions
-from components.image_example_gen.sources import registry
+from components.image_example_gen.sources import given_splits, registry
 
 STAGE = "ImageExampleGen"
 
@@ -55,9 +53,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         pattern = _input_pattern(exec_properties)
         input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-        split_config = _split_config(exec_properties)
-        splits = {split.name: split.hash_buckets for split in split_config.splits}
+        splits = {split.name: split.hash_buckets for split in _split_config(exec_properties).splits}
 
+        listing = registry.list_pictures(input_base, options.of_source(pattern))
+        logging.info("%s: %s", listing.path, listing.recognised)
+        # A split that the data bring, and that neither training nor the gate reads.
+        if any(picture.split == given_splits.TEST for picture in listing.pictures):
+            splits.setdefault(given_splits.TEST, 0)
+        _check_own_splits(listing, splits)
         artifact = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
@@ -67,8 +70,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for place in (*split_folders.values(), outcome_folder):
             tf.io.gfile.makedirs(place)
 
-        listing = registry.for_pattern(pattern).list_pictures(input_base, pattern)
-        _check_own_splits(listing, splits)
         if listing.loose_files:
             logging.warning(
                 "%d files lie directly in %s and have no class: ignored.",
@@ -88,7 +89,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                         _WriteShard(
                             path=listing.path,
                             max_pixels=options.max_pixels,
-                            split_config=split_config,
+                            allow_truncated=options.allow_truncated,
+                            buckets=splits,
                             split_folders=split_folders,
                             outcome_folder=outcome_folder,
                             num_files=len(listing.pictures),
@@ -96,43 +98,63 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     )
                 )
         files = list(shard.read_outcomes(outcome_folder))
-        moves = sides.moves(
-            (file for file in files if isinstance(file, outcomes.AcceptedFile)),
-            REQUIRED_SPLITS,
-            fixed={picture.path for picture in listing.pictures if picture.split is not None},
-        )
-        found = outcomes.summarise(listing, files, splits, moves)
+        accepted = [file for file in files if isinstance(file, outcomes.AcceptedFile)]
+        placed, found = _place(listing, files, accepted, splits, options)
         kept_folder = _kept_folder(artifact.uri)
         try:
             outcomes.check(
                 found,
                 max_rejected_share=options.max_rejected_share,
+                max_rejected=options.max_rejected if options.max_rejected >= 0 else None,
                 required_splits=REQUIRED_SPLITS,
                 rejected_list=tf.io.gfile.join(kept_folder, outcomes.REJECTED_FILE),
             )
         except DataError:
             if found.rejected:
                 _write_text(kept_folder, outcomes.REJECTED_FILE, found.rejected_jsonl())
+            if found.repeats:
+                _write_text(kept_folder, outcomes.REPEATED_FILE, found.repeated_jsonl())
             raise
-        if moves:
-            shard.move(moves, split_folders=split_folders, outcome_folder=outcome_folder)
+        if any(placed.get(file.key) != file.split for file in accepted):
+            shard.move(placed, split_folders=split_folders, outcome_folder=outcome_folder)
         tf.io.gfile.rmtree(outcome_folder)
         _write_text(artifact.uri, outcomes.REJECTED_FILE, found.rejected_jsonl())
+        _write_text(artifact.uri, outcomes.REPEATED_FILE, found.repeated_jsonl())
         _write_text(artifact.uri, outcomes.REPORT_FILE, found.to_json())
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
 
 
-def choose_split(
-    picture: ListedPicture, example: tf.train.Example, config: example_gen_pb2.SplitConfig
-) -> str:
-    """The split that the picture was given, or else whose hash buckets its digest falls into."""
+def _place(
+    listing: Listing,
+    files: Sequence[outcomes.AcceptedFile | outcomes.RejectedFile],
+    accepted: Sequence[outcomes.AcceptedFile],
+    splits: Mapping[str, int],
+    options: IngestOptions,
+) -> tuple[Mapping[outcomes.Key, str], outcomes.IngestReport]:
+    """The split of each file that becomes an example, and the report."""
+    same, left_out = repeats.find(accepted, options.duplicates, options.conflicts)
+    kept = [file for file in accepted if file.key not in left_out]
+    near = repeats.near(kept)
+    placed = sides.assign(kept, near, splits, REQUIRED_SPLITS)
+    report = outcomes.summarise(
+        listing,
+        files,
+        placed.splits,
+        all_splits=splits,
+        units=placed.units,
+        repeats=(*same, *repeats.together(kept, near)),
+        across=placed.across,
+        taken_apart=placed.taken_apart,
+    )
+    return placed.splits, report
+
+
+def choose_split(picture: ListedPicture, digest: str, buckets: Mapping[str, int]) -> str:
+    """The split that the picture was given, or else that of its group, or of its pixels."""
     if picture.split is not None:
         return picture.split
-    ends = list(itertools.accumulate(split.hash_buckets for split in config.splits))
-    # TFX's own rule, private as it is, so that the split configuration means what it says.
-    index = base_example_gen_executor._PartitionFn(example, len(ends), ends, config)
-    return config.splits[index].name
+    return sides.split_of(sides.group_key(picture.group) if picture.group else digest, buckets)
 
 
 class _WriteShard(beam.DoFn):
@@ -141,7 +163,8 @@ class _WriteShard(beam.DoFn):
         *,
         path: str,
         max_pixels: int,
-        split_config: example_gen_pb2.SplitConfig,
+        allow_truncated: bool,
+        buckets: dict[str, int],
         split_folders: dict[str, str],
         outcome_folder: str,
         num_files: int,
@@ -149,7 +172,8 @@ class _WriteShard(beam.DoFn):
         super().__init__()
         self._path = path
         self._max_pixels = max_pixels
-        self._split_config = split_config
+        self._allow_truncated = allow_truncated
+        self._buckets = buckets
         self._split_folders = split_folders
         self._outcome_folder = outcome_folder
         self._num_files = num_files
@@ -159,10 +183,9 @@ class _WriteShard(beam.DoFn):
             element,
             path=self._path,
             max_pixels=self._max_pixels,
+            allow_truncated=self._allow_truncated,
             split_folders=self._split_folders,
-            choose_split=lambda picture, example: choose_split(
-                picture, example, self._split_config
-            ),
+            choose_split=lambda picture, digest: choose_split(picture, digest, self._buckets),
             outcome_folder=self._outcome_folder,
             on_file=lambda: progress.advance(STAGE, 1, self._num_files),
         )

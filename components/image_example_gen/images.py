@@ -16,6 +16,7 @@ from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.looks import look
 from components.image_example_gen.room import Room
 from components.image_example_gen.sources import registry
 
@@ -29,7 +30,16 @@ _ROOM = Room(max(MAX_PIXELS, THREADS * _CAMERA_PIXELS))
 
 
 class RejectedImageError(Exception):
-    """A file that cannot become an example; the message is the reason, for the user."""
+    """A file that cannot become an example.
+
+    Args:
+        reason: in words, for the user; the message.
+        kind: the same, to be counted by.
+    """
+
+    def __init__(self, reason: str, kind: str = "damaged") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +53,12 @@ class Image:
     width: int
     sha256: str
     changed: bool  # whether `image` differs from the file's own bytes
+    look: str = ""  # see `looks.look`
 
 
-def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
+def read_image(
+    path: str, picture: ListedPicture, max_pixels: int, *, allow_truncated: bool = False
+) -> Image:
     """Reads a picture of the data folder `path` and proves that TensorFlow can decode it.
 
     Pillow's verdict is not enough: one picture that `tf.io.decode_image` refuses would end a whole
@@ -59,11 +72,13 @@ def read_image(path: str, picture: ListedPicture, max_pixels: int) -> Image:
     # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
     # than a data set that silently lost pictures.
     except UNREADABLE as error:
-        raise RejectedImageError(f"cannot be opened: {error.strerror or error}") from None
+        raise RejectedImageError(
+            f"cannot be opened: {error.strerror or error}", "unreadable"
+        ) from None
     pixels = count_pixels(data)
     with _ROOM.take(pixels):
         try:
-            return _convert(data, picture, max_pixels)
+            return _convert(data, picture, max_pixels, allow_truncated)
         finally:
             if pixels > _CAMERA_PIXELS:
                 _give_memory_back()
@@ -79,11 +94,11 @@ def _give_memory_back() -> None:
         trim(0)
 
 
-def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
+def _convert(data: bytes, picture: ListedPicture, max_pixels: int, allow_truncated: bool) -> Image:
     try:
-        upright = normalise(data, max_pixels=max_pixels)
+        upright = normalise(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
     except UnreadablePictureError as error:
-        raise RejectedImageError(error.reason) from None
+        raise RejectedImageError(error.reason, error.kind) from None
     pixels = decode(upright.data)
     if pixels.shape != (upright.height, upright.width, 3):
         raise RejectedImageError(
@@ -98,6 +113,7 @@ def _convert(data: bytes, picture: ListedPicture, max_pixels: int) -> Image:
         width=upright.width,
         sha256=pixel_digest(pixels),
         changed=upright.changed,
+        look=look(pixels),
     )
 
 

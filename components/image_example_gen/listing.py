@@ -23,6 +23,7 @@ class ListedPicture:
         mtime_ns: when it was last written, in nanoseconds; 0 where the store does not say.
         source: the name of the source that listed it and reads it, see `sources.registry`.
         stamp: tells it from what lay there before, see `bitpipe.stores.store.Entry`.
+        group: pictures of one group, of one patient say, stay in one split; None for none.
     """
 
     path: str
@@ -32,6 +33,7 @@ class ListedPicture:
     mtime_ns: int
     source: str
     stamp: tuple[int, int] | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Listing:
         classes: sorted; those of the pictures and those that are announced without any.
         loose_files: files that have no class, left out.
         skipped_files: others that by their names are certainly no pictures, left out.
+        found: all of these, counted where they were found.
+        recognised: what the data folder was taken for, in words.
     """
 
     path: str
@@ -53,6 +57,8 @@ class Listing:
     classes: tuple[str, ...] = ()
     loose_files: int = 0
     skipped_files: int = 0
+    found: int = 0
+    recognised: str = ""
 
     def __post_init__(self) -> None:
         pictures = sorted(self.pictures, key=lambda one: (one.path, one.label, one.split or ""))
@@ -75,7 +81,7 @@ class Listing:
         digest = hashlib.sha256(json.dumps(self.classes).encode())
         for picture in self.pictures:
             # As JSON, in which no two records look alike, whatever stands in their names.
-            values: list[Any] = [picture.path, picture.label, picture.split]
+            values: list[Any] = [picture.path, picture.label, picture.split, picture.group]
             content = contents.get(picture.path)
             if content is None:
                 values += [picture.size, picture.mtime_ns, picture.stamp]

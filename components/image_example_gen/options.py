@@ -1,12 +1,15 @@
 """What the ingest can be told beyond the splits, and its way through TFX's `custom_config`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from tfx.proto import example_gen_pb2
 
 from bitpipe.errors import ConfigError
 from bitpipe.pictures.limits import MAX_PIXELS
+from components.image_example_gen.repeats import ConflictRule, DuplicateRule
+from components.image_example_gen.sources.options import AUTO, SourceOptions
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,18 @@ class IngestOptions:
     max_pixels: int = MAX_PIXELS
     # Of all listed files; above it the run stops instead of training on what is left.
     max_rejected_share: float = 0.1
+    # The same as a number; -1 for no limit.
+    max_rejected: int = -1
+    # See `SourceOptions`.
+    source: str = AUTO
+    group: str = ""
+    image_feature: str = ""
+    label_feature: str = ""
+    # See `repeats.find`.
+    duplicates: DuplicateRule = "drop"
+    conflicts: ConflictRule = "drop"
+    # See `bitpipe.pictures.normalise.normalise`.
+    allow_truncated: bool = False
 
     def __post_init__(self) -> None:
         if self.max_pixels < 1:
@@ -29,6 +44,12 @@ class IngestOptions:
                 "data.max_rejected_share must lie within 0 and 1. "
                 f"Received: {self.max_rejected_share}."
             )
+
+    def of_source(self, pattern: str) -> SourceOptions:
+        """What the source is told, with the pattern that TFX carries elsewhere."""
+        return SourceOptions(
+            pattern, self.source, self.group, self.image_feature, self.label_feature
+        )
 
     def pack(self) -> example_gen_pb2.CustomConfig:
         """What goes into the execution properties; `unpack` reads it."""
@@ -46,6 +67,8 @@ class IngestOptions:
         struct = struct_pb2.Struct()
         config = json_format.Parse(custom_config, example_gen_pb2.CustomConfig())
         config.custom_config.Unpack(struct)
-        values = json_format.MessageToDict(struct)
-        values["max_pixels"] = int(values["max_pixels"])  # A Struct knows floating point only.
+        values: dict[str, Any] = json_format.MessageToDict(struct)
+        whole = {field.name for field in fields(cls) if field.type in (int, "int")}
+        for name in whole & values.keys():
+            values[name] = int(values[name])  # a Struct knows floating point only
         return cls(**values)

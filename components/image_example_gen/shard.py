@@ -19,7 +19,7 @@ import tensorflow as tf
 from bitpipe.names import storable
 from components.image_example_gen import images
 from components.image_example_gen.listing import ListedPicture
-from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
+from components.image_example_gen.outcomes import AcceptedFile, Key, RejectedFile
 
 # About 50 MB of photographs: small enough to spread over workers and to repeat after a failure,
 # large enough that a runner's cost per element vanishes.
@@ -66,9 +66,10 @@ def write(
     path: str,
     max_pixels: int,
     split_folders: dict[str, str],
-    choose_split: Callable[[ListedPicture, tf.train.Example], str],
+    choose_split: Callable[[ListedPicture, str], str],
     outcome_folder: str,
     on_file: Callable[[], None],
+    allow_truncated: bool = False,
 ) -> None:
     """Converts a shard's pictures and writes the examples, and their outcomes as JSON Lines.
 
@@ -80,18 +81,19 @@ def write(
         path: the data folder.
         max_pixels: larger pictures are rejected.
         split_folders: where the records of each split go.
-        choose_split: names the split of an example, given the picture it was made of.
+        choose_split: names the split of a picture, given the digest of its pixels.
         outcome_folder: where the outcomes go, and what is not finished yet.
         on_file: called once per picture, for progress.
+        allow_truncated: see `bitpipe.pictures.normalise.normalise`.
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
     outcomes: list[str] = []
 
     def convert(picture: ListedPicture) -> images.Image | RejectedFile:
         try:
-            return images.read_image(path, picture, max_pixels)
+            return images.read_image(path, picture, max_pixels, allow_truncated=allow_truncated)
         except images.RejectedImageError as error:
-            return RejectedFile(storable(picture.path), str(error))
+            return RejectedFile(storable(picture.path), str(error), error.kind)
 
     with _Writers(unfinished) as writers:
         results = map_in_order(convert, shard.pictures)
@@ -101,10 +103,13 @@ def write(
                 outcome = result
             else:
                 example = images.to_example(result)
-                split = choose_split(picture, example)
+                split = choose_split(picture, result.sha256)
                 writers.write(split, example.SerializeToString(deterministic=True))
                 outcome = AcceptedFile(
-                    result.filename, result.label, split, result.sha256, result.changed
+                    *(result.filename, result.label, split, result.sha256, result.changed),
+                    group=picture.group,
+                    given=picture.split is not None,
+                    look=result.look,
                 )
             outcomes.append(json.dumps(asdict(outcome)))
             on_file()
@@ -124,20 +129,20 @@ def read_outcomes(outcome_folder: str) -> Iterator[AcceptedFile | RejectedFile]:
         yield from _read_outcomes(place)
 
 
-def move(moves: Mapping[str, str], *, split_folders: dict[str, str], outcome_folder: str) -> None:
-    """Moves records that `write` wrote to other splits, each to its place in their order.
+def move(splits: Mapping[Key, str], *, split_folders: dict[str, str], outcome_folder: str) -> None:
+    """Moves records that `write` wrote to where they belong, each to its place in their order.
 
     Only shards that hold one are written again. Not safe to repeat: what fails on its way here must
     be ingested anew.
 
     Args:
-        moves: digest of the pixels -> split.
+        splits: of each record, by its key; one without is removed.
         split_folders: as of `write`.
         outcome_folder: as of `write`, of which what is noted there stays as it is.
     """
     for place in _outcome_files(outcome_folder):
         accepted = [one for one in _read_outcomes(place) if isinstance(one, AcceptedFile)]
-        if not any(moves.get(one.sha256, one.split) != one.split for one in accepted):
+        if all(splits.get(one.key) == one.split for one in accepted):
             continue
         name = place.rsplit("/outcomes-", 1)[1].removesuffix(".jsonl")
         places = {split: _records_place(folder, name) for split, folder in split_folders.items()}
@@ -148,7 +153,9 @@ def move(moves: Mapping[str, str], *, split_folders: dict[str, str], outcome_fol
         unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
         with _Writers(unfinished) as writers:
             for one in accepted:
-                writers.write(moves.get(one.sha256, one.split), next(records[one.split]))
+                record = next(records[one.split])
+                if one.key in splits:
+                    writers.write(splits[one.key], record)
         for split in records.keys() - writers.splits:
             tf.io.gfile.remove(places[split])
         for split in writers.splits:

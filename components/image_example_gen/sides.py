@@ -1,57 +1,192 @@
-"""A picture on each side for every class, where the hash of the pixels left one empty.
+"""Which split each picture goes to: what belongs together stays together.
 
-By the hash alone, one class of five pictures in three would have none to be judged by.
+Three rules, of which the later ones give way where not all can hold:
+
+1. A split that the data bring is kept. Equal pictures, and pictures of one group, are in one split;
+   only where data bring them in several are they left there, and told.
+2. Each class has a picture in each required split, if it has two that rule 1 lets apart.
+3. Pictures that look the same are in one split. A class that rule 2 could not be kept for is taken
+   apart by its pictures' content, as if none looked like another.
+
+What is left is decided by a hash, of the group's name or else the smallest digest of the pictures
+that belong together. So no picture changes sides when others are added, but for these: one that
+looks like them and has a smaller digest, or joins two of them; and, in a class that would have none
+on a side, the one picture (or what belongs together) that fills in.
+
+Standard library only.
 """
 
+import bisect
+import hashlib
+import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from components.image_example_gen.outcomes import AcceptedFile
+from components.image_example_gen.outcomes import AcceptedFile, Key
+
+# Where pictures without a split go that belong to pictures which were given several.
+_PRECEDENCE = {"test": 0, "eval": 1}
+
+# TFX hashes the serialised feature: a bytes_list (field 1) of 66 bytes, with a value of 64.
+_FEATURE = b"\n\x42\n\x40"
 
 
-def moves(
-    files: Iterable[AcceptedFile], required: Collection[str], fixed: Collection[str] = ()
-) -> dict[str, str]:
-    """Which pictures have to change sides, by their digests, and to which split.
+def split_of(key: str, buckets: Mapping[str, int]) -> str:
+    """The split whose hash buckets a key falls into.
 
-    Of a class that has none in a required split, the picture with the smallest digest goes there,
-    with all its copies in whatever class; never so that a class loses its last one in another
-    required split. So equal pictures stay on one side, the answer depends on the pixels alone, and
-    a picture that is added to a class changes the side of one other in it at most.
+    As TFX's ExampleGen partitions by a feature, so that the configuration means what it says there.
 
     Args:
-        files: all that became examples, with the splits of their hashes.
-        required: splits in which each class needs a picture.
-        fixed: names of files which were given a split, and keep it.
-
-    Returns:
-        digest -> split. A class that is not helped by it has too few different pictures.
+        key: 64 hexadecimal digits: a digest, or what `group_key` makes of a group.
+        buckets: per split, in their order; 0 for one that gets none.
     """
-    fixed = frozenset(fixed)
-    by_class: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    labels: dict[str, set[str]] = defaultdict(set)
-    split_of: dict[str, str] = {}
-    kept: set[str] = set()
-    for file in files:
-        by_class[file.label][file.split].add(file.sha256)
-        labels[file.sha256].add(file.label)
-        split_of[file.sha256] = file.split
-        if file.filename in fixed:
-            kept.add(file.sha256)
+    ends = list(itertools.accumulate(buckets.values()))
+    bucket = int(hashlib.sha256(_FEATURE + key.encode()).hexdigest(), 16) % ends[-1]
+    return list(buckets)[bisect.bisect(ends, bucket)]
 
-    moved: dict[str, str] = {}
+
+def group_key(group: str) -> str:
+    """The key of a group's pictures, whatever they show."""
+    return hashlib.sha256(f"group {group}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(slots=True)
+class _Unit:
+    """Pictures that go to one split together."""
+
+    files: list[AcceptedFile] = field(default_factory=list)
+    split: str = ""
+    key: str = ""
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        return len({file.sha256 for file in self.files}), self.key  # copies do not count
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The splits of all files.
+
+    Attributes:
+        splits: of each file by its key.
+        units: how many parts of each class could go to different splits.
+        taken_apart: classes whose pictures that look the same may be in different splits.
+        across: sorted names of pictures that belong together, and were given several splits.
+    """
+
+    splits: Mapping[Key, str]
+    units: Mapping[str, int]
+    taken_apart: tuple[str, ...]
+    across: tuple[tuple[str, ...], ...]
+
+
+def assign(
+    files: Sequence[AcceptedFile],
+    near: Iterable[tuple[str, str]],
+    buckets: Mapping[str, int],
+    required: Collection[str],
+) -> Sides:
+    """Decides on the split of each file.
+
+    Args:
+        files: that become examples, in any order.
+        near: digests of pictures that look the same, in pairs.
+        buckets: as of `split_of`.
+        required: splits in which each class needs a picture.
+    """
+    near = list(near)
+    labels: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        labels[file.sha256].add(file.label)
+    apart: set[str] = set()
+    while True:
+        links = [pair for pair in near if not any(labels[one] & apart for one in pair)]
+        units = _units(files, links, buckets)
+        lacking = _fill(units, required)
+        held = {label for pair in links for one in pair for label in labels[one]}
+        if not lacking & held:
+            break
+        apart |= lacking & held
+    count: dict[str, int] = defaultdict(int)
+    for unit in units:
+        for label in {file.label for file in unit.files}:
+            count[label] += 1
+    across = sorted(
+        tuple(sorted(file.filename for file in unit.files))
+        for unit in units
+        if len({file.split for file in unit.files if file.given}) > 1
+    )
+    splits = {
+        file.key: file.split if file.given else unit.split for unit in units for file in unit.files
+    }
+    return Sides(splits, dict(count), tuple(sorted(apart)), tuple(across))
+
+
+def _units(
+    files: Sequence[AcceptedFile], links: Iterable[tuple[str, str]], buckets: Mapping[str, int]
+) -> list[_Unit]:
+    parent: dict[str, str] = {}
+
+    def root(one: str) -> str:
+        parent.setdefault(one, one)
+        while parent[one] != one:
+            parent[one] = one = parent[parent[one]]
+        return one
+
+    for file in files:
+        if file.group is not None:
+            parent[root(file.sha256)] = root(group_key(file.group))
+    for one, other in links:
+        parent[root(one)] = root(other)
+    by_root: dict[str, _Unit] = defaultdict(_Unit)
+    for file in files:
+        by_root[root(file.sha256)].files.append(file)
+    for unit in by_root.values():
+        groups = {group_key(file.group) for file in unit.files if file.group is not None}
+        unit.key = min(groups or {file.sha256 for file in unit.files})
+        given = {file.split for file in unit.files if file.given}
+        unit.split = (
+            min(given, key=lambda split: (_PRECEDENCE.get(split, 2), split))
+            if given
+            else split_of(unit.key, buckets)
+        )
+    return sorted(by_root.values(), key=lambda unit: unit.key)
+
+
+def _fill(units: Iterable[_Unit], required: Collection[str]) -> set[str]:
+    """Moves units so that each class has one in each required split; those where that failed.
+
+    Of a class that has none there the smallest unit goes, of equally small ones that with the
+    smallest key; never so that a class loses its last one in another required split.
+    """
+    by_class: dict[str, list[_Unit]] = defaultdict(list)
+    for unit in units:
+        for label in {file.label for file in unit.files}:
+            by_class[label].append(unit)
+
+    def held(label: str, split: str) -> int:
+        return sum(
+            any(
+                file.label == label and (file.split if file.given else unit.split) == split
+                for file in unit.files
+            )
+            for unit in by_class[label]
+        )
+
+    lacking = set()
     for label in sorted(by_class):
         for split in required:
-            if by_class[label][split]:
+            if held(label, split):
                 continue
-            for digest in sorted(set().union(*by_class[label].values()) - kept):
-                source = split_of[digest]
-                sides = [by_class[other] for other in labels[digest]]
-                if source in required and any(side[source] == {digest} for side in sides):
+            for unit in sorted(by_class[label], key=lambda unit: unit.rank):
+                others = {file.label for file in unit.files}
+                if any(file.given for file in unit.files) or (
+                    unit.split in required and any(held(one, unit.split) == 1 for one in others)
+                ):
                     continue
-                for side in sides:
-                    side[source].discard(digest)
-                    side[split].add(digest)
-                split_of[digest] = moved[digest] = split
+                unit.split = split
                 break
-    return moved
+            else:
+                lacking.add(label)
+    return lacking

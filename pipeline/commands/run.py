@@ -12,7 +12,11 @@ from pipeline.commands import options
 
 
 @click.command(short_help="Train, judge and push a model of a folder of pictures.")
-@click.option("--data", required=True, help="Folder with a folder of pictures per class.")
+@click.option(
+    "--data",
+    required=True,
+    help="Folder with a folder of pictures per class, an archive, a manifest or TFRecords.",
+)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
 )

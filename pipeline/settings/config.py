@@ -114,6 +114,7 @@ def _check_together(config: Config) -> None:
     except ConfigError as error:
         raise ConfigError(f"model.variant: {error}") from None
     cluster.check(config.kubeflow)
+    config.data.of_source()  # tells of what contradicts itself
     if config.data.span_window > 1 and not config.data.has_spans:
         raise ConfigError(
             "data.span_window wants a {SPAN} in data.pattern, as in span-{SPAN}/*/*. "

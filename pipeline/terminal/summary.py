@@ -89,7 +89,10 @@ def _data(result: RunResult) -> Iterator[str]:
         _SHOWN_REJECTED,
     )
     if result.duplicates:
-        yield f"copies    {result.duplicates} pictures are equal to others, on the same side"
+        out = f": {result.left_out} are left out" if result.left_out else ", on the same side"
+        yield f"copies    {result.duplicates} pictures are equal to others{out}"
+    if result.near_duplicates:
+        yield f"similar   {result.near_duplicates} groups look the same, each is on one side"
     groups = "picture is" if result.num_conflicts == 1 else "pictures are"
     yield from _listed(
         f"conflicts {result.num_conflicts} {groups} in more than one class; correct the labels:",

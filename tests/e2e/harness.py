@@ -34,10 +34,10 @@ class Pipeline:
     data: Path
     out: Path
 
-    def run(self, *overrides):
+    def run(self, *overrides, command="run"):
         from pipeline.cli import cli
 
-        arguments = ["run", "--config", "smoke", "--json", "--data", self.data, "--out", self.out]
+        arguments = [command, "--config", "smoke", "--json", "--data", self.data, "--out", self.out]
         for override in overrides:
             arguments += ["--set", override]
         done = CliRunner().invoke(cli, [str(argument) for argument in arguments])

@@ -65,6 +65,15 @@ def test_corrupt_files_are_rejected_and_reported(first):
     assert all(rejected.values())
 
 
+def test_the_ingest_alone_reports_and_shares_the_cache_of_the_runs(pipeline, first):
+    done = pipeline.run(command="ingest")
+    assert done.exit_code == 0
+    assert done.result["cached"]
+    assert done.result["source"] == "class folders: 3 with 64 files"
+    for key in ("num_examples", "splits", "rejected"):
+        assert done.result[key] == first.result[key]
+
+
 def test_the_frameworks_noise_is_in_the_log(pipeline, first):
     logs = sorted((pipeline.out / "logs").glob("*.log"))
     assert "ImageExampleGen" in logs[0].read_text()
@@ -251,7 +260,8 @@ def test_the_command_prints_one_json_object_and_no_noise(pipeline, first):
     assert done.returncode == 0
     assert json.loads(done.stdout)["blessed"]
     # Progress: a line per stage, what it runs on, and the classes before anything is trained.
-    device, ingest, classes, *others = done.stderr.splitlines()
+    recognised, device, ingest, classes, *others = done.stderr.splitlines()
+    assert recognised == "  class folders: 3 with 64 files"
     assert re.fullmatch(r"  computing on (CPU|GPU|TPU) .+", device)
     assert classes == "  3 classes: blue 20, green 20, red 20"
     assert sorted(line.split()[1] for line in (ingest, *others)) == sorted(STAGES)

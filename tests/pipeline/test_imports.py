@@ -42,8 +42,8 @@ def loaded(*arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "batch", "classify", "compile", "config", "config show", "demo", "predict", "run"),
-        *("models", "models list", "models promote", "runs", "runs list"),
+        *("", "batch", "classify", "compile", "config", "config show", "demo", "ingest"),
+        *("models", "models list", "models promote", "predict", "run", "runs", "runs list"),
         *("schedule", "schedule list", "serve", "submit"),
     ],
 )

@@ -3,107 +3,119 @@
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import is_remote, join
 from components.image_example_gen.listing import ListedPicture, Listing
-from components.image_example_gen.sources import tree
+from components.image_example_gen.sources import given_splits, tree
+from components.image_example_gen.sources.options import SourceOptions
 
 NAME = "class_folders"
-PATTERN = "*/*"
-
-# What people call the parts of a data set that is split already.
-_SPLITS = frozenset(
-    ("train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing")
-)
 
 
-def list_pictures(path: str, pattern: str = PATTERN) -> Listing:
-    """See `Source.list_pictures`; there is one pattern only."""
-    assert pattern == PATTERN
-    return list_folder(path, NAME)
+def from_tree(found: tree.Tree, options: SourceOptions) -> Listing:
+    """See `Source.from_tree`."""
+    _refuse_other_levels(found, sure=options.source == NAME)
+    return list_tree(found, NAME)
 
 
-def list_folder(path: str, source: str) -> Listing:
-    """Lists the class folders below `path` for the source of that name, which reads them, too."""
-    found = tree.walk(path)
-    loose = [
-        name for name in (*(f.path for f in found.files), *found.skipped) if not tree.top(name)
-    ]
-    listing = Listing(
-        path,
-        tuple(
-            ListedPicture(file.path, label, None, file.size, file.mtime_ns, source, file.stamp)
-            for file in found.files
-            if (label := tree.top(file.path))
-        ),
-        classes=tuple(folder for folder in found.folders if not tree.top(folder)),
-        loose_files=len(loose),
-        skipped_files=sum(bool(tree.top(name)) for name in found.skipped),
+def list_tree(found: tree.Tree, source: str) -> Listing:
+    """The class folders of a tree, for the source of that name, which reads them, too."""
+    loose = sum(not tree.top(file.path) for file in (*found.files, *found.skipped))
+    pictures = tuple(
+        ListedPicture(file.path, label, None, file.size, file.mtime_ns, source, file.stamp)
+        for file in found.files
+        if (label := tree.top(file.path))
     )
-    _refuse_other_levels(listing)
-    return listing
-
-
-def check(path: str, pattern: str = PATTERN, min_images_per_class: int = 2) -> Listing | None:
-    """See `Source.check`."""
-    if is_remote(path):
-        return None
-    listing = list_pictures(path, pattern)
-    check_listing(listing, min_images_per_class)
-    return listing
-
-
-def check_listing(listing: Listing, min_images_per_class: int) -> None:
-    """Raises DataError for class folders of which the numbers of files make no training set."""
-    if not listing.pictures:
-        loose = f" ({listing.loose_files} files lie directly in it)" if listing.loose_files else ""
-        raise DataError(
-            "The data folder must hold one folder of pictures per class, such as roses/1.jpg. "
-            f"Received: no picture in any class folder of {listing.path}{loose}; "
-            "put the pictures there."
-        )
-    if len(listing.classes) < 2:
-        raise DataError(
-            "A classifier needs at least 2 classes. "
-            f"Received: only {listing.classes[0]!r} in {listing.path}; "
-            "add a folder for each further class."
-        )
-    counts = dict.fromkeys(listing.classes, 0)
-    for picture in listing.pictures:
-        counts[picture.label] += 1
-    few = [f"{label!r} has {n}" for label, n in counts.items() if n < min_images_per_class]
-    if few:
-        more = f" and {len(few) - 3} more classes" if len(few) > 3 else ""
-        raise DataError(
-            f"Each class needs at least {min_images_per_class} pictures. "
-            f"Received: {', '.join(few[:3])}{more} in {listing.path}; "
-            "add pictures or remove the folder."
-        )
-
-
-def _refuse_other_levels(listing: Listing) -> None:
-    """Raises DataError where the top folders are splits or data sets.
-
-    Trained on, they would make a model that answers `train` or `val`, and with a fine accuracy.
-    """
-    folders = listing.classes
-    if len(folders) > 1 and all(folder.casefold() in _SPLITS for folder in folders):
-        raise DataError(
-            "The data folder must hold a folder per class. "
-            f"Received: {listing.path}, whose folders are named like splits ({', '.join(folders)});"
-            f" name one of them, such as {join(listing.path, folders[0])}: it is split by itself."
-        )
-    below: dict[str, set[str]] = {folder: set() for folder in folders}
-    for picture in listing.pictures:
-        _, *deeper, _ = picture.path.split("/")
-        below[picture.label].add(deeper[0] if deeper else "")
-    sets = list(below.values())
-    if len(sets) > 1 and len(sets[0]) > 1 and "" not in sets[0] and all(s == sets[0] for s in sets):
-        raise DataError(
-            "The data folder must hold a folder per class. "
-            f"Received: {listing.path}, whose folders ({', '.join(folders[:3])}) all hold the same "
-            f"folders ({', '.join(sorted(sets[0])[:3])}), as data sets do; name one of them, such "
-            f"as {join(listing.path, folders[0])}, or flatten the classes."
-        )
+    classes = tuple(folder for folder in found.folders if not tree.top(folder))
+    return Listing(
+        found.path,
+        pictures,
+        classes=classes,
+        loose_files=loose,
+        skipped_files=sum(bool(tree.top(file.path)) for file in found.skipped),
+        found=found.found,
+        recognised=f"class folders: {len(classes)} with {len(pictures)} files",
+    )
 
 
 def read(path: str, picture: ListedPicture) -> bytes:
     """See `Source.read`."""
     return tree.read(path, picture.path)
+
+
+def _refuse_other_levels(found: tree.Tree, *, sure: bool) -> None:
+    """Raises DataError where the folder is one too high or too low, and suggests the right one.
+
+    Trained on, splits or data sets would make a model that answers `train` or `2025`, and with a
+    fine accuracy.
+
+    Args:
+        found: the folder.
+        sure: its folders are classes, as the user says; only where there are none is that refused.
+    """
+    folders = sorted(folder for folder in found.folders if not tree.top(folder))
+    pictures = [file.path for file in found.files if tree.top(file.path)]
+    if not pictures:
+        raise DataError(_no_class(found))
+    if sure:
+        return
+    way = tree.single_way(found)
+    if way and _has_folders(found, way):
+        raise DataError(
+            "The data folder must hold a folder per class. "
+            f"Received: {found.path}, one folder too high: all is in {way}; "
+            f"name {join(found.path, way)}."
+        )
+    if len(folders) > 1 and all(given_splits.named(folder) for folder in folders):
+        raise DataError(
+            "Folders named like splits must hold a folder per class each, as in train/roses/1.jpg. "
+            f"Received: {found.path} with {', '.join(folders)}, and pictures directly in them; "
+            "sort them by class, or, if these are the classes, set data.source=class_folders."
+        )
+    below: dict[str, set[str]] = {folder: set() for folder in folders}
+    for path in pictures:
+        folder, *deeper, _ = path.split("/")
+        below[folder].add(deeper[0] if deeper else "")
+    sets = list(below.values())
+    if len(sets) < 2 or len(sets[0]) < 2 or "" in sets[0] or any(one != sets[0] for one in sets):
+        return
+    inner = sorted(sets[0])
+    if all(map(given_splits.named, inner)):
+        raise DataError(
+            "Splits must lie above the classes, as in train/roses/1.jpg. "
+            f"Received: {found.path}, whose classes ({', '.join(folders[:3])}) hold "
+            f"{', '.join(inner)}; move them up, or name the pictures in a manifest with the column "
+            "split."
+        )
+    raise DataError(
+        "The data folder must hold a folder per class. "
+        f"Received: {found.path}, whose folders ({', '.join(folders[:3])}) all hold the same "
+        f"folders ({', '.join(inner[:3])}), as data sets do; name one of them, such "
+        f"as {join(found.path, folders[0])}, or flatten the classes; or, if the upper ones are the "
+        "classes, set data.source=class_folders."
+    )
+
+
+def _has_folders(found: tree.Tree, way: str) -> bool:
+    prefix = f"{way}/"
+    steps = {one[len(prefix) :] for one in found.folders if one.startswith(prefix)}
+    return sum("/" not in step for step in steps) > 1
+
+
+def _no_class(found: tree.Tree) -> str:
+    loose = [file.path for file in found.files if not tree.top(file.path)]
+    holds = f" ({len(loose)} files lie directly in it)" if loose else ""
+    remedy = "put the pictures there"
+    if loose and (parent := _parent_of_classes(found.path)):
+        remedy = f"it looks like one class: name the folder above, {parent}"
+    packed = sorted(file.path for file in found.skipped if tree.is_archive(file.path))
+    if packed and not loose:
+        remedy = f"name the archive, {join(found.path, packed[0])}, or unpack it"
+    return (
+        "The data folder must hold one folder of pictures per class, such as roses/1.jpg. "
+        f"Received: no picture in any class folder of {found.path}{holds}; {remedy}."
+    )
+
+
+def _parent_of_classes(path: str) -> str:
+    """The folder above where it holds other folders too; empty where it does not, or none knows."""
+    if is_remote(path) or tree.archive_kind(path):
+        return ""
+    return tree.parent_of_several(path)

@@ -6,9 +6,10 @@ One or several of these, the spans, are taken together.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bitpipe.stores.paths import is_remote, join
+from bitpipe.stores.paths import join
 from components.image_example_gen.listing import ListedPicture, Listing
-from components.image_example_gen.sources import class_folders
+from components.image_example_gen.sources import class_folders, tree
+from components.image_example_gen.sources.options import SourceOptions
 
 NAME = "spans"
 
@@ -26,14 +27,21 @@ def folders(pattern: str) -> tuple[str, ...]:
     return tuple("/".join(one.split("/")[:-2]) for one in pattern.split(SEPARATOR))
 
 
-def list_pictures(path: str, pattern: str) -> Listing:
-    """See `Source.list_pictures`.
+def list_spans(path: str, options: SourceOptions) -> Listing:
+    """Lists the spans that the pattern of the options names.
 
     One span alone is the data folder itself, so its pictures have the same paths as without spans.
+    Fails as `registry.list_pictures`.
     """
-    listed = {span: class_folders.list_folder(join(path, span), NAME) for span in folders(pattern)}
+    listed = {}
+    for span in folders(options.pattern):
+        # Fails where the folders are on another level, as class folders do.
+        found = tree.walk(join(path, span))
+        class_folders.from_tree(found, SourceOptions())
+        listed[span] = class_folders.list_tree(found, NAME)
+    said = f"spans of class folders: {', '.join(listed)}"
     if len(listed) == 1:
-        return next(iter(listed.values()))
+        return replace(next(iter(listed.values())), recognised=said)
     return Listing(
         path,
         tuple(
@@ -44,18 +52,11 @@ def list_pictures(path: str, pattern: str) -> Listing:
         classes=tuple(label for listing in listed.values() for label in listing.classes),
         loose_files=sum(listing.loose_files for listing in listed.values()),
         skipped_files=sum(listing.skipped_files for listing in listed.values()),
+        found=sum(listing.found for listing in listed.values()),
+        recognised=said,
     )
-
-
-def check(path: str, pattern: str, min_images_per_class: int) -> Listing | None:
-    """See `Source.check`; which spans are taken, the ingest finds out."""
-    if "{" in pattern or is_remote(path):
-        return None
-    listing = list_pictures(path, pattern)
-    class_folders.check_listing(listing, min_images_per_class)
-    return listing
 
 
 def read(path: str, picture: ListedPicture) -> bytes:
     """See `Source.read`."""
-    return class_folders.read(path, picture)
+    return tree.read(path, picture.path)

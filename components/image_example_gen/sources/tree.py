@@ -1,16 +1,28 @@
-"""A data folder with all that lies below it, on a disk or in a store; standard library only."""
+"""A data folder with all that lies below it: on a disk, in an archive or in a store.
 
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+Standard library only.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from bitpipe.errors import DataError
 from bitpipe.pictures.formats import is_candidate, is_litter
+from bitpipe.stores.archives import ArchiveStore, archive_of
+from bitpipe.stores.local import LocalStore
 from bitpipe.stores.open import store_of
-from bitpipe.stores.paths import join
-from bitpipe.stores.store import Entry, Store
+from bitpipe.stores.paths import is_remote, join
+from bitpipe.stores.store import Entry, ReadableStore
 
-# In which data sets are handed on.
-_ARCHIVES = frozenset((".7z", ".gz", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"))
+# In which data sets are handed on, and what makes of each a thing that can be read in place.
+_PACKED = frozenset((".7z", ".rar"))
+_COMPRESSED = {
+    **dict.fromkeys((".gz", ".tgz"), "gunzip"),
+    **dict.fromkeys((".bz2", ".tbz2", ".tbz"), "bunzip2"),
+    **dict.fromkeys((".xz", ".txz"), "unxz"),
+    **dict.fromkeys((".zst", ".tzst"), "unzstd"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +40,21 @@ class Tree:
     """What lies below a data folder, in no order.
 
     Attributes:
+        path: the folder.
         files: which may be pictures.
-        skipped: paths of files that by their names are certainly none.
+        skipped: files that by their names are certainly none.
         folders: paths of all folders, empty ones as well where the store knows them.
     """
 
+    path: str
     files: tuple[File, ...]
-    skipped: tuple[str, ...]
+    skipped: tuple[File, ...]
     folders: tuple[str, ...]
+
+    @property
+    def found(self) -> int:
+        """Files of both kinds."""
+        return len(self.files) + len(self.skipped)
 
 
 def walk(path: str) -> Tree:
@@ -48,9 +67,9 @@ def walk(path: str) -> Tree:
         DataError: a folder is missing or cannot be listed.
         StoreError: the store of an address is unknown, or does not answer.
     """
-    store = store_of(path)
+    store = _store(path)
     files: list[File] = []
-    skipped: list[str] = []
+    skipped: list[File] = []
     folders: list[str] = []
     # Folders still to list, as a prefix and the folders above: a link to one of those is a cycle.
     pending: list[tuple[str, tuple[tuple[int, int] | None, ...]]] = [("", ())]
@@ -67,11 +86,10 @@ def walk(path: str) -> Tree:
                 if entry.identity is None or entry.identity not in above:
                     folders.append(name)
                     pending.append((f"{name}/", (*above, entry.identity)))
-            elif is_candidate(entry.name):
-                files.append(File(name, entry.size, entry.mtime_ns, entry.stamp))
             else:
-                skipped.append(name)
-    return Tree(tuple(files), tuple(skipped), tuple(folders))
+                file = File(name, entry.size, entry.mtime_ns, entry.stamp)
+                (files if is_candidate(entry.name) else skipped).append(file)
+    return Tree(path, tuple(files), tuple(skipped), tuple(folders))
 
 
 def top(path: str) -> str:
@@ -80,12 +98,82 @@ def top(path: str) -> str:
     return first if slash else ""
 
 
+def below(found: Tree, folder: str) -> Tree:
+    """The tree of one of its folders."""
+
+    def inside(files: tuple[File, ...]) -> tuple[File, ...]:
+        return tuple(
+            replace(file, path=file.path[len(folder) + 1 :])
+            for file in files
+            if file.path.startswith(f"{folder}/")
+        )
+
+    return Tree(
+        join(found.path, folder),
+        inside(found.files),
+        inside(found.skipped),
+        tuple(one[len(folder) + 1 :] for one in found.folders if one.startswith(f"{folder}/")),
+    )
+
+
+def single_way(found: Tree, marks: Collection[str] = ()) -> str:
+    """The folder around a data set, to which each step down is the only one; empty for none.
+
+    Args:
+        found: the tree.
+        marks: names of files that tell a data set where they lie, however many folders it has.
+    """
+    marked = {file.path.rpartition("/")[0] for file in found.skipped if _name(file.path) in marks}
+    way = ""
+    while True:
+        prefix = f"{way}/" if way else ""
+        below_it = [file.path[len(prefix) :] for file in found.files]
+        steps = {path[len(prefix) :] for path in found.folders if path.startswith(prefix)}
+        steps = {path for path in steps if path and "/" not in path}
+        if way in marked or len(steps) != 1 or not all(map(top, below_it)):
+            return way
+        way = prefix + steps.pop()
+
+
 def read(path: str, name: str) -> bytes:
     """The bytes of the file `name` below the data folder `path`; fails as `Source.read`."""
-    return store_of(path).read(join(path, name))
+    if is_remote(name) or name.startswith("/"):
+        return _store(name).read(name)
+    # The folder decides whether it is in an archive: a file in it may be one itself.
+    return _store(path).read(join(path, name))
 
 
-def _scan(store: Store, place: str) -> list[Entry]:
+def archive_kind(path: str) -> str:
+    """`zip archive` or `tar archive` where the path leads into one; else empty."""
+    archive = None if is_remote(path) else archive_of(path)
+    return f"{archive[-3:].lower()} archive" if archive else ""
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file can be read in place as an archive, by its ending."""
+    return PurePosixPath(name).suffix.lower() in (".zip", ".tar")
+
+
+def parent_of_several(path: str) -> str:
+    """The local folder above where that holds other folders, too; empty where it does not."""
+    parent = Path(path).resolve().parent
+    try:
+        entries = [entry for entry in LocalStore().scan(str(parent)) if entry.is_folder]
+    except OSError:
+        return ""
+    return str(parent) if sum(not is_litter(entry.name) for entry in entries) > 1 else ""
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _store(path: str) -> ReadableStore:
+    archive = None if is_remote(path) else archive_of(path)
+    return ArchiveStore(archive) if archive else store_of(path)
+
+
+def _scan(store: ReadableStore, place: str) -> list[Entry]:
     remedy = "check the path"
     try:
         return list(store.scan(place))
@@ -93,11 +181,15 @@ def _scan(store: Store, place: str) -> list[Entry]:
         problem = "does not exist"
     except NotADirectoryError:
         problem = "is a file"
-        if PurePosixPath(place).suffix.lower() in _ARCHIVES:
+        suffix = PurePosixPath(place).suffix.lower()
+        if suffix in _COMPRESSED:
+            remedy = f"only .zip and .tar can be read in place: `{_COMPRESSED[suffix]}` it"
+        elif suffix in _PACKED:
             remedy = "unpack it and name the folder with the classes"
     except OSError as error:
         problem = f"cannot be listed ({error.strerror or error})"
     raise DataError(
-        "The data folder must be a readable folder with one folder of pictures per class. "
+        "--data must name a folder with one folder of pictures per class, or an archive (.zip, "
+        ".tar), a manifest (.csv, .jsonl) or TFRecords. "
         f"Received: {place}, which {problem}; {remedy}."
     )

@@ -125,3 +125,29 @@ def heic() -> bytes:
 def odd_bmp() -> bytes:
     data = saved("BMP")()
     return data[:30] + b"\4" + data[31:]  # a JPEG inside, as printers take it
+
+
+def exif_of(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def oriented(orientation: int) -> np.ndarray:
+    """What `scene()` shows whose EXIF says so; 0 and 9 are not defined."""
+    pixels = np.asarray(scene())
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    flips = {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}
+    return np.flip(pixels, flips.get(orientation, ()))
+
+
+def raw_tiff(tags: dict[int, Any]) -> bytes:
+    """A thumbnail with tags as RAW files have them, which are TIFF files by their form."""
+    from PIL import TiffImagePlugin
+
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory.tagtype[tag] = 1 if isinstance(value, bytes) else 4
+        directory[tag] = value
+    return encoded(scene(), "TIFF", tiffinfo=directory)

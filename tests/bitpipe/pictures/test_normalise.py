@@ -153,8 +153,11 @@ def test_garbled_exif_does_not_refuse_a_whole_picture() -> None:
     ("data", "reason"),
     [
         (b"", "the file is empty"),
-        (b"no picture at all", "it is none of JPEG, PNG"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n", "it is none of"),
+        (b"no picture at all", "it is a text"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n",
+            "it is a PostScript document",
+        ),
         (save(scene(), "JPEG")[:-60], "the file is truncated"),
         (save(scene(), "PNG")[:-30], "the file is"),
         (save(scene(), "PNG")[:-2], "the file is truncated"),
@@ -252,7 +255,7 @@ def test_a_format_that_pillow_was_built_without_is_no_damage(
     monkeypatch.setitem(Image.OPEN, "WEBP", (lambda *_: pytest.fail("asked"), lambda _: "missing"))
     assert normalise(data).format == "PNG"
     with pytest.raises(UnreadablePictureError, match="it is none of JPEG, PNG"):
-        normalise(b"no picture at all")
+        normalise(b"\xff no picture at all")
 
 
 @settings(max_examples=60)
@@ -275,3 +278,25 @@ def test_normalising_twice_changes_nothing_more(
     twice = normalise(once.data)
     assert (twice.data, twice.changed) == (once.data, False)
     assert (twice.height, twice.width, twice.format) == (once.height, once.width, once.format)
+
+
+def test_of_a_truncated_jpeg_what_there_is_can_be_taken() -> None:
+    picture = Image.effect_noise((64, 64), 90).convert("RGB")
+    whole = save(picture, "JPEG")
+    cut = whole[: len(whole) * 3 // 4]
+    with pytest.raises(UnreadablePictureError, match="truncated"):
+        normalise(cut)
+    taken = normalise(cut, allow_truncated=True)
+    assert (taken.height, taken.width, taken.format, taken.changed) == (64, 64, "JPEG", True)
+    shown, all_of_it = (np.asarray(Image.open(BytesIO(data))) for data in (taken.data, whole))
+    assert np.abs(shown[:32].astype(int) - all_of_it[:32].astype(int)).mean() < 8
+    assert normalise(whole, allow_truncated=True).data == whole
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_of_a_truncated_file_in_which_nothing_can_be_seen_nothing_is_taken(form: str) -> None:
+    whole = save(Image.effect_noise((64, 64), 90).convert("RGB"), form)
+    at = whole.find(b"\xff\xda") + 14 if form == "JPEG" else len(whole) // 2
+    with pytest.raises(UnreadablePictureError) as told:
+        normalise(whole[:at], allow_truncated=True)
+    assert told.value.kind == "truncated"

@@ -7,6 +7,7 @@ import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from bitpipe.pictures.decoder import count_pixels, open_picture
 from bitpipe.pictures.headers import size
 from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import Picture, normalise
+from bitpipe.rejections import RejectionKind
 from bitpipe.stores import files
 from bitpipe.stores.paths import join
 from bitpipe.stores.store import Found
-from components.image_example_gen.sources import class_folders
+from components.image_example_gen.sources import registry
+from tests.bitpipe.pictures.table import TABLE, table
 from tests.bitpipe.pictures.zoo import ZOO, Specimen, write
 
 WEB = Path(__file__).parents[3] / "serving/server/web"
@@ -64,13 +67,11 @@ def ingest(path: Path) -> bytes:
     from components.image_example_gen.listing import ListedPicture
 
     data = next(folder for folder in path.parents if folder.name == "class").parent
-    listed = ListedPicture(
-        str(path.relative_to(data)), "class", None, 0, 0, source=class_folders.NAME
-    )
+    listed = ListedPicture(str(path.relative_to(data)), "class", None, 0, 0, source="class_folders")
     try:
         return images.read_image(str(data), listed, MAX_PIXELS).image
     except images.RejectedImageError as error:
-        raise UnreadablePictureError(str(error), path) from error
+        raise UnreadablePictureError(str(error), path, error.kind) from error
 
 
 @each_specimen
@@ -89,6 +90,8 @@ def test_every_reader_gives_the_same_verdict(
         with pytest.raises(UnreadablePictureError) as caught:
             read(zoo / specimen.name)
         assert caught.value.reason.startswith(specimen.reason)
+        assert caught.value.kind == specimen.kind
+        assert specimen.kind in get_args(RejectionKind)
         assert specimen.name in str(caught.value)
 
 
@@ -137,12 +140,21 @@ def test_the_server_refuses_what_is_too_large(zoo: Path) -> None:
         limits.check((np.array([data], object),), limits.Limits())
 
 
+def test_the_table_in_the_docs_is_that_of_the_zoo(zoo: Path) -> None:
+    told = TABLE.read_text(encoding="utf-8")
+    assert told.count("\n| `") >= 40
+    # HEIC is told as without its decoder.
+    assert "`photo.heic`" in told
+    rows = {line for line in table(zoo) if "heic" not in line}
+    assert rows <= set(told.splitlines()), "run `make docs-pictures`"
+
+
 def found_by_client(folder: str) -> list[str]:
     return [found.path for found in files.find([folder])]
 
 
 def found_by_ingest(folder: str) -> list[str]:
-    listing = class_folders.list_pictures(folder)
+    listing = registry.list_pictures(folder)
     return [join(folder, picture.path) for picture in listing.pictures]
 
 

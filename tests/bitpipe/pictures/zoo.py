@@ -19,12 +19,15 @@ from tests.bitpipe.pictures.making import (
     cut_out,
     cut_out_on_white,
     encoded,
+    exif_of,
     float_tiff,
     heic,
     hole,
     keyed_png,
     odd_bmp,
+    oriented,
     quarter,
+    raw_tiff,
     saved,
     scene,
     turned,
@@ -40,6 +43,7 @@ class Specimen(NamedTuple):
         make: makes its bytes.
         listed: whether it counts where its folder is named.
         reason: the beginning of why it is refused; empty where it is a picture.
+        kind: the word for that, of `bitpipe.rejections.RejectionKind`.
         as_it_is: whether the web page sends its bytes rather than what the browser makes of it.
         shows: the pixels that people see, (H, W) or (H, W, 3) uint8; `scene()` where not given.
     """
@@ -48,6 +52,7 @@ class Specimen(NamedTuple):
     make: Callable[[], bytes]
     listed: bool = True
     reason: str = ""
+    kind: str = ""
     as_it_is: bool = False
     shows: Callable[[], np.ndarray] = lambda: np.asarray(scene())
 
@@ -100,6 +105,32 @@ ZOO = (
     Specimen("no end.jpg", lambda: JPEG()[:-2] + b"\xff\xfe", as_it_is=True),
     Specimen("turned.jpg", lambda: turned("JPEG")),
     Specimen("turned.png", lambda: turned("PNG")),
+    *(
+        Specimen(
+            f"orientation {value}.jpg",
+            lambda value=value: saved("JPEG", exif=exif_of(value))(),
+            as_it_is=value not in range(2, 9),
+            shows=lambda value=value: oriented(value),
+        )
+        for value in range(10)
+    ),
+    Specimen("broken exif.jpg", saved("JPEG", exif=b"Exif\0\0garbage"), as_it_is=True),
+    Specimen("4-1-1.jpg", saved("JPEG", subsampling="4:1:1"), as_it_is=True),
+    Specimen("8-bit palette.bmp", saved("BMP", "P")),
+    Specimen(
+        "black and white.bmp", saved("BMP", "1"), shows=lambda: np.asarray(scene("1").convert("L"))
+    ),
+    Specimen("cmyk.tif", saved("TIFF", "CMYK")),
+    Specimen("deflated.tif", saved("TIFF", compression="tiff_adobe_deflate")),
+    Specimen("pages.tif", lambda: animated("TIFF")),
+    Specimen(
+        "progressive grey.jpg",
+        saved("JPEG", "L", progressive=True),
+        as_it_is=True,
+        shows=lambda: np.asarray(scene("L")),
+    ),
+    Specimen("name\nof two lines.jpg", JPEG, as_it_is=True),
+    Specimen(f"{'long ' * 49}.jpg", JPEG, as_it_is=True),
     Specimen("animated.png", lambda: animated("PNG"), as_it_is=True),
     Specimen("animated.gif", lambda: animated("GIF")),
     Specimen("animated.webp", lambda: animated("WEBP")),
@@ -118,7 +149,12 @@ ZOO = (
         lambda: encoded(scene().crop((0, 0, 32, 24)), "ICO", bitmap_format="bmp", sizes=[(32, 24)]),
         shows=lambda: np.asarray(scene())[:, :32],
     ),
-    Specimen("photo.heic", heic, reason="" if HAS_HEIC else "it is HEIC, which needs pillow-heif"),
+    Specimen(
+        "photo.heic",
+        heic,
+        reason="" if HAS_HEIC else "it is HEIC, which needs pillow-heif",
+        kind="" if HAS_HEIC else "missing_package",
+    ),
     Specimen(
         "lossless.jpg",
         lambda: handmade.lossless_jpeg((DEEP >> 8).astype(np.uint8)),
@@ -183,6 +219,7 @@ ZOO = (
             Image.merge("LA", [Image.new("L", (40, 24), 255), cut_out().getchannel("A")]), "PNG"
         ),
         reason="nothing of it can be seen",
+        kind="invisible",
     ),
     # Samples of 16 bits, by what the file says is white.
     Specimen("big-endian.tif", lambda: handmade.grey_tiff(DEEP, big=True), shows=lambda: DEEP >> 8),
@@ -210,21 +247,25 @@ ZOO = (
         "nearly black.tif",
         lambda: handmade.grey_tiff(DEEP >> 4),
         reason="it is nearly black: its 16",
+        kind="invisible",
     ),
     Specimen(
         "nearly black.png",
         lambda: encoded(Image.fromarray(DEEP >> 4), "PNG"),
         reason="it is nearly black: its 16-bit samples reach 3596 of 65535",
+        kind="invisible",
     ),
     Specimen(
         "nearly black colours.png",
         lambda: handmade.png(np.repeat(DEEP >> 4, 3, 1).astype(">u2").view(np.uint8), 16, kind=2),
         reason="it is nearly black: its 16",
+        kind="invisible",
     ),
     Specimen(
         "too flat.tif",
         lambda: handmade.grey_tiff(DEEP // 1_000 + 40_000),
         reason="all of it has one colour: its 16-bit samples lie within 40000 and 40057",
+        kind="invisible",
     ),
     # Colours by their profile.
     Specimen("adobe rgb.jpg", lambda: adobe_rgb("JPEG", quality=95), shows=lambda: PASTELS),
@@ -256,33 +297,139 @@ ZOO = (
         as_it_is=True,
         shows=lambda: np.broadcast_to(np.uint8(255), (9_600, 9_600)),
     ),
-    Specimen("too large.png", lambda: blank_png(10_008, 10_000), reason="it has 10008x10000 pix"),
-    # Refused, with the reason.
-    Specimen("text.jpg", lambda: b"no picture at all", reason=NO_FORMAT),
-    Specimen("drawing.svg", lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", reason=NO_FORMAT),
-    Specimen("empty.jpg", bytes, reason="the file is empty"),
-    Specimen("truncated.jpg", lambda: JPEG()[:-60], reason="the file is truncated"),
-    Specimen("truncated.png", lambda: PNG()[:-2], reason="the file is truncated"),
-    Specimen("checksum.png", wrong_checksum, reason="the file is damaged"),
-    Specimen("float.tiff", float_tiff, reason="32-bit samples"),
     Specimen(
-        "printer's.bmp", odd_bmp, reason="it is of a kind that cannot be read (Unsupported BMP"
+        "too large.png",
+        lambda: blank_png(10_008, 10_000),
+        reason="it has 10008x10000 pix",
+        kind="too_large",
+    ),
+    # Refused, with the reason.
+    Specimen("text.jpg", lambda: b"no picture at all", reason="it is a text", kind="not_a_picture"),
+    Specimen(
+        "drawing.svg",
+        lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        reason="it is a drawing (SVG)",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "page.jpg",
+        lambda: b"\n<!DOCTYPE html><title>404",
+        reason="it is a web page",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "film.jpg",
+        lambda: b"\0\0\0\x18ftypisom" + bytes(99),
+        reason="it is a film (MP4",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "clip.jpg",
+        lambda: b"RIFF\0\0\0\0AVI LIST",
+        reason="it is a film (AVI)",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "scan.jpg", lambda: b"%PDF-1.7\n%\xe2", reason="it is a PDF document", kind="not_a_picture"
+    ),
+    Specimen(
+        "design.jpg",
+        lambda: b"8BPS\0\1" + bytes(40),
+        reason="it is a Photoshop document",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "pointer.jpg",
+        lambda: b"version https://git-lfs.github.com/spec/v1\n",
+        reason="it is a pointer of Git LFS",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "raw.cr3",
+        lambda: b"\0\0\0\x18ftypcrx \0\0\0\1",
+        reason="it is a RAW file of a camera (Canon)",
+        kind="unsupported",
+    ),
+    Specimen(
+        "raw.raf",
+        lambda: b"FUJIFILMCCD-RAW 0201",
+        reason="it is a RAW file of a camera (Fujifilm)",
+        kind="unsupported",
+    ),
+    Specimen(
+        "raw.dng",
+        lambda: raw_tiff({50706: b"\1\4\0\0"}),
+        reason="it is a RAW file of a camera: develop",
+        kind="unsupported",
+    ),
+    Specimen(
+        "raw.nef",
+        lambda: raw_tiff({254: 1, 330: 8}),
+        reason="it is a RAW file of a camera: develop",
+        kind="unsupported",
+    ),
+    Specimen("empty.jpg", bytes, reason="the file is empty", kind="empty"),
+    Specimen(
+        "truncated.jpg", lambda: JPEG()[:-60], reason="the file is truncated", kind="truncated"
+    ),
+    Specimen("truncated.png", lambda: PNG()[:-2], reason="the file is truncated", kind="truncated"),
+    Specimen("checksum.png", wrong_checksum, reason="the file is damaged", kind="damaged"),
+    Specimen("float.tiff", float_tiff, reason="32-bit samples", kind="unsupported"),
+    Specimen(
+        "printer's.bmp",
+        odd_bmp,
+        reason="it is of a kind that cannot be read (Unsupported BMP",
+        kind="unsupported",
     ),
     Specimen(
         "odd.tif",
         lambda: handmade.grey_tiff(DEEP, big=True, white_is_zero=True),
         reason="it is of a kind that cannot be read (unknown pixel mode)",
+        kind="unsupported",
     ),
-    Specimen("cursor.cur", lambda: b"\0\0\2\0\1\0\x20\x20" + bytes(5_000), reason=NO_FORMAT),
+    Specimen(
+        "cursor.cur",
+        lambda: b"\0\0\2\0\1\0\x20\x20" + bytes(5_000),
+        reason=NO_FORMAT,
+        kind="not_a_picture",
+    ),
     # Passed over in a folder; tried where it is named.
-    Specimen("labels.txt", lambda: b"roses", listed=False, reason=NO_FORMAT),
-    Specimen("boxes.JSON", lambda: b"{}", listed=False, reason=NO_FORMAT),
-    Specimen("pictures.zip", lambda: b"PK\x05\x06" + bytes(18), listed=False, reason=NO_FORMAT),
-    Specimen("film.mp4", lambda: b"\0\0\0\x18ftypmp42", listed=False, reason=NO_FORMAT),
+    Specimen(
+        "labels.txt", lambda: b"roses", listed=False, reason="it is a text", kind="not_a_picture"
+    ),
+    Specimen(
+        "boxes.JSON", lambda: b"{}", listed=False, reason="it is a text", kind="not_a_picture"
+    ),
+    Specimen(
+        "pictures.zip",
+        lambda: b"PK\x05\x06" + bytes(18),
+        listed=False,
+        reason="it is a zip archive",
+        kind="not_a_picture",
+    ),
+    Specimen(
+        "film.mp4",
+        lambda: b"\0\0\0\x18ftypmp42",
+        listed=False,
+        reason="it is a film (MP4",
+        kind="not_a_picture",
+    ),
     Specimen("photo.jpg.txt", JPEG, listed=False, as_it_is=True),
     Specimen(".hidden.jpg", JPEG, listed=False, as_it_is=True),
-    Specimen("._photo.jpg", lambda: b"\0\x05\x16\x07", listed=False, reason=NO_FORMAT),
+    Specimen(
+        "._photo.jpg",
+        lambda: b"\0\x05\x16\x07",
+        listed=False,
+        reason="it is what macOS leaves",
+        kind="not_a_picture",
+    ),
     Specimen(".thumbnails/photo.jpg", JPEG, listed=False, as_it_is=True),
-    Specimen("Thumbs.db", lambda: b"\xd0\xcf\x11\xe0", listed=False, reason=NO_FORMAT),
+    Specimen(
+        "Thumbs.db",
+        lambda: b"\xd0\xcf\x11\xe0",
+        listed=False,
+        reason=NO_FORMAT,
+        kind="not_a_picture",
+    ),
     Specimen("__MACOSX/photo.jpg", JPEG, listed=False, as_it_is=True),
 )

@@ -116,7 +116,7 @@ def test_pictures_are_read_as_upright_jpeg_or_png(
 def test_what_cannot_be_read_is_told_with_its_path(
     tree: Path, address: Callable[[Path], str]
 ) -> None:
-    for name, reason in (("b.jpg", "it is none of"), ("none.jpg", "No such file")):
+    for name, reason in (("b.jpg", "it is a text"), ("none.jpg", "No such file")):
         with pytest.raises(UnreadablePictureError, match=address(tree / name)) as caught:
             files.read(Found(address(tree / name)))
         assert reason in caught.value.reason

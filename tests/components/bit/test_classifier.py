@@ -164,7 +164,7 @@ def test_a_failed_download_is_not_tried_twice(monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file"), (b"", "is empty"), (b"text", "none of JPEG"), ("half", "truncated")],
+    [(None, "No such file"), (b"", "is empty"), (b"text", "it is a text"), ("half", "truncated")],
 )
 def test_a_bad_picture_is_named_after_those_before_it_are_answered(
     released, photos, tmp_path, content, reason

@@ -107,6 +107,20 @@ def test_another_code_version_or_split_is_ingested_again(home, photos, change):
     assert home.states() == [Execution.COMPLETE, Execution.COMPLETE]
 
 
+def test_the_driver_and_the_executor_list_by_the_same_options(home, photos, tmp_path):
+    rows = [f"{path},{path.parent.name}" for path in sorted(photos.glob("*/*"))]
+    (tmp_path / "photos.csv").write_text("\n".join(["path,label", *rows]))
+    for _ in range(2):
+        home.run(tmp_path / "photos.csv", options=IngestOptions(source="manifest"))
+    by_folder = IngestOptions(source="class_folders")
+    with pytest.raises(DataError, match=r"photos\.csv, which is a file"):
+        home.run(tmp_path / "photos.csv", options=by_folder)
+
+    (examples,) = home.live_artifacts()
+    assert report_of(examples)["num_examples"] == 24
+    assert home.states()[:2] == [Execution.COMPLETE, Execution.CACHED]
+
+
 def test_refused_data_publishes_nothing_and_leaves_the_list_of_rejected_files(home, photos):
     for n in range(20):
         (photos / "ants" / f"empty{n}.jpg").touch()
@@ -193,8 +207,6 @@ def test_a_missing_span_is_a_data_error(home, photos):
         ({"splits": {"train": 1}}, "splits must name train and eval"),
         ({"splits": {"train": 4, "eval": 0}}, "whole number >= 1"),
         ({"splits": {"train": 0.8, "eval": 0.2}}, "whole number >= 1"),
-        ({"max_pixels": 0}, "max_pixels must be at least 1. Received: 0"),
-        ({"max_rejected_share": 1.5}, "within 0 and 1. Received: 1.5"),
     ],
 )
 def test_a_wrong_argument_is_refused_at_construction(options, message):
@@ -204,9 +216,21 @@ def test_a_wrong_argument_is_refused_at_construction(options, message):
     assert "Received: " in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_pixels": 0}, "max_pixels must be at least 1. Received: 0"),
+        ({"max_rejected_share": 1.5}, "within 0 and 1. Received: 1.5"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        IngestOptions(**options)
+
+
 def test_options_survive_the_execution_properties():
-    options = IngestOptions(max_pixels=123_456_789, max_rejected_share=0.25)
-    node = ImageExampleGen("DIR", max_pixels=123_456_789, max_rejected_share=0.25)
+    options = IngestOptions(123_456_789, 0.25, 7, "manifest", "(?P<group>.)", "png", "kind")
+    node = ImageExampleGen("DIR", options=options)
     packed = node.spec.exec_properties["custom_config"]
 
     assert IngestOptions.unpack(packed) == options

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from components.image_example_gen import contents
-from components.image_example_gen.sources.class_folders import list_pictures
+from components.image_example_gen.sources.registry import list_pictures
 from tests.components.image_example_gen.folders import touch
 
 LONG_AGO = 10**18  # nanoseconds

@@ -5,24 +5,22 @@ import zipfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
-from tfx.proto import example_gen_pb2
+from PIL import Image
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from bitpipe.errors import DataError
 from components import progress
-from components.image_example_gen import images, shard
+from components.image_example_gen import shard
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor, choose_split
 from components.image_example_gen.listing import ListedPicture
-from components.image_example_gen.sources import class_folders, registry
+from components.image_example_gen.options import IngestOptions
+from components.image_example_gen.sources import registry
 
 pytestmark = pytest.mark.tfx
 
@@ -36,7 +34,7 @@ BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_cont
 def ingest(tmp_path: Path):
     """Runs the executor as the launcher would, without metadata; returns the artifact's folder."""
 
-    def ingest(data: Path, name="1", beam=BEAM, **options) -> Path:
+    def ingest(data: Path, name="1", beam=BEAM, split_names=None, **options) -> Path:
         node = ImageExampleGen(str(data), **options)
         properties = {
             key: proto_utils.proto_to_json(value) if hasattr(value, "DESCRIPTOR") else value
@@ -47,7 +45,8 @@ def ingest(tmp_path: Path):
         artifact.uri = str(tmp_path / "node" / "examples" / name)
         context = Executor.Context(beam_pipeline_args=list(beam), tmp_dir=str(tmp_path / "tmp"))
         Executor(context).Do({}, {"examples": [artifact]}, properties)
-        assert json.loads(artifact.split_names) == list(options.get("splits", ("train", "eval")))
+        expected = split_names or list(options.get("splits", ("train", "eval")))
+        assert json.loads(artifact.split_names) == expected
         return Path(artifact.uri)
 
     return ingest
@@ -95,6 +94,7 @@ def test_every_picture_becomes_one_example_and_the_report_agrees(photos, ingest)
         "Split-train",
         "ingest.json",
         "rejected.jsonl",
+        "repeated.jsonl",
     ]
 
 
@@ -116,62 +116,70 @@ def test_added_pictures_leave_the_others_on_their_side(photos, ingest, encode):
         assert set(filenames(before, split)) <= set(filenames(out, split))
 
 
-def test_copies_of_a_picture_stay_on_one_side_under_any_name_format_or_label(photos, ingest):
+@pytest.mark.parametrize("rule", ["keep", "drop"])
+def test_copies_of_a_picture_stay_on_one_side_or_are_left_out(photos, ingest, rule):
     for path in sorted(photos.glob("*/*.png")):
         other = "bees" if path.parent.name == "ants" else "ants"
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
         (photos / other / "deep").mkdir(exist_ok=True)
         pixels = tf.io.decode_png(path.read_bytes())
         tf.io.write_file(str(photos / other / "deep" / path.name), tf.io.encode_png(pixels, 0))
-    out = ingest(photos)
+    out = ingest(photos, options=IngestOptions(duplicates=rule, conflicts="keep"))
     digests = {split: {r["sha256"] for r in records(out, split)} for split in ("train", "eval")}
     facts = json.loads((out / "ingest.json").read_text())
 
-    assert facts["num_examples"] == 72
+    assert facts["num_examples"] == {"keep": 72, "drop": 48}[rule]
+    assert facts["left_out"] == 72 - facts["num_examples"]
+    assert len(filenames(out, "train") + filenames(out, "eval")) == facts["num_examples"]
     assert len(digests["train"] | digests["eval"]) == 24
     assert not digests["train"] & digests["eval"]
     assert facts["duplicates"] == 48
     assert facts["conflicting_duplicates"] == 24
+    kinds = [json.loads(line)["kind"] for line in (out / "repeated.jsonl").read_text().splitlines()]
+    assert kinds == ["conflict"] * 24 + ["duplicate"] * 24
 
 
-@given(st.binary(min_size=12, max_size=12), st.lists(st.integers(1, 50), min_size=2, max_size=4))
-def test_the_split_depends_on_the_pixels_alone(pixels, buckets):
-    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
-    for index, count in enumerate(buckets):
-        config.splits.add(name=str(index), hash_buckets=count)
-    digest = images.pixel_digest(np.frombuffer(pixels, np.uint8).reshape(2, 2, 3))
-    examples = [
-        images.to_example(images.Image(name, label, data, 2, 2, digest, False))
-        for name, label, data in [("a/1.png", "a", b"1"), ("b/2.jpg", "b", b"2")]
-    ]
+def test_pictures_in_two_classes_are_left_out_of_both(photos, ingest):
+    shutil.copy(photos / "ants/0.png", photos / "bees/again.png")
+    out = ingest(photos)
+    names = filenames(out, "train") + filenames(out, "eval")
 
-    pictures = [record("a/1.png", "a"), record("b/2.jpg", "b")]
-    assert len({choose_split(*both, config) for both in zip(pictures, examples, strict=True)}) == 1
+    assert not {"ants/0.png", "bees/again.png"} & set(names)
+    assert len(names) == 23
+    with pytest.raises(DataError, match=r"ants/0\.png = bees/again\.png; correct the labels"):
+        ingest(photos, "2", options=IngestOptions(conflicts="error"))
 
 
-@given(
-    st.text("0123456789abcdef", min_size=64, max_size=64), st.sampled_from(["train", "eval", "x"])
-)
-def test_a_split_of_its_own_is_kept_whatever_the_pixels(digest, split):
-    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
-    for name in ("train", "eval", "x"):
-        config.splits.add(name=name, hash_buckets=1)
-    example = images.to_example(images.Image("a/1.png", "a", b"1", 2, 2, digest, False))
+def test_pictures_that_look_the_same_and_those_of_a_group_are_on_one_side(tmp_path, ingest):
+    for index in range(40):
+        noise = np.random.default_rng(index).integers(0, 256, (6, 8, 3), np.uint8)
+        picture = Image.fromarray(noise).resize((96, 72), Image.Resampling.BICUBIC)
+        folder = tmp_path / "data" / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture.save(folder / f"{index:02}_p{index % 8}.png")
+        picture.save(folder / f"{index:02}_p{index % 8}.jpg", quality=50)
+    plain = ingest(tmp_path / "data", "1")
+    by_patient = IngestOptions(group=r"_(?P<group>p\d)")
+    grouped = ingest(tmp_path / "data", "2", options=by_patient)
 
-    assert choose_split(record("a/1.png", "a", split), example, config) == split
+    for out, key in ((plain, slice(0, 4)), (grouped, slice(4, 7))):
+        sides = [{name[key] for name in filenames(out, split)} for split in ("train", "eval")]
+        assert all(sides)
+        assert not sides[0] & sides[1]
+        assert json.loads((out / "ingest.json").read_text())["near_duplicates"] == 40
 
 
-def test_split_sizes_follow_the_buckets():
-    config = example_gen_pb2.SplitConfig(partition_feature_name="sha256")
-    config.splits.add(name="train", hash_buckets=4)
-    config.splits.add(name="eval", hash_buckets=1)
-    counts: Counter[str] = Counter()
-    for n in range(2000):
-        pixels = np.frombuffer(n.to_bytes(3, "big"), np.uint8).reshape(1, 1, 3)
-        image = images.Image("a/1", "a", b"", 1, 1, images.pixel_digest(pixels), False)
-        counts[choose_split(record("a/1", "a"), images.to_example(image), config)] += 1
+def test_a_split_of_its_own_goes_before_the_group_and_that_before_the_pixels():
+    buckets = {"train": 4, "eval": 1}
+    digests = [f"{n:064x}" for n in range(50)]
+    by_pixels = {choose_split(record("a/1", "a"), digest, buckets) for digest in digests}
+    grouped = replace(record("a/1", "a"), group="patient 1")
+    by_group = {choose_split(grouped, digest, buckets) for digest in digests}
+    given = {choose_split(replace(grouped, split="x"), digest, buckets) for digest in digests}
 
-    assert 0.17 < counts["eval"] / 2000 < 0.23  # 0.2 with a standard deviation of 0.009
+    assert by_pixels == {"train", "eval"}
+    assert len(by_group) == 1
+    assert given == {"x"}
 
 
 def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
@@ -181,12 +189,12 @@ def test_bad_files_are_left_out_and_listed_with_reasons(photos, ingest, encode):
     (photos / "bees/Ü text.jpg").write_text("not a picture")
     (photos / "bees/gone.jpg").symlink_to(photos / "nowhere.jpg")
     (photos / "bees/labels.csv").write_text("1.png,bee")
-    out = ingest(photos, max_rejected_share=0.2)
+    out = ingest(photos, options=IngestOptions(max_rejected_share=0.2))
     reasons = rejected(out / "rejected.jsonl")
 
     assert "empty" in reasons["ants/empty.jpg"]
     assert "truncated" in reasons["ants/cut.jpg"]
-    assert "none of" in reasons["bees/Ü text.jpg"]
+    assert "it is a text" in reasons["bees/Ü text.jpg"]
     assert "No such file" in reasons["bees/gone.jpg"]
     assert len(reasons) == 4
     assert len(filenames(out, "train") + filenames(out, "eval")) == 24
@@ -201,7 +209,7 @@ def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest,
     for n in range(5):
         (photos / "ants" / f"empty{n}.jpg").touch()
     with pytest.raises(DataError, match="5 of 29 ") as error:
-        ingest(photos, "7", max_rejected_share=0.1)
+        ingest(photos, "7", options=IngestOptions(max_rejected_share=0.1))
     kept = tmp_path / "node" / "rejected" / "7" / "rejected.jsonl"
 
     assert str(kept) in str(error.value)
@@ -209,16 +217,23 @@ def test_too_many_bad_files_stop_the_run_and_their_list_survives(photos, ingest,
     assert not (tmp_path / "node/examples/7/ingest.json").exists()
 
 
-def test_classes_that_cannot_have_a_picture_on_each_side_are_named(photos, ingest, encode):
+def test_classes_that_cannot_have_a_picture_on_each_side_are_named(
+    photos, ingest, encode, tmp_path
+):
     for label, count in (("flies", 3), ("wasps", 1)):
         (photos / label).mkdir()
         for n in range(count):
-            (photos / label / f"{n}.png").write_bytes(encode(seed=1000))
+            (photos / label / f"{n}.png").write_bytes(encode(seed=ord(label[0])))
     with pytest.raises(
         DataError,
-        match="'flies' with 3 readable pictures that are all the same; 'wasps' with 1 readable",
+        match="'flies' with 1 readable picture beside 2 that are copies or in other classes, too; "
+        "'wasps' with 1 readable picture in",
     ):
-        ingest(photos)
+        ingest(photos, "7")
+    kept = (tmp_path / "node/rejected/7/repeated.jsonl").read_text()
+    assert json.loads(kept)["filenames"] == ["flies/0.png", "flies/1.png", "flies/2.png"]
+    with pytest.raises(DataError, match="'flies' with 3 readable pictures that all belong tog"):
+        ingest(photos, options=IngestOptions(duplicates="keep"))
 
 
 def test_small_classes_have_a_picture_on_each_side_and_all_keep_their_order(
@@ -230,7 +245,7 @@ def test_small_classes_have_a_picture_on_each_side_and_all_keep_their_order(
         path.write_bytes(encode(seed=index))
     out = ingest(tmp_path / "data")
     facts = json.loads((out / "ingest.json").read_text())
-    listing = class_folders.list_pictures(str(tmp_path / "data"))
+    listing = registry.list_pictures(str(tmp_path / "data"))
     order = [picture.path for part in shard.plan(listing.pictures) for picture in part.pictures]
 
     assert set(map(str, facts["classes"].values())) == {"{'train': 1, 'eval': 1}"}
@@ -262,37 +277,29 @@ def test_odd_names_and_a_third_split_come_through(tmp_path, ingest, encode):
     assert records(out, "test")
 
 
-def given_splits(split):
-    """A source of class folders that gives every other picture this split."""
-
-    def list_pictures(path, _pattern):
-        listing = class_folders.list_folder(path, "given_splits")
-        given = [replace(picture, split=split) for picture in listing.pictures[::2]]
-        return replace(listing, pictures=(*given, *listing.pictures[1::2]))
-
-    return SimpleNamespace(
-        NAME="given_splits", list_pictures=list_pictures, read=class_folders.read
-    )
-
-
 @pytest.fixture
-def use_source(monkeypatch):
-    """Adds a source and lets every pattern choose it."""
+def give(monkeypatch):
+    """Gives every other listed picture this split; lists as the executor will."""
+    list_pictures = registry.list_pictures
 
-    def use(source):
-        monkeypatch.setattr(registry, "_SOURCES", {**registry._SOURCES, source.NAME: source})
-        monkeypatch.setattr(registry, "for_pattern", lambda _: source)
-        return source
+    def give(split):
+        def listed(*arguments):
+            listing = list_pictures(*arguments)
+            given = [replace(picture, split=split) for picture in listing.pictures[::2]]
+            return replace(listing, pictures=(*given, *listing.pictures[1::2]))
 
-    return use
+        monkeypatch.setattr(registry, "list_pictures", listed)
+        return listed
+
+    return give
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
-def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, use_source, encode, split):
+def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, give, encode, split):
     for seed in range(100, 130):  # in both splits, so that each class has one in either
         (photos / f"{('ants', 'bees')[seed % 2]}/{seed}.png").write_bytes(encode(seed=seed))
     by_content = ingest(photos, "1")
-    listing = use_source(given_splits(split)).list_pictures(str(photos), "*/*")
+    listing = give(split)(str(photos))
     given = {picture.path for picture in listing.pictures if picture.split}
     left = {picture.path for picture in listing.pictures} - given
     out = ingest(photos, "2")
@@ -303,10 +310,30 @@ def test_pictures_with_a_split_of_their_own_land_there(photos, ingest, use_sourc
         assert left & set(filenames(out, name)) == left & set(filenames(by_content, name))
 
 
-def test_a_split_that_the_data_do_not_have_is_a_data_error(photos, ingest, use_source):
-    use_source(given_splits("val"))
+def test_a_split_that_the_data_do_not_have_is_a_data_error(photos, ingest, give):
+    give("val")
     with pytest.raises(DataError, match=r"one of train, eval\. Received: 'val' for 'ants/0\.png'"):
         ingest(photos)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_given_splits_are_kept_and_test_is_a_third_one(tmp_path, ingest, encode, packed):
+    for index in range(36):
+        split, label = ("train", "valid", "test")[index % 3], "ab"[index % 2]
+        path = tmp_path / "data" / split / label / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(seed=index))
+    data = tmp_path / "data"
+    if packed:
+        data = Path(shutil.make_archive(str(data), "zip", tmp_path, "data"))
+    out = ingest(data, split_names=["train", "eval", "test"])
+
+    for split, folder in (("train", "train/"), ("eval", "valid/"), ("test", "test/")):
+        assert len(filenames(out, split)) == 12
+        assert all(name.startswith(folder) for name in filenames(out, split))
+    facts = json.loads((out / "ingest.json").read_text())
+    assert facts["splits"] == {"train": 12, "eval": 12, "test": 12}
+    assert "test is kept out of training and of the gate" in facts["source"]
 
 
 def test_progress_is_reported_in_this_process(photos, ingest):

@@ -19,7 +19,7 @@ from components.image_example_gen.images import RejectedImageError
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.room import Room
 from components.image_example_gen.sources import class_folders
-from components.image_example_gen.sources.class_folders import list_pictures
+from components.image_example_gen.sources.registry import list_pictures
 
 MAX_PIXELS = 10_000
 
@@ -133,7 +133,7 @@ def test_a_turned_photo_becomes_upright(tmp_path):
     [
         (lambda _: b"", "empty"),
         (lambda data: data[: len(data) // 2], "truncated"),
-        (lambda _: b"not a picture at all", "none of JPEG, PNG"),
+        (lambda _: b"not a picture at all", "it is a text"),
     ],
 )
 def test_a_bad_file_is_rejected_with_its_reason(tmp_path, encode, spoil, reason):

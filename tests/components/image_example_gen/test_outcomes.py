@@ -5,9 +5,9 @@ import pytest
 from bitpipe.errors import DataError
 from components.image_example_gen import outcomes as module
 from components.image_example_gen.listing import Listing
-from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
+from components.image_example_gen.outcomes import AcceptedFile, RejectedFile, Repeat
 
-SPLITS = {"train": 4, "eval": 1}
+SPLITS = ("train", "eval")
 
 
 def accepted(filename, split="train", sha256=None, changed=False):
@@ -23,17 +23,29 @@ GOOD = [
 ]
 
 
-def summarise(outcomes, classes=("a", "b")):
-    return module.summarise(
-        Listing("DIR", (), classes, loose_files=3, skipped_files=2), outcomes, SPLITS
-    )
+def summarise(outcomes, classes=("a", "b"), moved=(), out=(), **more):
+    """The report, of which all files are where they were written unless they are `moved` or `out`.
+
+    Args:
+        outcomes: of the shards.
+        classes: all that there are.
+        moved: filename -> split.
+        out: filenames of what becomes no example.
+        more: as of `outcomes.summarise`; units are counted by the digests.
+    """
+    files = [one for one in outcomes if isinstance(one, AcceptedFile) and one.filename not in out]
+    splits = {one.key: dict(moved).get(one.filename, one.split) for one in files}
+    digests = {label: {one.sha256 for one in files if one.label == label} for label in classes}
+    units = {label: len(found) for label, found in digests.items()}
+    listing = Listing("DIR", (), classes, 3, 2, found=len(outcomes) + 5, recognised="folders")
+    return module.summarise(listing, outcomes, splits, all_splits=SPLITS, units=units, **more)
 
 
 def check(outcomes, max_rejected_share=0.5, **kwargs):
     module.check(
         summarise(outcomes, **kwargs),
         max_rejected_share=max_rejected_share,
-        required_splits=tuple(SPLITS),
+        required_splits=SPLITS,
         rejected_list="NODE/rejected/1/rejected.jsonl",
     )
 
@@ -51,37 +63,46 @@ def test_counts_per_class_and_split():
 
 
 def test_moved_examples_are_counted_where_they_are():
-    files = [accepted("a/1"), accepted("a/2")]
-    report = module.summarise(Listing("DIR", (), ("a",)), files, SPLITS, {"a/2": "eval"})
-    facts = json.loads(report.to_json())
+    facts = json.loads(summarise(GOOD, moved={"a/1": "eval"}).to_json())
 
-    assert facts["classes"] == {"a": {"train": 1, "eval": 1}}
+    assert facts["classes"]["a"] == {"train": 0, "eval": 2}
     assert facts["moved"] == 1
 
 
-def test_duplicates_are_counted_and_conflicting_labels_are_named():
-    facts = json.loads(
-        summarise(
-            [
-                accepted("b/9", sha256="same"),
-                accepted("a/1", sha256="same"),
-                accepted("a/2", sha256="same"),
-                accepted("a/3", sha256="twin"),
-                accepted("a/4", sha256="twin"),
-            ]
-        ).to_json()
-    )
+def test_what_is_left_out_is_no_example_and_repeats_are_listed():
+    files = [*GOOD, accepted("a/3", sha256="a/1"), accepted("b/9", sha256="a/2")]
+    repeats = [
+        Repeat("duplicate", ("a/1", "a/3"), ("a/3",)),
+        Repeat("conflict", ("a/2", "b/9"), ("a/2", "b/9")),
+        Repeat("near-duplicate", ("b/1", "b/2")),
+    ]
+    report = summarise(files, out=("a/3", "a/2", "b/9"), repeats=repeats)
+    facts = json.loads(report.to_json())
 
-    assert facts["duplicates"] == 3
+    assert facts["num_examples"] == 3
+    assert facts["left_out"] == 3
+    assert facts["duplicates"] == 2
     assert facts["conflicting_duplicates"] == 1
-    assert facts["conflicts"] == [["a/1", "a/2", "b/9"]]
+    assert facts["conflicts"] == [["a/2", "b/9"]]
+    assert facts["near_duplicates"] == 1
+    lines = [json.loads(line) for line in report.repeated_jsonl().splitlines()]
+    assert [line["kind"] for line in lines] == ["conflict", "duplicate", "near-duplicate"]
+    assert lines[1] == {"kind": "duplicate", "filenames": ["a/1", "a/3"], "left_out": ["a/3"]}
+
+
+@pytest.mark.parametrize("found", [8, 10])
+def test_a_file_that_is_lost_or_counted_twice_ends_the_run(found):
+    listing = Listing("DIR", (), ("a", "b"), 3, 2, found=found)
+    splits = {one.key: one.split for one in GOOD}
+    with pytest.raises(RuntimeError, match=f"Of {found} files in DIR 9 are accounted for"):
+        module.summarise(listing, GOOD, splits, all_splits=SPLITS)
 
 
 def test_the_report_does_not_depend_on_the_order_of_the_outcomes():
     outcomes = [
         *GOOD,
         accepted("a/9", sha256="b/1"),
-        RejectedFile("a/8", "x"),
+        RejectedFile("a/8", "x", "empty"),
         RejectedFile("a/7", "y"),
     ]
     forth, back = summarise(outcomes), summarise(outcomes[::-1])
@@ -89,8 +110,8 @@ def test_the_report_does_not_depend_on_the_order_of_the_outcomes():
     assert forth.to_json() == back.to_json()
     assert forth.rejected_jsonl() == back.rejected_jsonl()
     assert [json.loads(line) for line in forth.rejected_jsonl().splitlines()] == [
-        {"filename": "a/7", "reason": "y"},
-        {"filename": "a/8", "reason": "x"},
+        {"filename": "a/7", "reason": "y", "kind": "damaged"},
+        {"filename": "a/8", "reason": "x", "kind": "empty"},
     ]
 
 
@@ -106,6 +127,15 @@ def test_the_rejected_share_is_of_all_files_and_inclusive(max_rejected_share, re
         return
     with pytest.raises(DataError, match=r"1 of 5 .*'b/3': the file is empty.*NODE/rejected/1"):
         check(outcomes, max_rejected_share)
+
+
+def test_a_number_of_rejected_files_is_a_limit_beside_the_share():
+    report = summarise([*GOOD, *(RejectedFile(f"b/{n}", "broken") for n in range(3, 6))])
+    facts = {"max_rejected_share": 1.0, "required_splits": SPLITS, "rejected_list": "LIST"}
+    module.check(report, max_rejected=3, **facts)
+    with pytest.raises(DataError, match=r"At most 2 files .* 3 of 7 in DIR .*data\.max_rejected"):
+        module.check(report, max_rejected=2, **facts)
+    assert json.loads(report.to_json())["rejected_by_kind"] == {"damaged": 3}
 
 
 def test_the_rejected_share_is_exact_where_a_product_would_be_rounded():
@@ -132,7 +162,7 @@ def test_only_the_first_three_rejected_files_are_named():
         (
             [*GOOD[:2], *(accepted(f"b/{n}", sha256="same") for n in range(20))],
             ("a", "b"),
-            "'b' with 20 readable pictures that are all the same in DIR;",
+            "'b' with 20 readable pictures that all belong together in DIR;",
         ),
         (
             [*GOOD[:2], accepted("b/1"), accepted("b/2")],

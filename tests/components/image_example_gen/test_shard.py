@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from components.image_example_gen import images, shard
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, RejectedFile
-from components.image_example_gen.sources.class_folders import list_pictures
+from components.image_example_gen.sources.registry import list_pictures
 
 sizes = st.lists(st.integers(0, shard.MAX_BYTES + 5), max_size=60)
 
@@ -133,11 +133,7 @@ def write(photos: Path, tmp_path: Path):
                 path=str(photos),
                 max_pixels=10_000,
                 split_folders={s: str(out / f"Split-{s}") for s in ("train", "eval")},
-                choose_split=lambda _, example: (
-                    "eval"
-                    if example.features.feature["label"].bytes_list.value[0] == b"ants"
-                    else "train"
-                ),
+                choose_split=lambda picture, _: "eval" if picture.label == "ants" else "train",
                 outcome_folder=str(out / "unfinished"),
                 on_file=on_file,
             )
@@ -152,7 +148,7 @@ def test_records_and_outcomes_of_all_files_are_written(write):
     accepted = [outcome for outcome in outcomes if isinstance(outcome, AcceptedFile)]
     rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedFile)]
 
-    assert rejected == [RejectedFile("ants/empty.jpg", "the file is empty")]
+    assert rejected == [RejectedFile("ants/empty.jpg", "the file is empty", "empty")]
     assert len(accepted) == 24
     for split, label in [("eval", b"ants"), ("train", b"bees")]:
         (file,) = (out / f"Split-{split}").iterdir()
@@ -199,26 +195,24 @@ def test_a_shard_that_fails_midway_leaves_nothing_in_a_split(write, tmp_path):
 
 
 @pytest.mark.parametrize("chosen", [slice(0, 1), slice(3, 9), slice(0, 12)])
-def test_moved_records_are_where_they_would_have_been_written(write, chosen):
+def test_moved_records_are_where_they_would_have_been_written_and_others_are_gone(write, chosen):
     out, as_if = write(), write("as if")
-    found = shard.read_outcomes(str(out / "unfinished"))
-    ants = sorted(o.sha256 for o in found if isinstance(o, AcceptedFile) and o.label == "ants")
-    bees = [o.sha256 for o in shard.read_outcomes(str(out / "unfinished")) if "bees" in o.filename]
-    moves = dict.fromkeys(ants[chosen], "train") | {bees[0]: "eval", bees[1]: "train"}
+    found = [o for o in shard.read_outcomes(str(out / "unfinished")) if isinstance(o, AcceptedFile)]
+    splits = {one.key: one.split for one in found}
+    ants = sorted(one.key for one in found if one.label == "ants")
+    bees = sorted(one.key for one in found if one.label == "bees")
+    splits.update(dict.fromkeys(ants[chosen], "train") | {bees[0]: "eval", bees[1]: "train"})
+    del splits[bees[2]]
     shard.move(
-        moves,
+        splits,
         split_folders={s: str(out / f"Split-{s}") for s in ("train", "eval")},
         outcome_folder=str(out / "unfinished"),
     )
 
-    kept = {split: read(as_if / f"Split-{split}") for split in ("train", "eval")}
-    both = {record: split for split, records in kept.items() for record in records}
-    for record in both:
-        values = tf.train.Example.FromString(record).features.feature
-        both[record] = moves.get(values["sha256"].bytes_list.value[0].decode(), both[record])
+    records = [r for split in ("train", "eval") for r in read(as_if / f"Split-{split}")]
     for split in ("train", "eval"):
         assert read(out / f"Split-{split}") == sorted(
-            (record for record, side in both.items() if side == split), key=name_hash
+            (record for record in records if splits.get(key(record)) == split), key=name_hash
         )
 
 
@@ -228,6 +222,12 @@ def read(folder):
         for file in folder.iterdir()
         for record in tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator()
     ]
+
+
+def key(record):
+    values = tf.train.Example.FromString(record).features.feature
+    filename, label = (values[name].bytes_list.value[0] for name in ("filename", "label"))
+    return filename.decode(), label.decode()
 
 
 def name_hash(record):

@@ -26,6 +26,8 @@ def result(**changes):
         "examples_by_class": {"a": {"train": 200, "eval": 93}, "b": {"train": 114, "eval": 93}},
         "rejected": [],
         "duplicates": 0,
+        "left_out": 0,
+        "near_duplicates": 0,
         "num_conflicts": 0,
         "conflicts": [],
         "blessed": True,

@@ -41,7 +41,7 @@ def test_every_picture_is_answered_once_in_order(begin, tmp_path):
     run(begun)
     answers = records(tmp_path / "out")
     assert [Path(a["file"]).name for a in answers] == [f"{n}.png" for n in range(10)]
-    assert "none of" in answers.pop(4)["error"]
+    assert "it is a text" in answers.pop(4)["error"]
     for answer in answers:
         number = int(Path(answer["file"]).stem)
         assert answer["label"] == LABELS[number % 3]
@@ -89,7 +89,7 @@ def test_each_csv_file_has_its_header(begin, tmp_path):
     rows = [list(csv.DictReader(io.StringIO(file.read_text()))) for file in files]
     assert [len(of_file) for of_file in rows] == [4, 4, 2]
     assert rows[0][0]["label_1"] == "red"
-    assert "none of" in rows[1][0]["error"]
+    assert "it is a text" in rows[1][0]["error"]
 
 
 def test_pictures_and_answers_may_lie_in_a_store(begin, bucket, photos, tmp_path):

@@ -3,7 +3,9 @@ import os
 import pytest
 
 from bitpipe.errors import DataError
-from components.image_example_gen.sources.class_folders import check, list_pictures
+from components.image_example_gen.sources.options import SourceOptions
+from components.image_example_gen.sources.registry import check_data as check
+from components.image_example_gen.sources.registry import list_pictures
 from tests.components.image_example_gen.folders import touch
 
 
@@ -162,8 +164,12 @@ def test_check_leaves_a_remote_address_to_the_ingest():
     [
         ([], "missing", "missing, which does not exist"),
         (["f"], "f", "f, which is a file; check the path"),
-        (["f.zip"], "f.zip", "f.zip, which is a file; unpack it and name the folder"),
-        (["f.TGZ"], "f.TGZ", "f.TGZ, which is a file; unpack it"),
+        (["f.7z"], "f.7z", "f.7z, which is a file; unpack it and name the folder"),
+        (
+            ["f.TGZ"],
+            "f.TGZ",
+            "f.TGZ, which is a file; only .zip and .tar can be read in place: `gunzip` it",
+        ),
         ([], "", "no picture in any class folder"),
         (["1.jpg", "2.jpg"], "", "2 files lie directly in it"),
         (["roses/1.jpg", "roses/2.jpg"], "", "only 'roses'"),
@@ -197,15 +203,43 @@ def test_a_missing_remote_folder_is_a_data_error(bucket, tmp_path):
 
 
 def test_a_class_name_that_is_not_utf8_is_refused(tmp_path):
-    os.makedirs(os.path.join(os.fsencode(tmp_path), b"caf\xe9"))  # noqa: PTH103, PTH118
+    touch(tmp_path / os.fsdecode(b"caf\xe9") / "1.jpg")
     with pytest.raises(DataError, match="must be valid UTF-8"):
         list_pictures(str(tmp_path))
 
 
-def test_folders_named_like_splits_are_no_classes(tmp_path):
-    for name in ["Train/ant/1.jpg", "val/ant/1.jpg", "Train/bee/1.jpg", "val/bee/1.jpg"]:
+def test_folders_named_like_splits_with_pictures_directly_in_them_are_ambiguous(tmp_path):
+    for name in ["train/1.jpg", "val/1.jpg"]:
         touch(tmp_path / name)
-    with pytest.raises(DataError, match=r"named like splits \(Train, val\); name one .*Train:"):
+    with pytest.raises(DataError, match=r"sort them by class, or, .* data\.source=class"):
+        list_pictures(str(tmp_path))
+    sure = SourceOptions(source="class_folders")
+    assert list_pictures(str(tmp_path), sure).classes == ("train", "val")
+
+
+def test_splits_below_the_classes_are_refused(tmp_path):
+    for name in ["ant/train/1.jpg", "ant/val/1.jpg", "bee/train/1.jpg", "bee/val/1.jpg"]:
+        touch(tmp_path / name)
+    with pytest.raises(DataError, match="Splits must lie above the classes"):
+        list_pictures(str(tmp_path))
+
+
+def test_a_folder_too_high_is_told_with_the_right_path(tmp_path):
+    for name in ["downloads/flowers/roses/1.jpg", "downloads/flowers/tulips/1.jpg"]:
+        touch(tmp_path / name)
+    touch(tmp_path / "downloads/LICENSE.txt")
+    with pytest.raises(DataError, match=f"too high.* name {tmp_path}/downloads/flowers\\."):
+        list_pictures(str(tmp_path))
+
+
+def test_a_folder_too_low_is_told_with_the_right_path(flowers):
+    with pytest.raises(DataError, match=f"name the folder above, {flowers}"):
+        list_pictures(str(flowers / "roses"))
+
+
+def test_an_archive_in_the_folder_is_suggested(tmp_path):
+    touch(tmp_path / "flowers.zip")
+    with pytest.raises(DataError, match=f"name the archive, {tmp_path}/flowers.zip"):
         list_pictures(str(tmp_path))
 
 

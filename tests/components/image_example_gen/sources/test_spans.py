@@ -2,7 +2,8 @@ import shutil
 
 import pytest
 
-from components.image_example_gen.sources import class_folders, spans
+from components.image_example_gen.sources import registry, spans
+from components.image_example_gen.sources.options import SourceOptions
 
 
 @pytest.fixture
@@ -19,9 +20,9 @@ def facts(listing):
 
 
 def test_spans_become_one_folder_whose_files_keep_their_class(both, flowers):
-    listed = class_folders.list_pictures(str(flowers))
+    listed = registry.list_pictures(str(flowers))
     (both / "all/2/README").touch()
-    listing = spans.list_pictures(str(both), "all/1/*/*|all/2/*/*")
+    listing = registry.list_pictures(str(both), SourceOptions("all/1/*/*|all/2/*/*"))
 
     assert listing.path == str(both)
     assert facts(listing) == [
@@ -34,14 +35,14 @@ def test_spans_become_one_folder_whose_files_keep_their_class(both, flowers):
 
 
 def test_a_span_more_changes_the_fingerprint(both):
-    one = spans.list_pictures(str(both), "all/1/*/*")
-    two = spans.list_pictures(str(both), "all/1/*/*|all/2/*/*")
+    one = registry.list_pictures(str(both), SourceOptions("all/1/*/*"))
+    two = registry.list_pictures(str(both), SourceOptions("all/1/*/*|all/2/*/*"))
     assert two.fingerprint() != one.fingerprint()
 
 
 def test_one_span_alone_is_listed_as_if_there_were_no_others(both):
-    alone = class_folders.list_pictures(str(both / "all/2"))
-    listing = spans.list_pictures(str(both), "all/2/*/*")
+    alone = registry.list_pictures(str(both / "all/2"))
+    listing = registry.list_pictures(str(both), SourceOptions("all/2/*/*"))
 
     assert listing.path == alone.path
     assert facts(listing) == facts(alone)
