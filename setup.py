@@ -32,6 +32,7 @@ TRAIN = [
     NUMPY,
     "psutil>=5.9,<8",
     "scikit-learn>=1.3,<2",  # the demo's digits
+    "scipy>=1.10,<2",  # the gate's test of a drop
     "setuptools>=69,<81",  # tensorflow-hub imports pkg_resources, which 81 removed
     "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
     TENSORFLOW,

@@ -19,6 +19,7 @@ from bitpipe import exits, frameworks
 from bitpipe.errors import BitpipeError
 from bitpipe.stores.paths import is_remote, require_plain
 from components.bit import sources
+from components.gate import settings as gate
 from components.image_example_gen.sources.registry import check_folder
 from components.settings import SCRATCH
 from pipeline import interruption, logs, scratch, workspace
@@ -51,17 +52,20 @@ def check(config: Config, data: str) -> None:
     """Refuses pictures and weights that a run would stumble over, as far as can be seen at once.
 
     Raises:
-        ConfigError: a path that frameworks would take for a pattern.
+        ConfigError: a path that frameworks would take for a pattern, or a rule of the gate that
+            says nothing about so many classes.
         DataError: the folder holds no pictures by class.
         WeightsError: there are no such weights.
     """
     if config.data.has_spans:  # TFX looks for them by a pattern
         require_plain("--data, with spans in data.pattern,", _real(data))
-    check_folder(
+    listing = check_folder(
         data,
         pattern=config.data.pattern,
         min_images_per_class=config.data.min_images_per_class,
     )
+    if listing is not None:
+        gate.check_classes(config.gate, len(listing.classes))
     if config.model.backbone != SCRATCH:
         location, form, _ = sources.locate(config.model.backbone)
         if form == "saved_model":

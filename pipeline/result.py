@@ -12,7 +12,8 @@ from tfx import types
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 
-from components.gate import evaluation, verdict
+from components.gate import kept
+from components.gate.verdict import Check
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
 from pipeline import device, stages
@@ -31,8 +32,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         accuracy: of the candidate on the evaluation split, 0 to 1.
-        accuracy_by_class: the same for each class.
-        accuracy_change: against the model that was in service; `None` where there was none.
+        accuracy_by_class: the same for each class, which is its recall.
+        accuracy_change: against the model that was in service, on the pictures of the classes that
+            both know; `None` where it was judged alone.
         largest_class_share: the accuracy, on the same pictures, of always answering the class that
             most of them show.
         device: what this process computes on, in words.
@@ -46,6 +48,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         conflicts: the files of such groups; of many, the first.
         blessed: the gate let the candidate through.
         objections: what the gate said otherwise.
+        checks: what came of each rule: required, measured, for which class, on how many pictures.
         notes: what it said besides.
         pushed: this run wrote a new version.
         version: the version that serves the candidate, new or not; `None` if it was not blessed.
@@ -69,6 +72,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: list[list[str]]
     blessed: bool
     objections: list[str]
+    checks: list[Check]
     notes: list[str]
     pushed: bool
     version: int | None
@@ -95,21 +99,24 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         examples = Path(output(stages.IMAGE_EXAMPLE_GEN, "examples").uri)
         tensorboard = output(stages.TRAINER, "model_run").uri
         evaluated = output(stages.EVALUATOR, "evaluation").uri
-        judged, said = evaluation.read(evaluated), verdict.read(evaluated)
+        measured, said = kept.read_measured(evaluated), kept.read_verdict(evaluated)
         blessing = output(stages.EVALUATOR, "blessing")
         pushed = output(stages.PUSHER, "pushed_model")
     ingest = _report(examples)
     rejected = (examples / REJECTED_FILE).read_text(encoding="utf-8").splitlines()
+    judged, compared = measured.candidate, measured.compared
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,
-        accuracy_by_class=judged.by_class,
-        accuracy_change=judged.change,
-        largest_class_share=max(judged.counts.values()) / sum(judged.counts.values()),
+        accuracy_by_class=judged.recalls,
+        accuracy_change=compared.candidate.accuracy - compared.baseline.accuracy
+        if compared
+        else None,
+        largest_class_share=judged.largest_class[1] / judged.pictures,
         device=device.describe(),
         num_examples=ingest["num_examples"],
         splits=ingest["splits"],
-        classes=sorted(judged.by_class),
+        classes=sorted(judged.recalls),
         examples_by_class=ingest["classes"],
         rejected=[json.loads(line) for line in rejected],
         duplicates=ingest["duplicates"],
@@ -117,6 +124,7 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         conflicts=ingest["conflicts"],
         blessed=blessing.get_int_custom_property("blessed") == 1,
         objections=list(said.objections),
+        checks=list(said.checks),
         notes=list(said.notes),
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,

@@ -146,13 +146,15 @@ def _accuracy(result: RunResult) -> Iterator[str]:
 def _verdict(result: RunResult) -> Iterator[str]:
     for note in result.notes:
         yield f"note      {note}"
-    if not result.blessed:
-        yield "blessed   no, nothing was pushed:"
-        yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections)
-        return
-    yield "blessed   yes"
-    what = "pushed   " if result.pushed else "unchanged"
-    yield f"{what} version {result.version} in {result.model_dir}"
+    yield "blessed   yes" if result.blessed else "blessed   no, nothing was pushed:"
+    yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections)
+    if kept := [check.sentence for check in result.checks if check.passed]:
+        if not result.blessed:
+            yield "but"
+        yield from (f"{' ' * _INDENT}{sentence}" for sentence in kept)
+    if result.blessed:
+        what = "pushed   " if result.pushed else "unchanged"
+        yield f"{what} version {result.version} in {result.model_dir}"
 
 
 def _shown(line: str, console: Console) -> str:

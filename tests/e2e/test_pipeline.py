@@ -89,6 +89,11 @@ def test_a_model_worse_than_the_one_in_service_is_not_pushed(first, worse):
     assert "below the model in service" in against
     # One step teaches it too little for the rules that no floor can switch off.
     assert all("recognised" in text or "largest class" in text for text in others)
+    floor, drop = worse.result["checks"][:2]
+    assert (floor["rule"], floor["passed"]) == ("gate.min_accuracy", True)
+    assert (drop["rule"], drop["passed"], drop["required"]) == ("gate.max_drop", False, 0)
+    assert drop["measured"] == pytest.approx(-worse.result["accuracy_change"])
+    assert drop["pictures"] == worse.result["splits"]["eval"]
 
 
 def test_new_hyperparameters_reuse_the_ingested_data(worse):

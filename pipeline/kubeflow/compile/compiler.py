@@ -208,7 +208,7 @@ def _places(settings: KubeflowSettings, data: str | None = None) -> dag.Places:
 def _late(config: Config) -> dag.Late:
     return dag.Late(
         steps=RuntimeParameter(parameters.STEPS, ptype=int),
-        eval_config=RuntimeParameter(parameters.EVAL_CONFIG, ptype=str),
+        gate=RuntimeParameter(parameters.GATE, ptype=str),
         range_config=RuntimeParameter(parameters.RANGE_CONFIG, ptype=str)
         if config.data.has_spans
         else None,

@@ -13,6 +13,10 @@ def stage(seconds, cached=False):
     return types.SimpleNamespace(seconds=seconds, cached=cached)
 
 
+def check(sentence, *, passed):
+    return types.SimpleNamespace(sentence=sentence, passed=passed)
+
+
 def result(**changes):
     values = {
         "accuracy": 0.9731,
@@ -30,6 +34,7 @@ def result(**changes):
         "conflicts": [],
         "blessed": True,
         "objections": [],
+        "checks": [check("accuracy 0.9731 reaches the floor", passed=True)],
         "notes": [],
         "pushed": True,
         "version": 7,
@@ -50,7 +55,7 @@ def test_the_summary_names_score_verdict_version_and_next_commands():
     text = summary("bitpipe serve --models out/serving --name x")
     for part in (
         "0.9731",
-        "blessed   yes",
+        "blessed   yes\n            accuracy 0.9731 reaches the floor\n",
         "pushed    version 7 in out/serving/x",
         "12.3",
         "cached",
@@ -141,10 +146,18 @@ def test_an_unchanged_model_is_called_that():
 
 
 def test_a_refusal_says_why_and_offers_nothing_to_serve():
+    checks = [check("accuracy 0.4 is below", passed=False), check("it is calibrated", passed=True)]
     text = summary(
-        "bitpipe serve", blessed=False, objections=["accuracy 0.4 is below"], version=None
+        "bitpipe serve",
+        blessed=False,
+        objections=["accuracy 0.4 is below"],
+        checks=checks,
+        version=None,
     )
-    assert "blessed   no, nothing was pushed:\n            accuracy 0.4 is below" in text
+    assert (
+        "blessed   no, nothing was pushed:\n            accuracy 0.4 is below\n"
+        "but\n            it is calibrated\n" in text
+    )
     assert "bitpipe serve" not in text
 
 

@@ -95,7 +95,7 @@ def test_parameters_go_to_the_stages_that_use_them(package, tasks):
     assert {name: used for name, used in users.items() if used} == {
         "image-example-gen": ["data"],
         "hyper-rule": ["steps"],
-        "evaluator": ["max_drop", "min_accuracy", "min_class_accuracy"],
+        "evaluator": ["max_drop", "min_accuracy", "min_recall_per_class"],
     }
 
 
