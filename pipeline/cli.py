@@ -20,6 +20,7 @@ from pipeline.commands import (
     config,
     demo,
     predict,
+    report,
     run,
     schedule,
     serve,
@@ -78,6 +79,7 @@ def cli() -> None:
 for command in (
     demo.demo,
     run.run,
+    report.report,
     config.config,
     serve.serve,
     predict.predict,

@@ -9,8 +9,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +25,7 @@ from components.image_example_gen.sources.registry import check_folder
 from components.settings import SCRATCH
 from pipeline import interruption, logs, scratch, workspace
 from pipeline.position import Position
+from pipeline.settings import rendering
 from pipeline.settings.config import Config
 
 if TYPE_CHECKING:
@@ -72,7 +74,15 @@ def check(config: Config, data: str) -> None:
             require_plain("model.backbone", location)
 
 
-def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple[RunResult, Path]:
+def run(
+    config: Config,
+    data: str,
+    out: Path,
+    *,
+    verbose: bool = False,
+    origins: Mapping[str, str] = MappingProxyType({}),
+    command: str = "",
+) -> tuple[RunResult, Path]:
     """Runs the pipeline with a display on stderr.
 
     Args:
@@ -80,6 +90,8 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
         data: folder or URL of the pictures.
         out: folder for all outputs, which belongs to these pictures.
         verbose: show the frameworks' log as well.
+        origins: per dotted key of the configuration, where its value came from, for the report.
+        command: what runs the same again, for the report.
 
     Returns:
         What came of it, and the log file.
@@ -103,7 +115,7 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
                 Display(terminal.err) as display,
             ):
                 try:
-                    result = _run(config, space, display)
+                    result = _run(config, space, display, origins, command)
                 except Exception:
                     logging.exception("the run failed")
                     raise
@@ -154,6 +166,11 @@ def next_commands(config: Config, out: Path, same: str) -> list[str]:
     ]
 
 
+def trial_command(candidate: str) -> str:
+    """How to ask a model that was not pushed."""
+    return f"{_program()} classify IMAGE... --backbone {shlex.quote(candidate)}"
+
+
 def _real(data: str) -> str:
     return data if is_remote(data) else str(Path(data).resolve())
 
@@ -190,18 +207,34 @@ def _program() -> str:
     return shlex.quote(os.path.relpath(script))
 
 
-def _run(config: Config, space: workspace.Workspace, display: Display) -> RunResult:
+def _run(
+    config: Config,
+    space: workspace.Workspace,
+    display: Display,
+    origins: Mapping[str, str],
+    command: str,
+) -> RunResult:
     position = Position(display)
     with interruption.telling(position.when_interrupted):
         frameworks.log_warnings()
         display.waiting("loading TensorFlow and TFX")
         from pipeline import device, local
+        from pipeline.report.facts import Setting, Told
 
         display.note(f"  computing on {device.describe()}")
         if config.model.backbone != SCRATCH and _is_module(config.model.backbone):
             display.waiting(f"fetching {config.model.backbone}")
             _fetch(config.model.backbone)
-        result = local.run(config, space, position)
+        told = Told(
+            name=config.name,
+            data=space.data,
+            command=command,
+            settings=tuple(
+                Setting(key, value, origins.get(key, "")) for key, value in rendering.values(config)
+            ),
+            device=device.describe(),
+        )
+        result = local.run(config, space, position, told)
     _keep(space.out / SUMMARY, result)
     return result
 

@@ -6,8 +6,10 @@ What TFX's `LocalDagRunner` does, with an event before and after every stage.
 from __future__ import annotations
 
 import datetime
+import logging
 
 from ml_metadata import errors as mlmd_errors
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import runtime_parameter_utils
@@ -16,12 +18,21 @@ from bitpipe.errors import BitpipeError
 from components import progress
 from pipeline import dag, damage, leftovers, node, stages, workspace
 from pipeline.position import Position
+from pipeline.report import facts, lineage, writing
 from pipeline.result import RunResult, collect, examples_by_class
 from pipeline.settings.config import Config
 
 
-def run(config: Config, space: workspace.Workspace, position: Position) -> RunResult:
+def run(
+    config: Config, space: workspace.Workspace, position: Position, told: facts.Told
+) -> RunResult:
     """Runs the whole pipeline.
+
+    Args:
+        config: of the run.
+        space: its folder.
+        position: is told how it goes on.
+        told: what the report says of it besides.
 
     Raises:
         BitpipeError: the pictures or the configuration do not allow it.
@@ -36,9 +47,9 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
         raise workspace.damaged_metadata(space, str(error)) from error
     places = dag.Places(space.data, str(space.artifacts), str(space.serving))
     ir = dag.compile_ir(dag.build(config, places, connection))
+    run_id = datetime.datetime.now(datetime.timezone.utc).isoformat()
     runtime_parameter_utils.substitute_runtime_parameter(
-        ir,
-        {PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now(datetime.timezone.utc).isoformat()},
+        ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
     )
     outcomes: dict[str, node.Outcome] = {}
     with progress.listen(position.advanced, position.kept, position.said):
@@ -55,4 +66,26 @@ def run(config: Config, space: workspace.Workspace, position: Position) -> RunRe
             position.finished(stage, outcomes[stage])
             if stage == stages.IMAGE_EXAMPLE_GEN:
                 position.ingested(examples_by_class(outcomes[stage], connection))
-    return collect(outcomes, connection, model_dir=f"{places.serving}/{config.name}")
+    return collect(
+        outcomes,
+        connection,
+        model_dir=f"{places.serving}/{config.name}",
+        report=_report(connection, run_id, space, told),
+    )
+
+
+def _report(
+    connection: metadata_store_pb2.ConnectionConfig,
+    run_id: str,
+    space: workspace.Workspace,
+    told: facts.Told,
+) -> str | None:
+    """Writes the report; the model is judged and pushed, which no failure here may undo."""
+    folder = space.reports / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        with metadata.Metadata(connection) as handle:
+            found = lineage.find(handle.store, run_id)
+        return str(writing.write(folder, told, found))
+    except Exception:
+        logging.exception("the report could not be written")
+        return None

@@ -11,6 +11,7 @@ import msgspec
 from tfx import types
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.utils import path_utils
 
 from components.gate import kept
 from components.gate.verdict import Check
@@ -52,8 +53,10 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         notes: what it said besides.
         pushed: this run wrote a new version.
         version: the version that serves the candidate, new or not; `None` if it was not blessed.
+        candidate: the SavedModel that was judged, blessed or not.
         model_dir: the folder a server watches for versions.
         tensorboard: the folder with the Trainer's curves.
+        report: the page that tells all of it; `None` where it could not be written.
         stages: by name, in the order they ran.
     """
 
@@ -76,8 +79,10 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     pushed: bool
     version: int | None
+    candidate: str
     model_dir: str
     tensorboard: str
+    report: str | None
     stages: dict[str, Stage]
 
 
@@ -89,7 +94,9 @@ def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, i
     return counts
 
 
-def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str) -> RunResult:
+def collect(
+    outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str, report: str | None
+) -> RunResult:
     """Reads the result of the run whose nodes ended with `outcomes`."""
     with metadata.Metadata(connection) as handle:
 
@@ -98,6 +105,7 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
 
         examples = Path(output(stages.IMAGE_EXAMPLE_GEN, "examples").uri)
         tensorboard = output(stages.TRAINER, "model_run").uri
+        candidate = path_utils.serving_model_path(output(stages.TRAINER, "model").uri)
         evaluated = output(stages.EVALUATOR, "evaluation").uri
         measured, said = kept.read_measured(evaluated), kept.read_verdict(evaluated)
         blessing = output(stages.EVALUATOR, "blessing")
@@ -128,8 +136,10 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         notes=list(said.notes),
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,
+        candidate=candidate,
         model_dir=model_dir,
         tensorboard=tensorboard,
+        report=report,
         stages={
             name: Stage(round(outcome.seconds, 2), outcome.cached)
             for name, outcome in outcomes.items()

@@ -29,11 +29,11 @@ _INDENT = 12
 
 
 def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str]) -> None:
-    """What `text` says, and what to try next with a model that was pushed."""
+    """What `text` says, and what to try next with the model."""
     console = streams.console(stream, soft_wrap=True)
     _print(result, console)
-    if result.blessed and next_commands:
-        console.print("\nNext:")
+    if next_commands:
+        console.print("\nNext:" if result.blessed else "\nTo try it nevertheless:")
         for command in next_commands:
             console.print(f"  {_shown(command, console)}")
 
@@ -67,6 +67,8 @@ def _print(result: RunResult, console: Console) -> None:
         console.print(_shown(line, console))
     folder = shlex.quote(result.tensorboard)
     console.print(f"curves    tensorboard --logdir {_shown(folder, console)}")
+    told = result.report or "could not be written: the log says why"
+    console.print(f"report    {_shown(told, console)}")
 
 
 def _stages(result: RunResult) -> Table:
@@ -152,7 +154,9 @@ def _verdict(result: RunResult) -> Iterator[str]:
         if not result.blessed:
             yield "but"
         yield from (f"{' ' * _INDENT}{sentence}" for sentence in kept)
-    if result.blessed:
+    if not result.blessed:
+        yield f"candidate {result.candidate}"
+    else:
         what = "pushed   " if result.pushed else "unchanged"
         yield f"{what} version {result.version} in {result.model_dir}"
 

@@ -42,8 +42,8 @@ def loaded(*arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "batch", "classify", "compile", "config", "config show", "demo", "predict", "run"),
-        *("schedule", "schedule list", "serve", "submit"),
+        *("", "batch", "classify", "compile", "config", "config show", "demo", "predict", "report"),
+        *("run", "schedule", "schedule list", "serve", "submit"),
     ],
 )
 def test_help_loads_what_is_allowed_and_nothing_else(command):

@@ -38,8 +38,10 @@ def result(**changes):
         "notes": [],
         "pushed": True,
         "version": 7,
+        "candidate": "out/artifacts/Trainer/model/7/Format-Serving",
         "model_dir": "out/serving/x",
         "tensorboard": "out/artifacts/Trainer/model_run/7",
+        "report": "out/reports/1/report.html",
         "stages": {"Trainer": stage(12.34), "Pusher": stage(0.1, cached=True)},
     }
     return types.SimpleNamespace(**{**values, **changes})
@@ -62,6 +64,7 @@ def test_the_summary_names_score_verdict_version_and_next_commands():
         "device    CPU (2 cores)",
         "pictures  500 (314 train, 186 eval) in 2 classes",
         "tensorboard --logdir out/artifacts/Trainer/model_run/7",
+        "report    out/reports/1/report.html",
     ):
         assert part in text
     assert text.rstrip().endswith("bitpipe serve --models out/serving --name x")
@@ -145,10 +148,10 @@ def test_an_unchanged_model_is_called_that():
     assert "unchanged version 7" in summary(pushed=False)
 
 
-def test_a_refusal_says_why_and_offers_nothing_to_serve():
+def test_a_refusal_says_why_and_how_to_try_the_candidate():
     checks = [check("accuracy 0.4 is below", passed=False), check("it is calibrated", passed=True)]
     text = summary(
-        "bitpipe serve",
+        "bitpipe classify",
         blessed=False,
         objections=["accuracy 0.4 is below"],
         checks=checks,
@@ -158,9 +161,14 @@ def test_a_refusal_says_why_and_offers_nothing_to_serve():
         "blessed   no, nothing was pushed:\n            accuracy 0.4 is below\n"
         "but\n            it is calibrated\n" in text
     )
-    assert "bitpipe serve" not in text
+    assert "candidate out/artifacts/Trainer/model/7/Format-Serving\n" in text
+    assert text.endswith("\nTo try it nevertheless:\n  bitpipe classify\n")
 
 
 @pytest.mark.parametrize("name", ["[red]a[/red].jpg", "[/]"])
 def test_file_names_are_not_taken_for_markup(name):
     assert name in summary(rejected=[{"filename": name, "reason": "[empty]"}])
+
+
+def test_a_report_that_could_not_be_written_is_said():
+    assert "report    could not be written" in summary(report=None)
