@@ -149,10 +149,12 @@ def _verdict(result: RunResult) -> Iterator[str]:
     for note in result.notes:
         yield f"note      {note}"
     yield "blessed   yes" if result.blessed else "blessed   no, nothing was pushed:"
-    yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections)
+    yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections[:_SHOWN_CLASSES])
+    if (more := len(result.objections) - _SHOWN_CLASSES) > 0:
+        yield f"{' ' * _INDENT}and {more} more, which the report lists"
     if kept := [check.sentence for check in result.checks if check.passed]:
         if not result.blessed:
-            yield "but"
+            yield "kept:"
         yield from (f"{' ' * _INDENT}{sentence}" for sentence in kept)
     if not result.blessed:
         yield f"candidate {result.candidate}"

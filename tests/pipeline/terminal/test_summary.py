@@ -159,7 +159,7 @@ def test_a_refusal_says_why_and_how_to_try_the_candidate():
     )
     assert (
         "blessed   no, nothing was pushed:\n            accuracy 0.4 is below\n"
-        "but\n            it is calibrated\n" in text
+        "kept:\n            it is calibrated\n" in text
     )
     assert "candidate out/artifacts/Trainer/model/7/Format-Serving\n" in text
     assert text.endswith("\nTo try it nevertheless:\n  bitpipe classify\n")
@@ -172,3 +172,11 @@ def test_file_names_are_not_taken_for_markup(name):
 
 def test_a_report_that_could_not_be_written_is_said():
     assert "report    could not be written" in summary(report=None)
+
+
+def test_of_many_objections_the_first_are_shown():
+    objections = [f"recall of class 'c{n:02}' is below" for n in range(40)]
+    text = summary(blessed=False, objections=objections, version=None)
+    assert "'c11'" in text
+    assert "'c12'" not in text
+    assert "and 28 more, which the report lists\n" in text
