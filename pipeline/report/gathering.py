@@ -63,6 +63,7 @@ def read_training(path: str) -> Training:
         return Training((), {})
     try:
         found = json.loads(_text(path))
+        found.pop("form", None)  # of the file
         values = {
             name: value for name, value in found.items() if not isinstance(value, (list, dict))
         }

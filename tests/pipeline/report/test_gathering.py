@@ -32,7 +32,7 @@ def test_the_steps_of_a_phase_go_on_from_those_of_the_one_before(read):
         (40, {"loss": 1.0, "accuracy": 0.5}),
         (60, {"loss": 0.5}),
     ]
-    assert found.values == {"form": 1, "method": "probe"}
+    assert found.values == {"method": "probe"}
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{", '{"curve": [{}]}', '{"curve": 3}'])
