@@ -28,10 +28,12 @@ TRAIN = [
     BEAM,
     "dill==0.3.1.1",  # tfx-bsl imports it, and apache-beam stopped bringing it with 2.65
     "h5py>=3.10,<4",
+    "jinja2>=3.1,<4",  # the report's page
     "keras>=3.12,<4",
     NUMPY,
     "psutil>=5.9,<8",
     "scikit-learn>=1.3,<2",  # the demo's digits
+    "scipy>=1.10,<2",  # the gate's test of a drop
     "setuptools>=69,<81",  # tensorflow-hub imports pkg_resources, which 81 removed
     "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
     TENSORFLOW,
@@ -95,7 +97,7 @@ setup(
     packages=find_packages(include=[*PACKAGES, *(f"{name}.*" for name in PACKAGES)]),
     # Each package's py.typed needs no line: setuptools ships it by itself.
     package_data={
-        "pipeline": ["configs/*.yaml"],
+        "pipeline": ["configs/*.yaml", "report/web/*"],
         "components.bit": ["imagenet_classes.txt", "bit_mini.npz"],
         "serving.server": ["web/*"],
     },

@@ -67,12 +67,12 @@ class Late:
 
     Attributes:
         steps: training steps, 0 for the HyperRule's.
-        eval_config: JSON of TFMA's configuration.
+        gate: JSON of the gate's settings that a run brings.
         range_config: JSON of TFX's choice of a span; `None` for the latest.
     """
 
     steps: RuntimeParameter
-    eval_config: RuntimeParameter
+    gate: RuntimeParameter
     range_config: RuntimeParameter | None
 
 
@@ -176,10 +176,9 @@ def build(
         model=model,
         baseline_model=resolver.outputs[MODEL],
         gate=config.gate,
+        gate_of_run=late.gate if late else None,
         schema=schema,
     )
-    if late:  # The constructor takes nothing but TFMA's own type.
-        evaluator.spec.exec_properties["eval_config"] = late.eval_config
 
     # It starts a pod, so it runs inside a cluster only.
     infra_validators = (

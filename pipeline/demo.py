@@ -39,15 +39,17 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
         DemoError: the model was not blessed, or its server did not start.
     """
     data, held_out = digits.write(out)
-    settings = config.load(NAME, overrides).config
-    result, log_file = launch.run(settings, str(data), out / "run")
+    effective = config.load(NAME, overrides)
+    settings, same = effective.config, launch.again(out / "run", str(data), NAME, overrides)
+    result, log_file = launch.run(
+        settings, str(data), out / "run", origins=effective.origins, command=same
+    )
     if result.version is None:
         reasons = "; ".join(result.objections) or result.remark
         raise DemoError(f"the model was not pushed: {reasons}.")
     click.echo("\nAsking the served model about pictures it has never seen:\n")
     with _server(out / "run" / "serving", log_file) as address:
         _ask(address, sorted(held_out.glob("*/*.png")))
-    same = launch.again(out / "run", str(data), NAME, overrides)
     commands = launch.next_commands(settings, out / "run", same)
     commands[1] = commands[1].replace("IMAGE...", f"{held_out}/7/*.png")
     print_summary(result, sys.stdout, commands)

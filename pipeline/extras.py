@@ -9,8 +9,17 @@ from bitpipe.errors import MissingExtraError
 
 _TRAIN = frozenset(
     {
-        *("absl", "apache_beam", "dill", "h5py", "keras", "ml_metadata", "numpy", "pkg_resources"),
-        *("psutil", "sklearn", "tensorboard", "tensorflow", "tensorflow_data_validation"),
+        *("absl", "apache_beam", "dill", "h5py", "jinja2", "keras", "markupsafe", "ml_metadata"),
+        *(
+            "numpy",
+            "pkg_resources",
+            "psutil",
+            "scipy",
+            "sklearn",
+            "tensorboard",
+            "tensorflow",
+            "tensorflow_data_validation",
+        ),
         *("tensorflow_hub", "tensorflow_metadata", "tensorflow_model_analysis"),
         *("tensorflow_transform", "tfx", "tfx_bsl"),
     }

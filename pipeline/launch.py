@@ -11,8 +11,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,13 +22,16 @@ from bitpipe import exits, frameworks
 from bitpipe.errors import BitpipeError
 from bitpipe.stores.paths import is_remote, require_plain
 from components.bit import sources
+from components.gate import settings as gate
 from components.image_example_gen.sources.registry import check_data
 from components.settings import SCRATCH
 from pipeline import interruption, logs, scratch, workspace
 from pipeline.position import Position
+from pipeline.settings import rendering
 from pipeline.settings.config import Config
 
 if TYPE_CHECKING:
+    from components.image_example_gen.listing import Listing
     from pipeline.result import RunResult
     from pipeline.terminal.display import Display
 
@@ -56,27 +60,42 @@ def check(config: Config, data: str) -> str:
         What the data were taken for, in words; empty where only the ingest can tell.
 
     Raises:
-        ConfigError: a path that frameworks would take for a pattern.
+        ConfigError: a path that frameworks would take for a pattern, or a rule of the gate that
+            says nothing about so many classes.
         DataError: the data are no labelled pictures.
         WeightsError: there are no such weights.
     """
-    recognised = check_pictures(config, data)
+    listing = _list(config, data)
+    if listing is not None:
+        gate.check_classes(config.gate, len(listing.classes))
     if config.model.backbone != SCRATCH:
         location, form, _ = sources.locate(config.model.backbone)
         if form == "saved_model":
             require_plain("model.backbone", location)
-    return recognised
-
-
-def check_pictures(config: Config, data: str) -> str:
-    """What `check` does, without the weights."""
-    if config.data.has_spans:  # TFX looks for them by a pattern
-        require_plain("--data, with spans in data.pattern,", _real(data))
-    listing = check_data(data, config.data.of_source(), config.data.min_images_per_class)
     return listing.recognised if listing is not None else ""
 
 
-def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple[RunResult, Path]:
+def check_pictures(config: Config, data: str) -> str:
+    """What `check` does, of the pictures alone."""
+    listing = _list(config, data)
+    return listing.recognised if listing is not None else ""
+
+
+def _list(config: Config, data: str) -> Listing | None:
+    if config.data.has_spans:  # TFX looks for them by a pattern
+        require_plain("--data, with spans in data.pattern,", _real(data))
+    return check_data(data, config.data.of_source(), config.data.min_images_per_class)
+
+
+def run(
+    config: Config,
+    data: str,
+    out: Path,
+    *,
+    verbose: bool = False,
+    origins: Mapping[str, str] = MappingProxyType({}),
+    command: str = "",
+) -> tuple[RunResult, Path]:
     """Runs the pipeline with a display on stderr.
 
     Args:
@@ -84,6 +103,8 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
         data: folder or URL of the pictures.
         out: folder for all outputs, which belongs to these pictures.
         verbose: show the frameworks' log as well.
+        origins: per dotted key of the configuration, where its value came from, for the report.
+        command: what runs the same again, for the report.
 
     Returns:
         What came of it, and the log file.
@@ -99,7 +120,7 @@ def run(config: Config, data: str, out: Path, *, verbose: bool = False) -> tuple
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
         with work.shown() as display:
-            result = _run(config, work.space, display, recognised)
+            result = _run(config, work.space, display, recognised, origins, command)
     return result, work.log_file
 
 
@@ -154,6 +175,11 @@ def next_commands(config: Config, out: Path, same: str) -> list[str]:
         f"{program} predict IMAGE... --server localhost:8500 --name {config.name}",
         f"{same}  # again: cached",
     ]
+
+
+def trial_command(candidate: str) -> str:
+    """How to ask a model that was not pushed."""
+    return f"{_program()} classify IMAGE... --backbone {shlex.quote(candidate)}"
 
 
 def _real(data: str) -> str:
@@ -244,7 +270,12 @@ def _tell(display: Display, recognised: str) -> None:
 
 
 def _run(
-    config: Config, space: workspace.Workspace, display: Display, recognised: str
+    config: Config,
+    space: workspace.Workspace,
+    display: Display,
+    recognised: str,
+    origins: Mapping[str, str],
+    command: str,
 ) -> RunResult:
     position = Position(display)
     with interruption.telling(position.when_interrupted):
@@ -252,12 +283,22 @@ def _run(
         _tell(display, recognised)
         display.waiting("loading TensorFlow and TFX")
         from pipeline import device, local
+        from pipeline.report.facts import Setting, Told
 
         display.note(f"  computing on {device.describe()}")
         if config.model.backbone != SCRATCH and _is_module(config.model.backbone):
             display.waiting(f"fetching {config.model.backbone}")
             _fetch(config.model.backbone)
-        result = local.run(config, space, position)
+        told = Told(
+            name=config.name,
+            data=space.data,
+            command=command,
+            settings=tuple(
+                Setting(key, value, origins.get(key, "")) for key, value in rendering.values(config)
+            ),
+            device=device.describe(),
+        )
+        result = local.run(config, space, position, told)
     _keep(space.out / SUMMARY, result)
     return result
 

@@ -5,10 +5,13 @@ What TFX's `LocalDagRunner` does, with an event before and after every stage.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import logging
 from typing import Any
 
 from ml_metadata import errors as mlmd_errors
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import runtime_parameter_utils
@@ -17,19 +20,33 @@ from bitpipe.errors import BitpipeError
 from components import progress
 from pipeline import dag, damage, leftovers, node, stages, workspace
 from pipeline.position import Position
+from pipeline.report import facts, lineage, writing
 from pipeline.result import RunResult, collect, examples_by_class, ingest_report
 from pipeline.settings.config import Config
 
 
-def run(config: Config, space: workspace.Workspace, position: Position) -> RunResult:
+def run(
+    config: Config, space: workspace.Workspace, position: Position, told: facts.Told
+) -> RunResult:
     """Runs the whole pipeline.
+
+    Args:
+        config: of the run.
+        space: its folder.
+        position: is told how it goes on.
+        told: what the report says of it besides.
 
     Raises:
         BitpipeError: the pictures or the configuration do not allow it.
         Exception: whatever else a stage raised.
     """
-    outcomes, connection = _run(config, space, position, last=None)
-    return collect(outcomes, connection, model_dir=f"{space.serving}/{config.name}")
+    ran = _run(config, space, position, last=None)
+    return collect(
+        ran.outcomes,
+        ran.connection,
+        model_dir=f"{space.serving}/{config.name}",
+        report=_report(ran, space, told),
+    )
 
 
 def ingest(config: Config, space: workspace.Workspace, position: Position) -> dict[str, Any]:
@@ -42,14 +59,23 @@ def ingest(config: Config, space: workspace.Workspace, position: Position) -> di
         BitpipeError: the pictures do not allow it.
         Exception: whatever else the stage raised.
     """
-    outcomes, connection = _run(config, space, position, last=stages.IMAGE_EXAMPLE_GEN)
-    return ingest_report(outcomes[stages.IMAGE_EXAMPLE_GEN], connection)
+    ran = _run(config, space, position, last=stages.IMAGE_EXAMPLE_GEN)
+    return ingest_report(ran.outcomes[stages.IMAGE_EXAMPLE_GEN], ran.connection)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ran:
+    """How each stage ended, ML Metadata's connection, and the run's name in it."""
+
+    outcomes: dict[str, node.Outcome]
+    connection: metadata_store_pb2.ConnectionConfig
+    run_id: str
 
 
 def _run(
     config: Config, space: workspace.Workspace, position: Position, *, last: str | None
-) -> tuple[dict[str, node.Outcome], Any]:
-    """How each stage ended, up to the `last` one, and ML Metadata's connection."""
+) -> _Ran:
+    """Runs the stages, up to the `last` one."""
     connection = metadata.sqlite_metadata_connection_config(str(space.metadata))
     try:
         leftovers.clear(connection, space.artifacts)
@@ -59,9 +85,9 @@ def _run(
         raise workspace.damaged_metadata(space, str(error)) from error
     places = dag.Places(space.data, str(space.artifacts), str(space.serving))
     ir = dag.compile_ir(dag.build(config, places, connection))
+    run_id = datetime.datetime.now(datetime.timezone.utc).isoformat()
     runtime_parameter_utils.substitute_runtime_parameter(
-        ir,
-        {PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now(datetime.timezone.utc).isoformat()},
+        ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
     )
     outcomes: dict[str, node.Outcome] = {}
     with progress.listen(position.advanced, position.kept, position.said):
@@ -80,4 +106,16 @@ def _run(
                 position.ingested(examples_by_class(outcomes[stage], connection))
             if stage == last:
                 break
-    return outcomes, connection
+    return _Ran(outcomes, connection, run_id)
+
+
+def _report(ran: _Ran, space: workspace.Workspace, told: facts.Told) -> str | None:
+    """Writes the report; the model is judged and pushed, which no failure here may undo."""
+    folder = space.reports / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        with metadata.Metadata(ran.connection) as handle:
+            found = lineage.find(handle.store, ran.run_id)
+        return str(writing.write(folder, told, found))
+    except Exception:
+        logging.exception("the report could not be written")
+        return None

@@ -11,8 +11,10 @@ import msgspec
 from tfx import types
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.utils import path_utils
 
-from components.gate import evaluation, verdict
+from components.gate import kept
+from components.gate.verdict import Check
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
 from pipeline import device, stages
@@ -31,8 +33,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         accuracy: of the candidate on the evaluation split, 0 to 1.
-        accuracy_by_class: the same for each class.
-        accuracy_change: against the model that was in service; `None` where there was none.
+        accuracy_by_class: the same for each class, which is its recall.
+        accuracy_change: against the model that was in service, on the pictures of the classes that
+            both know; `None` where it was judged alone.
         largest_class_share: the accuracy, on the same pictures, of always answering the class that
             most of them show.
         device: what this process computes on, in words.
@@ -48,13 +51,16 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         conflicts: the files of such groups; of many, the first.
         blessed: the gate let the candidate through.
         objections: what the gate said otherwise.
+        checks: what came of each rule: required, measured, for which class, on how many pictures.
         notes: what it said besides.
         pushed: this run wrote a new version.
         version: the version that holds the candidate, new or not; `None` where there is none,
             because it was not blessed, or is a model that somebody has rolled back from.
         remark: why a blessed candidate is not in service; `None` where it is.
+        candidate: the SavedModel that was judged, blessed or not.
         model_dir: the folder a server watches for versions.
         tensorboard: the folder with the Trainer's curves.
+        report: the page that tells all of it; `None` where it could not be written.
         stages: by name, in the order they ran.
     """
 
@@ -73,12 +79,15 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: list[list[str]]
     blessed: bool
     objections: list[str]
+    checks: list[Check]
     notes: list[str]
     pushed: bool
     version: int | None
     remark: str | None
+    candidate: str
     model_dir: str
     tensorboard: str
+    report: str | None
     stages: dict[str, Stage]
     left_out: int = 0
     near_duplicates: int = 0
@@ -109,7 +118,9 @@ def ingest_report(ingest: Outcome, connection: Any) -> dict[str, Any]:
     }
 
 
-def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str) -> RunResult:
+def collect(
+    outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str, report: str | None
+) -> RunResult:
     """Reads the result of the run whose nodes ended with `outcomes`."""
     with metadata.Metadata(connection) as handle:
 
@@ -118,21 +129,25 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
 
         examples = Path(output(stages.IMAGE_EXAMPLE_GEN, "examples").uri)
         tensorboard = output(stages.TRAINER, "model_run").uri
+        candidate = path_utils.serving_model_path(output(stages.TRAINER, "model").uri)
         evaluated = output(stages.EVALUATOR, "evaluation").uri
-        judged, said = evaluation.read(evaluated), verdict.read(evaluated)
+        measured, said = kept.read_measured(evaluated), kept.read_verdict(evaluated)
         blessing = output(stages.EVALUATOR, "blessing")
         pushed = output(stages.PUSHER, "pushed_model")
     ingest = _report(examples)
+    judged, compared = measured.candidate, measured.compared
     version = pushed.get_string_custom_property(pusher.VERSION)
     return RunResult(
         accuracy=judged.accuracy,
-        accuracy_by_class=judged.by_class,
-        accuracy_change=judged.change,
-        largest_class_share=max(judged.counts.values()) / sum(judged.counts.values()),
+        accuracy_by_class=judged.recalls,
+        accuracy_change=compared.candidate.accuracy - compared.baseline.accuracy
+        if compared
+        else None,
+        largest_class_share=judged.largest_class[1] / judged.pictures,
         device=device.describe(),
         num_examples=ingest["num_examples"],
         splits=ingest["splits"],
-        classes=sorted(judged.by_class),
+        classes=sorted(judged.recalls),
         examples_by_class=ingest["classes"],
         rejected=_lines(examples / REJECTED_FILE),
         duplicates=ingest["duplicates"],
@@ -142,12 +157,15 @@ def collect(outcomes: Mapping[str, Outcome], connection: Any, *, model_dir: str)
         conflicts=ingest["conflicts"],
         blessed=blessing.get_int_custom_property("blessed") == 1,
         objections=list(said.objections),
+        checks=list(said.checks),
         notes=list(said.notes),
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,
         remark=pushed.get_string_custom_property(pusher.REMARK) or None,
+        candidate=candidate,
         model_dir=model_dir,
         tensorboard=tensorboard,
+        report=report,
         stages={
             name: Stage(round(outcome.seconds, 2), outcome.cached)
             for name, outcome in outcomes.items()

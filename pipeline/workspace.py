@@ -16,6 +16,7 @@ from pathlib import Path
 from bitpipe.errors import ConfigError
 from bitpipe.names import require_utf8
 from bitpipe.stores.paths import is_remote, require_plain
+from pipeline import reports
 
 # Raised when a layout or artifact changes so that an older folder cannot be continued.
 FORMAT_VERSION = 1
@@ -63,6 +64,11 @@ class Workspace:
     def logs(self) -> Path:
         """One log file per run."""
         return self.out / _LOGS
+
+    @property
+    def reports(self) -> Path:
+        """A folder per run that came to its verdict, named by the time."""
+        return self.out / reports.FOLDER
 
 
 @contextlib.contextmanager

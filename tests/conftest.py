@@ -1,6 +1,7 @@
 """Settings and fixtures of the whole suite."""
 
 import importlib
+import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,15 @@ from PIL import Image
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+# Runs before a page's own scripts.
+WATCH_POLICY = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.violations.push(`${event.effectiveDirective} ${event.blockedURI}`));
+"""
 
 # Folders whose tests share what takes long to make, the longest first: started last, it would end
 # long after everything else.
@@ -81,3 +91,22 @@ def photos(tmp_path: Path) -> Path:
         Image.new("RGB", (8, 6), colour).save(folder / f"{number}.png")
     (folder / "4.png").write_bytes(b"no picture")
     return folder
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Any]:
+    """A headless Chromium."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("Chromium or its driver is missing: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    # The first because root may not have a sandbox, the second for a small /dev/shm.
+    for argument in ("--no-sandbox", "--disable-dev-shm-usage", "--headless=new"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH_POLICY})
+    yield driver
+    driver.quit()

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from tfx.components.evaluator.component import Evaluator as TfxEvaluator
 from tfx.dsl.components.base import executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 
 from components.gate import evaluation
-from components.gate.executor import GATE_KEY, Executor
+from components.gate.executor import GATE_KEY, GATE_OF_RUN_KEY, Executor
 from components.gate.settings import GateSettings
 
 
@@ -18,12 +19,21 @@ class Evaluator(TfxEvaluator):
 
     Args:
         gate: what the rules are told.
+        gate_of_run: JSON of the settings that a run brings in place of these; `None` for none.
         arguments: of TFX's Evaluator.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, *, gate: GateSettings, **arguments: Any) -> None:
-        super().__init__(eval_config=evaluation.eval_config(gate), **arguments)
+    def __init__(
+        self,
+        *,
+        gate: GateSettings,
+        gate_of_run: RuntimeParameter | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(eval_config=evaluation.eval_config(), **arguments)
         # Known to no constructor of TFX's; the compiler takes what is in the dictionary.
         self.spec.exec_properties[GATE_KEY] = msgspec.json.encode(gate).decode()
+        if gate_of_run is not None:
+            self.spec.exec_properties[GATE_OF_RUN_KEY] = gate_of_run

@@ -1,9 +1,12 @@
-"""Judges a candidate: TFMA's thresholds, then this project's own rules."""
+"""Judges a candidate: TFX's Evaluator asks both models, and the rules decide."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -14,22 +17,27 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from bitpipe.model.evaluation import ACCURACY, PICTURES
-from components.gate import evaluation, labels, rules
+from bitpipe.model.signature import TOP_K
+from components.gate import extractors, kept, labels, paired, predictions, recording, rules
+from components.gate.measures import measure
 from components.gate.settings import GateSettings
-from components.gate.verdict import Verdict, write
+from components.gate.verdict import Compared, Measured, Verdict
 
-# Execution property: JSON of `GateSettings`, for the rules that TFMA does not know.
+# Execution properties: JSON of `GateSettings`, and of those that a run brings in their place.
 GATE_KEY = "gate"
+GATE_OF_RUN_KEY = "gate_of_run"
+# The one by which TFX is told of a function, and that function.
+_EXTRACTORS = extractors.custom_extractors.__name__
 
 _log = logging.getLogger(__name__)
 
 
 class Executor(executor.Executor):
-    """TFX's Evaluator, with three differences.
+    """TFX's Evaluator, with these differences.
 
     - A model in service that cannot be loaded any more is left out, with a note, instead of failing
-      this and every later run.
-    - What TFMA blesses must also keep the rules of `rules.py`.
+      this and every later run; one that knows other classes, as `gate.on_label_change` says.
+    - Each answer is kept (`predictions.py`), and the rules of `rules.py` judge by them.
     - The verdict is written in words beside the metrics, and the accuracy is a property of the
       blessing, for the Pusher.
     """
@@ -41,11 +49,11 @@ class Executor(executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Fills `evaluation` and `blessing`."""
-        gate = msgspec.json.decode(exec_properties[GATE_KEY], type=GateSettings)
-        candidate = _path(input_dict[standard_component_specs.MODEL_KEY])
+        gate = settings(exec_properties)
         notes = []
-        baseline = input_dict.get(standard_component_specs.BASELINE_MODEL_KEY)
+        candidate_labels: tuple[str, ...] = ()
         served_labels = None
+        baseline = input_dict.get(standard_component_specs.BASELINE_MODEL_KEY)
         if baseline:
             try:
                 served_labels = labels.of(_path(baseline))
@@ -56,35 +64,89 @@ class Executor(executor.Executor):
                     f"the model in service cannot be loaded ({type(error).__name__}): judged "
                     "without it"
                 )
-                input_dict = {
-                    key: value
-                    for key, value in input_dict.items()
-                    if key != standard_component_specs.BASELINE_MODEL_KEY
-                }
+                input_dict = _alone(input_dict)
+            else:
+                # Loading it takes seconds, for a comparison alone.
+                candidate_labels = labels.of(_path(input_dict[standard_component_specs.MODEL_KEY]))
+                same = set(candidate_labels) == set(served_labels)
+                if not same and gate.on_label_change != "judge_common":
+                    input_dict = _alone(input_dict)
         # TFX's own is not told what it would pass on to TFMA.
-        known = {key: value for key, value in exec_properties.items() if key != GATE_KEY}
-        super().Do(input_dict, output_dict, known)
-
+        known = {
+            key: value
+            for key, value in exec_properties.items()
+            if key not in (GATE_KEY, GATE_OF_RUN_KEY)
+        }
         uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-        found = evaluation.read(uri)
+        with recording.into(uri):
+            super().Do(
+                input_dict,
+                output_dict,
+                known | {_EXTRACTORS: f"{extractors.__name__}.{_EXTRACTORS}"},
+            )
+
+        measured = Measured(measure(kept.read_predictions(uri)), _compare(uri))
         facts = rules.Facts(
-            accuracy=found.accuracy,
-            unusable=found.unusable,
-            by_class=found.by_class,
-            counts=found.counts,
-            # Loading it takes seconds, for a comparison alone.
-            labels=() if served_labels is None else labels.of(candidate),
+            candidate=measured.candidate,
+            compared=measured.compared,
+            labels=candidate_labels,
             served_labels=served_labels,
         )
-        objections = (*found.objections, *rules.objections(facts, gate))
+        checks = rules.checks(facts, gate)
+        verdict = Verdict(
+            blessed=all(check.passed for check in checks),
+            checks=tuple(checks),
+            notes=(*notes, *rules.notes(facts, gate)),
+        )
+        kept.write_verdict(uri, verdict, measured)
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.BLESSING_KEY]
         )
-        blessing.set_float_custom_property(ACCURACY, found.accuracy)
-        blessing.set_int_custom_property(PICTURES, found.num_examples)
-        write(uri, Verdict(not objections, objections, (*notes, *rules.notes(facts))))
-        if objections:
+        blessing.set_float_custom_property(ACCURACY, measured.candidate.accuracy)
+        blessing.set_int_custom_property(PICTURES, measured.candidate.pictures)
+        if not verdict.blessed:
             _refuse(blessing)
+
+
+def settings(exec_properties: Mapping[str, Any]) -> GateSettings:
+    """What the stage was told, and what the run says instead."""
+    told = json.loads(exec_properties[GATE_KEY])
+    told |= json.loads(exec_properties.get(GATE_OF_RUN_KEY) or "{}")
+    return msgspec.convert(told, GateSettings)
+
+
+def _compare(uri: str) -> Compared | None:
+    """Both models on the pictures whose class both know; None where there are none."""
+
+    def common() -> Any:
+        return (
+            one
+            for one in kept.read_predictions(uri)
+            if one.baseline is not None and _is_known(one.candidate) and _is_known(one.baseline)
+        )
+
+    if next(itertools.islice(common(), 1), None) is None:
+        return None
+    return Compared(
+        candidate=measure(common()),
+        baseline=measure(common(), "baseline"),
+        pairs=paired.count(common()),
+        top_5=paired.count(common(), TOP_K),
+    )
+
+
+def _is_known(answer: predictions.Answer) -> bool:
+    """Whether the model knows the picture's class; one without usable scores may well."""
+    return answer.label_score is not None or answer.best is None
+
+
+def _alone(input_dict: dict[str, list[types.Artifact]]) -> dict[str, list[types.Artifact]]:
+    """Without the model in service."""
+    return {
+        key: value
+        for key, value in input_dict.items()
+        if key != standard_component_specs.BASELINE_MODEL_KEY
+    }
 
 
 def _path(artifacts: list[types.Artifact]) -> str:

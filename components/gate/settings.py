@@ -2,18 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from bitpipe.errors import ConfigError
+from bitpipe.model.signature import TOP_K
 from components.settings import Settings, Share
+
+# No scores are exactly the shares of right answers, and at level 0 no drop would ever count.
+AboveZero = Annotated[float, Meta(gt=0.0, le=1.0)]
 
 
 class GateSettings(Settings, frozen=True):
     """What a candidate must show on the evaluation split to be served."""
 
+    # What `min_accuracy` and `max_drop` are judged by. `balanced_accuracy`: the mean of the
+    # classes' recalls, so that rare classes count as much as frequent ones.
+    metric: Literal["accuracy", "balanced_accuracy", "top_5"] = "accuracy"
     min_accuracy: Share = 0.5
-    # Accuracy the candidate may lose against the model in service (0.01 = one percentage point).
+    # What the candidate may lose against the model in service (0.01 = one percentage point).
     max_drop: Share = 0.0
-    # The floor that every single class must reach; `None` judges the whole split only.
-    min_class_accuracy: Share | None = None
+    # A drop counts where chance alone would bring as large a one in no more than this share of all
+    # cases; 1 counts every drop.
+    significance: AboveZero = 0.05
+    # The recall that every single class must reach; `None` judges the whole split only.
+    min_recall_per_class: Share | None = None
+    # What a single class may lose against the model in service; `None` lets a class collapse.
+    max_recall_drop_per_class: Share | None = 0.25
+    # Mean distance between a score and the share of right answers among pictures with such scores.
+    max_calibration_error: AboveZero | None = None
+    # Where candidate and model in service know different classes: compare them on the pictures of
+    # the classes that both know, judge by the floors alone, or refuse the candidate.
+    on_label_change: Literal["judge_common", "floor_only", "fail"] = "judge_common"
     # Classes that the model in service knows may be missing, as after a half-synced folder.
     allow_removed_classes: bool = False
     # A class of which no evaluation picture is recognised may be served.
     allow_unlearned_classes: bool = False
+
+
+def check(gate: GateSettings) -> None:
+    """Refuses settings that contradict each other.
+
+    Raises:
+        ConfigError: says which.
+    """
+    if gate.allow_removed_classes and gate.on_label_change == "fail":
+        raise ConfigError(
+            "gate.allow_removed_classes=true and gate.on_label_change=fail contradict each other: "
+            "a candidate without a class of the model in service is to be let through and to be "
+            "refused. Leave one of them out."
+        )
+
+
+def check_classes(gate: GateSettings, num_classes: int) -> None:
+    """Refuses what says nothing about a model of so many classes.
+
+    Raises:
+        ConfigError: the best 5 of 5 classes or fewer always hold the right one.
+    """
+    if gate.metric == "top_5" and num_classes <= TOP_K:
+        raise ConfigError(
+            f"gate.metric=top_5 wants more than {TOP_K} classes: of fewer, the best {TOP_K} always "
+            f"hold the right one. Received: {num_classes} classes; use accuracy or "
+            "balanced_accuracy."
+        )

@@ -1,39 +1,89 @@
-"""The gate's verdict in words, kept beside TFMA's numbers for blessed and refused models alike."""
+"""The gate's verdict in words and numbers, kept beside TFMA's for blessed and refused models alike.
+
+`verdict.json` in the `evaluation` artifact is a `Verdict`, `measures.json` a `Measured`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import posixpath
+import msgspec
 
-from tfx.dsl.io import fileio
+from components.gate.measures import Measures
+from components.gate.paired import Pairs
 
 FILE = "verdict.json"
+MEASURES_FILE = "measures.json"
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one rule.
+
+    Attributes:
+        rule: the setting that decides it, such as `gate.min_accuracy`.
+        passed: whether the candidate keeps it.
+        sentence: all of it in words.
+        required: what the rule wants, where it is a number.
+        measured: what was found, where it is a number.
+        of_class: the class that it is about; None where it is about all.
+        pictures: how many it was measured on.
+    """
+
+    rule: str
+    passed: bool
+    sentence: str
+    required: float | None = None
+    measured: float | None = None
+    of_class: str | None = None
+    pictures: int
+
+
+class Verdict(msgspec.Struct, frozen=True):
     """What the gate decided.
 
     Attributes:
         blessed: whether the model may be pushed.
-        objections: one sentence for each rule that it breaks; none where it is blessed.
+        checks: what came of each rule.
         notes: sentences that change nothing.
     """
 
     blessed: bool
-    objections: tuple[str, ...]
+    checks: tuple[Check, ...]
     notes: tuple[str, ...]
 
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """One sentence for each rule that it breaks; none where it is blessed."""
+        return tuple(check.sentence for check in self.checks if not check.passed)
 
-def write(uri: str, verdict: Verdict) -> None:
-    """Writes the verdict into the `evaluation` artifact at `uri`."""
-    with fileio.open(posixpath.join(uri, FILE), "w") as file:
-        file.write(json.dumps(dataclasses.asdict(verdict), indent=2))
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it, what speaks against the model first."""
+        kept = tuple(check.sentence for check in self.checks if check.passed)
+        return (*self.objections, *kept, *self.notes)
 
 
-def read(uri: str) -> Verdict:
-    """Reads the verdict of the `evaluation` artifact at `uri`."""
-    with fileio.open(posixpath.join(uri, FILE)) as file:
-        values = json.loads(file.read())
-    return Verdict(values["blessed"], tuple(values["objections"]), tuple(values["notes"]))
+class Compared(msgspec.Struct, frozen=True):
+    """Candidate and model in service on the pictures of the classes that both know.
+
+    Attributes:
+        candidate: how the one did.
+        baseline: how the other did.
+        pairs: by class, with an answer that is right where its best label is.
+        top_5: the same, right where the label is among the best five.
+    """
+
+    candidate: Measures
+    baseline: Measures
+    pairs: dict[str, Pairs]
+    top_5: dict[str, Pairs]
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What the gate counted.
+
+    Attributes:
+        candidate: on the whole evaluation split.
+        compared: None where the candidate was judged alone.
+    """
+
+    candidate: Measures
+    compared: Compared | None

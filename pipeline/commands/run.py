@@ -43,8 +43,11 @@ def run(
         from pipeline import launch
         from pipeline.settings import config as configuration
 
-        checked = configuration.load(config, overrides).config
-        result, _ = launch.run(checked, data, out, verbose=verbose)
+        effective = configuration.load(config, overrides)
+        checked, same = effective.config, launch.again(out, data, config, overrides)
+        result, _ = launch.run(
+            checked, data, out, verbose=verbose, origins=effective.origins, command=same
+        )
         if as_json:
             import msgspec
 
@@ -52,6 +55,10 @@ def run(
         else:
             from pipeline.terminal.summary import print_summary
 
-            same = launch.again(out, data, config, overrides)
-            print_summary(result, sys.stdout, launch.next_commands(checked, out, same))
+            commands = (
+                launch.next_commands(checked, out, same)
+                if result.blessed
+                else [launch.trial_command(result.candidate)]
+            )
+            print_summary(result, sys.stdout, commands)
     sys.exit(exits.NOT_BLESSED if result.version is None else exits.OK)

@@ -9,6 +9,8 @@ import yaml
 
 # The task behind the last stage, red where the model was not blessed: see task/verdict.py.
 GATE_TASK = "gate"
+# The one before it: see task/report.py.
+REPORT_TASK = "report"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The parameters of a run on a cluster, and how they become TFX's runtime parameters.
 
-People give plain numbers and paths; TFX wants, for example, the whole gate as one JSON string. The
+People give plain numbers and paths; a stage wants, for example, the gate's as one JSON string. The
 second half runs in the stage's container.
 """
 
@@ -17,12 +17,12 @@ from pipeline.kubeflow.package import Parameter
 from pipeline.settings.config import Config
 
 # TFX's runtime parameters, and the run's parameters that each one is made of.
-DATA, STEPS, EVAL_CONFIG, RANGE_CONFIG = "data", "steps", "eval-config", "range-config"
+DATA, STEPS, GATE, RANGE_CONFIG = "data", "steps", "gate", "range-config"
 SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         DATA: ("data",),
         STEPS: ("steps",),
-        EVAL_CONFIG: ("min_accuracy", "max_drop", "min_class_accuracy"),
+        GATE: ("min_accuracy", "max_drop", "min_recall_per_class"),
         RANGE_CONFIG: ("span", "span_window"),
     }
 )
@@ -47,19 +47,19 @@ def declared(config: Config) -> tuple[Parameter, ...]:
             "min_accuracy",
             "NUMBER_DOUBLE",
             gate.min_accuracy,
-            "Accuracy (0 to 1) that a model must reach to be pushed.",
+            "What a model must reach (0 to 1, by gate.metric) to be pushed.",
         ),
         Parameter(
             "max_drop",
             "NUMBER_DOUBLE",
             gate.max_drop,
-            "Accuracy (0 to 1) that may be lost against the model in service.",
+            "What may be lost (0 to 1) against the model in service.",
         ),
         Parameter(
-            "min_class_accuracy",
+            "min_recall_per_class",
             "NUMBER_DOUBLE",
-            gate.min_class_accuracy or 0.0,
-            "Accuracy (0 to 1) that every class must reach; 0 judges the whole only.",
+            gate.min_recall_per_class or 0.0,
+            "Recall (0 to 1) that every class must reach; 0 judges the whole only.",
         ),
     ]
     if config.data.has_spans:
@@ -124,19 +124,14 @@ def _steps(steps: int) -> int:
     return steps
 
 
-def _eval_config(min_accuracy: float, max_drop: float, min_class_accuracy: float) -> str:
-    from tfx.utils import proto_utils
-
-    from components.gate import evaluation
-
-    given = {"min_accuracy": min_accuracy, "max_drop": max_drop}
-    if min_class_accuracy:
-        given["min_class_accuracy"] = min_class_accuracy
+def _gate(min_accuracy: float, max_drop: float, min_recall_per_class: float) -> str:
+    given: dict[str, float | None] = {"min_accuracy": min_accuracy, "max_drop": max_drop}
+    given["min_recall_per_class"] = min_recall_per_class or None
     try:
-        gate = msgspec.convert(given, GateSettings)
+        msgspec.convert(given, GateSettings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the gate's parameters: {error}. Received: {given}.") from None
-    return proto_utils.proto_to_json(evaluation.eval_config(gate))
+    return msgspec.json.encode(given).decode()
 
 
 def _range_config(span: int, window: int) -> str:
@@ -158,5 +153,5 @@ def _range_config(span: int, window: int) -> str:
 
 
 _BIND: Mapping[str, Callable[..., str | int | float]] = MappingProxyType(
-    {DATA: _data, STEPS: _steps, EVAL_CONFIG: _eval_config, RANGE_CONFIG: _range_config}
+    {DATA: _data, STEPS: _steps, GATE: _gate, RANGE_CONFIG: _range_config}
 )

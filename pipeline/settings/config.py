@@ -14,6 +14,7 @@ import msgspec
 
 from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import ConfigError
+from components.gate import settings as gate
 from components.gate.settings import GateSettings
 from components.image_example_gen.settings import DataSettings
 from components.settings import ModelSettings, PositiveInt, TrainSettings
@@ -115,6 +116,7 @@ def _check_together(config: Config) -> None:
         raise ConfigError(f"model.variant: {error}") from None
     cluster.check(config.kubeflow)
     config.data.of_source()  # tells of what contradicts itself
+    gate.check(config.gate)
     if config.data.span_window > 1 and not config.data.has_spans:
         raise ConfigError(
             "data.span_window wants a {SPAN} in data.pattern, as in span-{SPAN}/*/*. "

@@ -51,6 +51,7 @@ STAGES = (
     "evaluator",
     "infra_validator",
     "pusher",
+    "report",  # no stage of TFX's; see pipeline/kubeflow/task/report.py
 )
 # The pool of stages that name none.
 DEFAULT_POOL = "default"

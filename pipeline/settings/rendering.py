@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from pipeline.settings.config import Effective, as_dict
+from pipeline.settings.config import Config, Effective, as_dict
 from pipeline.settings.layers import dotted, leaves
 
 # Keys and values that are wider stand on lines of their own, so that an origin such as a
@@ -35,6 +36,12 @@ def render(effective: Effective) -> str:
     return "".join(
         f"{line:<{width - 2}}  # {origin}\n" if origin else f"{line}\n" for line, origin in lines
     )
+
+
+def values(config: Config) -> Iterator[tuple[str, str]]:
+    """Each dotted key, and its value as YAML on one line."""
+    for keys, value in leaves(as_dict(config)):
+        yield dotted(keys), _yaml(value, flow=True).replace("\n", " ")
 
 
 def _yaml(value: Any, *, flow: bool) -> str:

@@ -29,11 +29,12 @@ _INDENT = 12
 
 
 def print_summary(result: RunResult, stream: TextIO, next_commands: Sequence[str]) -> None:
-    """What `text` says, and what to try next with a model that was pushed."""
+    """What `text` says, and what to try next with the model."""
     console = streams.console(stream, soft_wrap=True)
     _print(result, console)
-    if result.version is not None and next_commands:
-        console.print("\nNext:")
+    # A blessed model without a version is one that somebody has rolled back from.
+    if next_commands and not (result.blessed and result.version is None):
+        console.print("\nNext:" if result.blessed else "\nTo try it nevertheless:")
         for command in next_commands:
             console.print(f"  {_shown(command, console)}")
 
@@ -67,6 +68,8 @@ def _print(result: RunResult, console: Console) -> None:
         console.print(_shown(line, console))
     folder = shlex.quote(result.tensorboard)
     console.print(f"curves    tensorboard --logdir {_shown(folder, console)}")
+    told = result.report or "could not be written: the log says why"
+    console.print(f"report    {_shown(told, console)}")
 
 
 def _stages(result: RunResult) -> Table:
@@ -149,11 +152,17 @@ def _accuracy(result: RunResult) -> Iterator[str]:
 def _verdict(result: RunResult) -> Iterator[str]:
     for note in result.notes:
         yield f"note      {note}"
+    yield "blessed   yes" if result.blessed else "blessed   no, nothing was pushed:"
+    yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections[:_SHOWN_CLASSES])
+    if (more := len(result.objections) - _SHOWN_CLASSES) > 0:
+        yield f"{' ' * _INDENT}and {more} more, which the report lists"
+    if kept := [check.sentence for check in result.checks if check.passed]:
+        if not result.blessed:
+            yield "kept:"
+        yield from (f"{' ' * _INDENT}{sentence}" for sentence in kept)
     if not result.blessed:
-        yield "blessed   no, nothing was pushed:"
-        yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections)
+        yield f"candidate {result.candidate}"
         return
-    yield "blessed   yes"
     if result.version is None:
         yield f"pushed    no: {result.remark}"
         return

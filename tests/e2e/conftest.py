@@ -40,7 +40,7 @@ def worse(pipeline, second):
 @pytest.fixture(scope="session")
 def below_floor(pipeline, worse):
     """The same model, judged by floors that it misses and no comparison."""
-    floors = ("gate.min_accuracy=0.99", "gate.min_class_accuracy=0.98")
+    floors = ("gate.min_accuracy=0.99", "gate.min_recall_per_class=0.98")
     return pipeline.run("train.steps=1", *floors, "gate.max_drop=1")
 
 

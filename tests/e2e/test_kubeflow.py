@@ -107,7 +107,7 @@ def test_every_task_succeeds_and_the_model_is_pushed(first, after_first):
     assert {name: done.exit_code for name, done in first.items()} == dict.fromkeys(first, 0), {
         name: done.log[-2000:] for name, done in first.items() if done.exit_code
     }
-    assert len(first) == 11
+    assert len(first) == 12
     assert len(after_first) == 1
 
 
@@ -116,6 +116,15 @@ def test_each_task_leaves_a_summary_of_what_it_read_and_wrote(first):
     assert "| examples | Examples" in first["trainer"].summary
     assert "The model is blessed." in first["evaluator"].summary
     assert first["gate"].summary == "# Gate\n\nThe model was blessed.\n"
+
+
+def test_each_run_leaves_a_report_blessed_or_not(first, refused, cluster):
+    for done, verdict in ((first, "Blessed: in service as version"), (refused, "Not blessed")):
+        assert "artifact `report`" in done["report"].summary, done["report"].log
+        page = done["report"].report
+        assert verdict in page
+        assert "data:image/jpeg" in page
+        assert str(cluster.folder / "photos") in page
 
 
 def test_the_second_run_takes_everything_unchanged_from_the_cache(first, second, cluster):

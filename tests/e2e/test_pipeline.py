@@ -1,5 +1,6 @@
 """Whole runs: what is pushed, what is not, what is reused."""
 
+import html
 import json
 import os
 import re
@@ -99,7 +100,13 @@ def test_a_model_worse_than_the_one_in_service_is_not_pushed(first, worse):
     against, *others = worse.result["objections"]
     assert "below the model in service" in against
     # One step teaches it too little for the rules that no floor can switch off.
-    assert all("recognised" in text or "largest class" in text for text in others)
+    too_little = ("recognised", "largest class", "gate.max_recall_drop_per_class")
+    assert all(any(words in text for words in too_little) for text in others)
+    floor, drop = worse.result["checks"][:2]
+    assert (floor["rule"], floor["passed"]) == ("gate.min_accuracy", True)
+    assert (drop["rule"], drop["passed"], drop["required"]) == ("gate.max_drop", False, 0)
+    assert drop["measured"] == pytest.approx(-worse.result["accuracy_change"])
+    assert drop["pictures"] == worse.result["splits"]["eval"]
 
 
 def test_new_hyperparameters_reuse_the_ingested_data(worse):
@@ -273,3 +280,23 @@ def test_the_summary_is_kept_in_the_folder_of_outputs(pipeline, first):
         assert part in kept
     logs = Path(re.search(r"--logdir (.+)", kept)[1])
     assert list(logs.rglob("events.out.tfevents.*"))
+
+
+def test_every_run_leaves_a_report_whether_its_model_was_blessed_or_not(pipeline, first, worse):
+    for run, verdict in ((first, "Blessed: in service as version"), (worse, "Not blessed")):
+        page = Path(run.result["report"])
+        text = page.read_text(encoding="utf-8")
+        assert verdict in text
+        assert page.parents[1] == pipeline.out / "reports"
+        # Both sides' pictures are shown, and what was left out is listed.
+        assert text.count("data:image/jpeg") > len(run.result["classes"])
+        assert "--config smoke" in text
+        assert html.escape(r"blue/caf\xe9.png") in text
+        for words in (
+            "--set train.steps" if run is worse else "the configuration smoke",
+            "Trainer",
+        ):
+            assert words in text
+        matrix = json.loads((page.parent / "confusion.json").read_text(encoding="utf-8"))
+        assert matrix["classes"] == run.result["classes"]
+        assert sum(map(sum, matrix["counts"])) == run.result["splits"]["eval"]

@@ -43,8 +43,8 @@ def loaded(*arguments):
     "command",
     [
         *("", "batch", "classify", "compile", "config", "config show", "demo", "ingest"),
-        *("models", "models list", "models promote", "predict", "run", "runs", "runs list"),
-        *("schedule", "schedule list", "serve", "submit"),
+        *("models", "models list", "models promote", "predict", "report", "run"),
+        *("runs", "runs list", "schedule", "schedule list", "serve", "submit"),
     ],
 )
 def test_help_loads_what_is_allowed_and_nothing_else(command):

@@ -24,8 +24,11 @@ from components.bit import networks, sources
 from components.settings import SCRATCH
 from pipeline import dag, stage_code
 from pipeline.kubeflow import parameters
+from pipeline.kubeflow import told as packed
 from pipeline.kubeflow.compile import ir, spec
-from pipeline.kubeflow.package import GATE_TASK, Package
+from pipeline.kubeflow.package import GATE_TASK, REPORT_TASK, Package
+from pipeline.report.facts import Setting, Told
+from pipeline.settings import rendering
 from pipeline.settings.config import Config
 from pipeline.settings.kubeflow import KubeflowSettings, Resources, require_places
 
@@ -58,6 +61,7 @@ def compile_pipeline(config: Config) -> Package:
         _task(entry.pipeline_node, packed[name], code[name], config.kubeflow, types)
         for name, entry in zip(packed, pipeline.nodes, strict=True)
     ]
+    tasks.append(_report(config, after=tasks[-1].name))
     tasks.append(_gate(config.kubeflow, after=tasks[-1].name))
     sdk = f"bitpipe-{importlib.metadata.version('bitpipe')}"
     return Package(
@@ -169,6 +173,33 @@ def _task(
     )
 
 
+def _report(config: Config, after: str) -> spec.Task:
+    settings = config.kubeflow
+    told = Told(
+        name=config.name,
+        data=packed.DATA,
+        command=f"bitpipe submit, with the configuration below and --param data={packed.DATA}",
+        settings=tuple(
+            Setting(key, value, "the compiled pipeline") for key, value in rendering.values(config)
+        ),
+    )
+    return spec.Task(
+        name=REPORT_TASK,
+        command=(*_PROGRAM, "pipeline.kubeflow.task.report"),
+        args=(
+            *_common(settings),
+            f"--report={spec.REPORT_ARGUMENT}",
+            f"--told={packed.pack(told)}",
+            f"--data={spec.input_of('data')}",
+        ),
+        parameters=("data",),
+        after=(after,),
+        resources=_with_image(settings.resources(REPORT_TASK), settings),
+        env=tuple(settings.env.items()),
+        reports=True,
+    )
+
+
 def _gate(settings: KubeflowSettings, after: str) -> spec.Task:
     return spec.Task(
         name=GATE_TASK,
@@ -208,7 +239,7 @@ def _places(settings: KubeflowSettings, data: str | None = None) -> dag.Places:
 def _late(config: Config) -> dag.Late:
     return dag.Late(
         steps=RuntimeParameter(parameters.STEPS, ptype=int),
-        eval_config=RuntimeParameter(parameters.EVAL_CONFIG, ptype=str),
+        gate=RuntimeParameter(parameters.GATE, ptype=str),
         range_config=RuntimeParameter(parameters.RANGE_CONFIG, ptype=str)
         if config.data.has_spans
         else None,

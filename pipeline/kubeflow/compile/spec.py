@@ -24,7 +24,7 @@ MINIMUM_BACKEND = "2.5.0"
 # The first that knows `securityContext`.
 _SECURITY_CONTEXT_BACKEND = "2.16.0"
 SCHEMA_VERSION = "2.1.0"
-SUMMARY = "summary"
+SUMMARY, REPORT = "summary", "report"
 
 _RUN_ID_INPUT = "run_id"
 # Argo counts it from the first attempt's start and ends a retry at its end, so it must outlast all
@@ -45,11 +45,12 @@ class Task:
     Attributes:
         name: lower case with hyphens.
         command: program and first arguments.
-        args: may hold `input_of(...)` and `output_path(SUMMARY)`.
+        args: may hold `input_of(...)`, `SUMMARY_ARGUMENT` and `REPORT_ARGUMENT`.
         parameters: names of the run's parameters that the arguments use.
         after: names of the tasks that must have succeeded.
         resources: what it asks for; `image` is set.
         env: variables and their values.
+        reports: whether it writes a page to `REPORT_ARGUMENT`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Task:
     after: tuple[str, ...]
     resources: Resources
     env: tuple[tuple[str, str], ...] = ()
+    reports: bool = False
 
 
 def input_of(name: str) -> str:
@@ -69,6 +71,7 @@ def input_of(name: str) -> str:
 RUN_ID_ARGUMENT = input_of(_RUN_ID_INPUT)
 # A file that Kubeflow's page shows for the task.
 SUMMARY_ARGUMENT = f"{{{{$.outputs.artifacts['{SUMMARY}'].path}}}}"
+REPORT_ARGUMENT = f"{{{{$.outputs.artifacts['{REPORT}'].path}}}}"
 
 
 def pipeline_spec(
@@ -115,12 +118,19 @@ def _definition(parameter: Parameter) -> dict[str, Any]:
 def _component(task: Task, parameters: dict[str, Parameter]) -> dict[str, Any]:
     inputs = {name: {"parameterType": parameters[name].type} for name in task.parameters}
     inputs[_RUN_ID_INPUT] = {"parameterType": "STRING"}
-    artifact = {"artifactType": {"schemaTitle": "system.Markdown", "schemaVersion": "0.0.1"}}
+    written = {SUMMARY: _artifact("Markdown")}
+    if task.reports:
+        written[REPORT] = _artifact("HTML")
     return {
         "executorLabel": f"exec-{task.name}",
         "inputDefinitions": {"parameters": inputs},
-        "outputDefinitions": {"artifacts": {SUMMARY: artifact}},
+        "outputDefinitions": {"artifacts": written},
     }
+
+
+def _artifact(kind: str) -> dict[str, Any]:
+    """One that Kubeflow's page shows."""
+    return {"artifactType": {"schemaTitle": f"system.{kind}", "schemaVersion": "0.0.1"}}
 
 
 def _task(task: Task) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tfx.dsl.io import fileio
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
-from components.gate import verdict
+from components.gate import kept
 from components.release import pusher
 from pipeline.kubeflow.task.mlmd import Connection
 from pipeline.node import Outcome
@@ -43,10 +41,10 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
     text = ""
     for artifact in [artifact for several in written.values() for artifact in several]:
         if artifact.type_name == "ModelEvaluation":
-            if not fileio.exists(posixpath.join(artifact.uri, verdict.FILE)):
-                continue  # of before verdicts were written
-            said = verdict.read(artifact.uri)
-            text += _verdict(said.blessed, (*said.objections, *said.notes))
+            if not kept.has_verdict(artifact.uri):
+                continue
+            said = kept.read_verdict(artifact.uri)
+            text += _verdict(said.blessed, said.sentences)
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1
             text += _verdict(loads, () if loads else ("TensorFlow Serving could not load it.",))

@@ -38,7 +38,12 @@ def examples(home):
     options = tf.io.TFRecordOptions(compression_type="GZIP")
     with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001.gz"), options) as writer:
         for number, colour in enumerate(["red"] * 6 + ["green"] * 3 + ["blue"] * 3):
-            data = {features.IMAGE: picture(colour, noise=number), features.LABEL: colour.encode()}
+            data = {
+                features.IMAGE: picture(colour, noise=number),
+                features.LABEL: colour.encode(),
+                features.FILENAME: f"{colour}/{number}.png".encode(),
+                features.SHA256: f"{number:064x}".encode(),
+            }
             feature = {
                 name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
                 for name, value in data.items()
@@ -97,11 +102,11 @@ def model(home):
 
 @pytest.fixture
 def judge(examples, tmp_path):
-    """(candidate, baseline, gate) -> whether it was blessed, the verdict."""
+    """(candidate, baseline, gate) -> the verdict, what was counted, the answers."""
     from tfx.types import standard_artifacts
     from tfx.utils import proto_utils
 
-    from components.gate import evaluation, executor, verdict
+    from components.gate import evaluation, executor, kept
 
     def run(candidate, baseline=None, gate=LENIENT):
         evaluated, blessing = (
@@ -116,19 +121,19 @@ def judge(examples, tmp_path):
             inputs,
             {"evaluation": [evaluated], "blessing": [blessing]},
             {
-                "eval_config": proto_utils.proto_to_json(evaluation.eval_config(gate)),
+                "eval_config": proto_utils.proto_to_json(evaluation.eval_config()),
                 "example_splits": json.dumps(None),
                 executor.GATE_KEY: msgspec.json.encode(gate).decode(),
             },
         )
         blessed = blessing.get_int_custom_property("blessed") == 1
         assert (tmp_path / "blessing" / "BLESSED").exists() == blessed
-        measured = evaluation.read(evaluated.uri)
-        assert blessing.get_float_custom_property("accuracy") == measured.accuracy
-        assert blessing.get_int_custom_property("pictures") == measured.num_examples > 0
-        said = verdict.read(evaluated.uri)
+        measured = kept.read_measured(evaluated.uri)
+        assert blessing.get_float_custom_property("accuracy") == measured.candidate.accuracy
+        assert blessing.get_int_custom_property("pictures") == measured.candidate.pictures > 0
+        said = kept.read_verdict(evaluated.uri)
         assert said.blessed == blessed
-        return said
+        return said, measured, list(kept.read_predictions(evaluated.uri))
 
     return run
 
@@ -152,27 +157,58 @@ def not_finite(colours):
     return tf.broadcast_to(tf.constant([float("nan"), 0.0, 0.0]), tf.shape(colours))
 
 
-def test_a_good_model_is_blessed_beside_an_equal_one(model, judge):
+def test_a_good_model_is_blessed_beside_an_equal_one_and_each_answer_is_kept(model, judge):
     good = model("good", COLOURS, right)
-    said = judge(good, model("also good", COLOURS, right))
+    said, measured, answers = judge(good, model("also good", COLOURS, right))
     assert (said.objections, said.notes) == ((), ())
+    assert "no picture tells them apart" in said.sentences[1]
+    assert [one.label for one in answers] == ["blue"] * 3 + ["green"] * 3 + ["red"] * 6
+    assert answers[0].filename == "blue/10.png"
+    assert answers[0].candidate.labels[0] == "blue"
+    assert answers[0].candidate.scores == tuple(sorted(answers[0].candidate.scores, reverse=True))
+    assert answers[0].baseline == answers[0].candidate
+    assert measured.compared.pairs["red"].decided == 0
 
 
 def test_scores_that_are_not_finite_are_never_blessed(model, judge):
-    said = judge(model("nan", COLOURS, not_finite))
-    assert len(said.objections) == 1
-    assert "not finite" in said.objections[0]
+    said, _, answers = judge(model("nan", COLOURS, not_finite))
+    (objection,) = said.objections
+    assert "not finite numbers on 12 of 12" in objection
+    assert answers[0].candidate.labels == ()
 
 
-def test_a_constant_model_passes_the_floor_and_is_refused(model, judge):
-    said = judge(model("constant", COLOURS, always_red))
-    assert [sentence.split(" ")[0] for sentence in said.objections] == ["none", "accuracy"]
+def test_a_constant_model_passes_the_floor_and_is_refused_for_itself_and_beside_a_good_one(
+    model, judge
+):
+    said, _, _ = judge(model("constant", COLOURS, always_red), model("good", COLOURS, right))
+    drop, never, guess = said.objections
+    assert "0.5000 below the model in service on the same 12 pictures" in drop
+    assert "6 pictures decide: only the candidate is right on 0" in drop
+    assert never.startswith("none of the 6 evaluation pictures of 'blue', 'green'")
+    assert "no better than always answering" in guess
 
 
-def test_a_model_that_lost_a_class_of_the_one_in_service_is_refused(model, judge):
+def test_models_of_different_classes_are_compared_on_those_that_both_know(model, judge):
     two = model("two", COLOURS[1:], lambda colours: right(colours)[:, 1:])
-    said = judge(two, model("good", COLOURS, right), GateSettings(min_accuracy=0.0, max_drop=1.0))
+    good = model("good", COLOURS, right)
+    said, measured, _ = judge(two, good)
     assert any("missing: 'blue'" in sentence for sentence in said.objections)
+    assert "on the 9 evaluation pictures of the 2 classes that both" in said.notes[-1]
+    assert measured.candidate.accuracy == 0.75
+    assert measured.compared.candidate.accuracy == measured.compared.baseline.accuracy == 1.0
+
+
+def test_a_model_of_other_classes_is_judged_by_the_floors_alone_where_that_is_asked_for(
+    model, judge
+):
+    gate = GateSettings(min_accuracy=0.0, on_label_change="floor_only")
+    said, measured, answers = judge(
+        model("good", COLOURS, right), model("of two", COLOURS[1:], lambda c: right(c)[:, 1:]), gate
+    )
+    assert said.blessed
+    assert said.notes[0] == "new against the model in service: 'blue'"
+    assert measured.compared is None
+    assert answers[0].baseline is None
 
 
 def test_a_damaged_baseline_is_left_out_with_a_note(model, judge):
@@ -185,7 +221,7 @@ def test_a_damaged_baseline_is_left_out_with_a_note(model, judge):
     for file in (path for path in (good_path(damaged) / "variables").iterdir()):
         file.write_bytes(b"")
     (good_path(damaged) / "saved_model.pb").write_bytes(b"\xff\xff")
-    said = judge(good, damaged)
+    said, _, _ = judge(good, damaged)
     assert said.blessed
     assert "cannot be loaded" in said.notes[0]
 

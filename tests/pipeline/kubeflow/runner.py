@@ -29,6 +29,7 @@ class Done:
     log: str
     summary: str
     seconds: float
+    report: str = ""
 
 
 def run(text, folder, execute, *, workers=2, **given):
@@ -77,9 +78,11 @@ def run(text, folder, execute, *, workers=2, **given):
         started = time.monotonic()
         exit_code, log = execute(container, platform[component["executorLabel"]], arguments)
         # Kubeflow's launcher uploads nothing of a task that failed.
-        kept = [path for path in outputs.values() if path.exists() and exit_code == 0]
-        summaries = [path.read_text() for path in kept]
-        return Done(exit_code, log, "".join(summaries), time.monotonic() - started)
+        kept = {
+            key: path.read_text() if path.exists() and exit_code == 0 else ""
+            for key, path in outputs.items()
+        }
+        return Done(exit_code, log, seconds=time.monotonic() - started, **kept)
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         running = {}

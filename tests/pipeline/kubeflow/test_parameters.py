@@ -17,14 +17,14 @@ def declared(*overrides):
 
 def test_defaults_are_the_configurations():
     found = declared(
-        "kubeflow.data=/photos", "gate.min_accuracy=0.8", "gate.min_class_accuracy=0.4"
+        "kubeflow.data=/photos", "gate.min_accuracy=0.8", "gate.min_recall_per_class=0.4"
     )
     assert {name: p.default for name, p in found.items()} == {
         "data": "/photos",
         "steps": 30,
         "min_accuracy": 0.8,
         "max_drop": 0.0,
-        "min_class_accuracy": 0.4,
+        "min_recall_per_class": 0.4,
     }
     assert all(p.description.endswith(".") for p in found.values())
 

@@ -13,6 +13,10 @@ def stage(seconds, cached=False):
     return types.SimpleNamespace(seconds=seconds, cached=cached)
 
 
+def check(sentence, *, passed):
+    return types.SimpleNamespace(sentence=sentence, passed=passed)
+
+
 def result(**changes):
     values = {
         "accuracy": 0.9731,
@@ -32,12 +36,15 @@ def result(**changes):
         "conflicts": [],
         "blessed": True,
         "objections": [],
+        "checks": [check("accuracy 0.9731 reaches the floor", passed=True)],
         "notes": [],
         "pushed": True,
         "version": 7,
         "remark": None,
+        "candidate": "out/artifacts/Trainer/model/7/Format-Serving",
         "model_dir": "out/serving/x",
         "tensorboard": "out/artifacts/Trainer/model_run/7",
+        "report": "out/reports/1/report.html",
         "stages": {"Trainer": stage(12.34), "Pusher": stage(0.1, cached=True)},
     }
     return types.SimpleNamespace(**{**values, **changes})
@@ -53,13 +60,14 @@ def test_the_summary_names_score_verdict_version_and_next_commands():
     text = summary("bitpipe serve --models out/serving --name x")
     for part in (
         "0.9731",
-        "blessed   yes",
+        "blessed   yes\n            accuracy 0.9731 reaches the floor\n",
         "pushed    version 7 in out/serving/x",
         "12.3",
         "cached",
         "device    CPU (2 cores)",
         "pictures  500 (314 train, 186 eval) in 2 classes",
         "tensorboard --logdir out/artifacts/Trainer/model_run/7",
+        "report    out/reports/1/report.html",
     ):
         assert part in text
     assert text.rstrip().endswith("bitpipe serve --models out/serving --name x")
@@ -155,14 +163,35 @@ def test_a_version_that_waits_is_told():
     )
 
 
-def test_a_refusal_says_why_and_offers_nothing_to_serve():
+def test_a_refusal_says_why_and_how_to_try_the_candidate():
+    checks = [check("accuracy 0.4 is below", passed=False), check("it is calibrated", passed=True)]
     text = summary(
-        "bitpipe serve", blessed=False, objections=["accuracy 0.4 is below"], version=None
+        "bitpipe classify",
+        blessed=False,
+        objections=["accuracy 0.4 is below"],
+        checks=checks,
+        version=None,
     )
-    assert "blessed   no, nothing was pushed:\n            accuracy 0.4 is below" in text
-    assert "bitpipe serve" not in text
+    assert (
+        "blessed   no, nothing was pushed:\n            accuracy 0.4 is below\n"
+        "kept:\n            it is calibrated\n" in text
+    )
+    assert "candidate out/artifacts/Trainer/model/7/Format-Serving\n" in text
+    assert text.endswith("\nTo try it nevertheless:\n  bitpipe classify\n")
 
 
 @pytest.mark.parametrize("name", ["[red]a[/red].jpg", "[/]"])
 def test_file_names_are_not_taken_for_markup(name):
     assert name in summary(rejected=[{"filename": name, "reason": "[empty]"}])
+
+
+def test_a_report_that_could_not_be_written_is_said():
+    assert "report    could not be written" in summary(report=None)
+
+
+def test_of_many_objections_the_first_are_shown():
+    objections = [f"recall of class 'c{n:02}' is below" for n in range(40)]
+    text = summary(blessed=False, objections=objections, version=None)
+    assert "'c11'" in text
+    assert "'c12'" not in text
+    assert "and 28 more, which the report lists\n" in text

@@ -49,13 +49,14 @@ def test_a_relative_path_of_weights_is_refused():
         compiler.compile_pipeline(config.load(CLUSTER, given).config)
 
 
-def test_every_stage_is_a_task_and_the_gate_comes_last(package, tasks):
+def test_every_stage_is_a_task_and_report_and_gate_come_last(package, tasks):
     stages = set(STAGES) - {"infra_validator"}
     assert {name.replace("-", "_") for name in tasks} == {*stages, "gate"}
-    assert list(tasks)[-1] == "gate"
-    assert tasks["gate"]["dependentTasks"] == ["pusher"]
+    assert list(tasks)[-2:] == ["report", "gate"]
+    assert tasks["report"]["dependentTasks"] == ["pusher"]
+    assert tasks["gate"]["dependentTasks"] == ["report"]
     assert set(package.manifest["nodes"]) == {
-        "".join(word.title() for word in stage.split("_")) for stage in stages
+        "".join(word.title() for word in stage.split("_")) for stage in stages - {"report"}
     }
 
 
@@ -95,7 +96,8 @@ def test_parameters_go_to_the_stages_that_use_them(package, tasks):
     assert {name: used for name, used in users.items() if used} == {
         "image-example-gen": ["data"],
         "hyper-rule": ["steps"],
-        "evaluator": ["max_drop", "min_accuracy", "min_class_accuracy"],
+        "evaluator": ["max_drop", "min_accuracy", "min_recall_per_class"],
+        "report": ["data"],
     }
 
 

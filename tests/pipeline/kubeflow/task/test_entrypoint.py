@@ -78,11 +78,16 @@ def test_a_placeholder_that_an_old_backend_left_is_refused():
 
 
 def test_the_gate_of_a_run_is_made_of_its_parameters():
+    from components.gate import executor
+    from components.gate.settings import GateSettings
     from pipeline.kubeflow import parameters
 
-    given = {"min_accuracy": 0.9, "max_drop": 0.05, "min_class_accuracy": 0.0}
-    bound = parameters.bindings(given)["eval-config"]
-    assert '"lower_bound": 0.9' in bound
+    given = {"min_accuracy": 0.9, "max_drop": 0.05, "min_recall_per_class": 0.0}
+    compiled = '{"min_accuracy":0.5,"min_recall_per_class":0.7,"metric":"balanced_accuracy"}'
+    properties = {"gate": compiled, "gate_of_run": parameters.bindings(given)["gate"]}
+    assert executor.settings(properties) == GateSettings(
+        metric="balanced_accuracy", min_accuracy=0.9, max_drop=0.05
+    )
     with pytest.raises(ConfigError, match=r"the gate's parameters.*1\.5"):
         parameters.bindings({**given, "min_accuracy": 1.5})
 
@@ -107,13 +112,22 @@ def test_a_summary_says_whether_tensorflow_serving_could_load_the_model(loads, w
 def test_a_summary_says_why_a_model_was_refused_as_far_as_it_was_written_down(tmp_path):
     from tfx.types.standard_artifacts import ModelEvaluation
 
-    from components.gate import verdict
+    from components.gate import kept, measures, verdict
     from pipeline.kubeflow.task import summary
 
     artifact = ModelEvaluation()
     artifact.uri = str(tmp_path)
     assert summary._judged({"evaluation": [artifact]}) == ""
-    verdict.write(str(tmp_path), verdict.Verdict(False, ("the accuracy is 0.1",), ("a note",)))
+    checks = [
+        verdict.Check(rule=sentence, passed=passed, sentence=sentence, pictures=1)
+        for sentence, passed in (("the floor is reached", True), ("the accuracy is 0.1", False))
+    ]
+    measured = measures.Measures(1, 0.1, 0.1, 0.1, 0.1, 0, {}, ())
+    kept.write_verdict(
+        str(tmp_path),
+        verdict.Verdict(False, tuple(checks), ("a note",)),
+        verdict.Measured(measured, None),
+    )
     said = summary._judged({"evaluation": [artifact]})
     assert "not blessed" in said
-    assert said.endswith("- the accuracy is 0.1\n- a note\n")
+    assert said.endswith("- the accuracy is 0.1\n- the floor is reached\n- a note\n")

@@ -1,0 +1,120 @@
+"""Reads what a report tells of out of the artifacts of a run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
+
+from components import features
+from components.gate import kept
+from components.hyperparameters import FILE_NAME
+from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
+from pipeline.report.facts import Facts, Point, Size, Told, Training
+from pipeline.report.lineage import Lineage
+
+_PACKAGES = ("bitpipe", "tfx", "tensorflow", "keras", "apache-beam", "numpy", "pillow")
+# The Trainer may leave it beside the model: {"curve": [{"step": 20, "loss": 0.7, ...}, ...], ...}.
+_TRAINING_FILE = "assets.extra/training.json"
+
+
+def gather(told: Told, lineage: Lineage) -> Facts:
+    """All facts of a run.
+
+    Args:
+        told: what is known to who started it.
+        lineage: what ML Metadata knows.
+    """
+    sources = lineage.sources
+    candidate = path_utils.serving_model_path(sources.model)
+    rejected = _text(posixpath.join(sources.examples, REJECTED_FILE)).splitlines()
+    return Facts(
+        told=told,
+        started=lineage.started,
+        stages=lineage.stages,
+        versions={"Python": platform.python_version()} | dict(_versions()),
+        verdict=kept.read_verdict(sources.evaluation),
+        measured=kept.read_measured(sources.evaluation),
+        predictions=tuple(kept.read_predictions(sources.evaluation)),
+        ingest=json.loads(_text(posixpath.join(sources.examples, REPORT_FILE))),
+        rejected=tuple(json.loads(line) for line in rejected),
+        sizes=tuple(_sizes(sources.statistics)),
+        decision=json.loads(_text(posixpath.join(sources.hyperparameters, FILE_NAME))),
+        training=read_training(posixpath.join(candidate, _TRAINING_FILE)),
+        pushed=lineage.pushed,
+        candidate=candidate,
+    )
+
+
+def read_training(path: str) -> Training:
+    """What the Trainer tells of itself: a learning curve, and values by their names.
+
+    Nothing where there is no such file, or none that can be understood: a report does without.
+    """
+    if not fileio.exists(path):
+        return Training((), {})
+    try:
+        found = json.loads(_text(path))
+        found.pop("form", None)  # of the file
+        values = {
+            name: value for name, value in found.items() if not isinstance(value, (list, dict))
+        }
+        return Training(tuple(_points(found.get("curve") or ())), values)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return Training((), {})
+
+
+def _points(curve: Iterable[Mapping[str, Any]]) -> Iterator[Point]:
+    """Steps of a phase (`phase`) go on from those of the one before."""
+    before = last = 0
+    phase = None
+    for point in curve:
+        if point.get("phase") != phase:
+            phase, before = point.get("phase"), last
+        last = before + int(point["step"])
+        values = {
+            name: float(value)
+            for name, value in point.items()
+            if name != "step" and isinstance(value, (int, float)) and math.isfinite(value)
+        }
+        yield Point(step=last, values=values)
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for package in _PACKAGES:
+        try:
+            yield package, importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout
+            continue
+
+
+def _sizes(statistics: str) -> Iterator[Size]:
+    for split in ("train", "eval"):
+        path = posixpath.join(statistics, f"Split-{split}", "FeatureStats.pb")
+        if not fileio.exists(path):
+            continue
+        with fileio.open(path, "rb") as file:
+            found = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
+        by_name: dict[str, Any] = {
+            feature.path.step[0]: feature.num_stats for feature in found.datasets[0].features
+        }
+        for name in (features.WIDTH, features.HEIGHT):
+            if name in by_name:
+                one = by_name[name]
+                yield Size(
+                    split=split, what=name, smallest=one.min, median=one.median, largest=one.max
+                )
+
+
+def _text(path: str) -> str:
+    with fileio.open(path, "rb") as file:
+        text: str = file.read().decode("utf-8")
+    return text

@@ -1,0 +1,137 @@
+"""The tables of a report: rows for the page, and the same as CSV and JSON beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from components.gate.measures import Measures
+from components.gate.verdict import Measured
+from pipeline.report.facts import Facts
+from pipeline.report.picks import Picks
+
+# Of the normal distribution: 95 of 100 such intervals hold the true share.
+_Z = 1.959964
+
+
+def wilson(right: float, pictures: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (Wilson 1927).
+
+    Args:
+        right: how many of the pictures, a whole number.
+        pictures: at least 1.
+    """
+    share = right / pictures
+    scale = 1 + _Z**2 / pictures
+    middle = (share + _Z**2 / (2 * pictures)) / scale
+    half = _Z / scale * math.sqrt(share * (1 - share) / pictures + _Z**2 / (4 * pictures**2))
+    # At 0 and 1 the bound is that value, but for rounding.
+    low = 0.0 if right <= 0 else max(0.0, middle - half)
+    high = 1.0 if right >= pictures else min(1.0, middle + half)
+    return low, high
+
+
+def classes(measured: Measured) -> list[dict[str, Any]]:
+    """A row per class: numbers of pictures, shares 0 to 1, None where there is nothing to tell."""
+    old = measured.compared.baseline.classes if measured.compared else {}
+    rows = []
+    for name, one in measured.candidate.classes.items():
+        low, high = wilson(one.right, one.pictures) if one.pictures else (None, None)
+        before = old[name].recall if name in old else None
+        recall = one.recall
+        rows.append(
+            {
+                "class": name,
+                "pictures": one.pictures,
+                "right": one.right,
+                "recall": recall,
+                "recall_low": low,
+                "recall_high": high,
+                "precision": one.precision,
+                "baseline_recall": before,
+                "change": None if before is None or recall is None else recall - before,
+            }
+        )
+    return rows
+
+
+def accuracies(measured: Measured) -> list[dict[str, Any]]:
+    """Rows of the candidate, what it is compared with, and the simplest guess."""
+    found = measured.candidate
+    largest, count = found.largest_class
+    rows = [_accuracy("this model", found.accuracy, found.pictures)]
+    if compared := measured.compared:
+        if compared.candidate.pictures != found.pictures:
+            rows.append(_of("this model, classes that both know", compared.candidate))
+        rows.append(_of("model in service", compared.baseline))
+    rows.append(_accuracy(f"always answering {largest!r}", count / found.pictures, found.pictures))
+    return rows
+
+
+def _of(name: str, found: Measures) -> dict[str, Any]:
+    return _accuracy(name, found.accuracy, found.pictures)
+
+
+def _accuracy(name: str, share: float, pictures: int) -> dict[str, Any]:
+    low, high = wilson(round(share * pictures), pictures)
+    return {"model": name, "accuracy": share, "low": low, "high": high, "pictures": pictures}
+
+
+def matrix(names: Sequence[str], counts: Mapping[tuple[str, str], int]) -> list[list[int]]:
+    """Pictures by true class (row) and answer (column), (classes, classes)."""
+    return [[counts.get((label, answer), 0) for answer in names] for label in names]
+
+
+def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """In UTF-8; None becomes an empty cell."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def as_json(value: Any) -> bytes:
+    """Indented, in UTF-8."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def files(facts: Facts, picked: Picks) -> Mapping[str, bytes]:
+    """The tables by their files' names."""
+    rows = classes(facts.measured)
+    names = list(facts.measured.candidate.classes)
+    counts = matrix(names, picked.matrix)
+    return {
+        "classes.csv": as_csv(rows[0], (row.values() for row in rows)),
+        "classes.json": as_json(rows),
+        "confusion.csv": as_csv(
+            ["true class", *names],
+            ([name, *row] for name, row in zip(names, counts, strict=True)),
+        ),
+        "confusion.json": json.dumps(
+            {"classes": names, "counts": counts}, ensure_ascii=False
+        ).encode(),
+        "rejected.csv": as_csv(
+            ["filename", "reason"], ([one["filename"], one["reason"]] for one in facts.rejected)
+        ),
+        "report.json": as_json(_summary(facts)),
+    }
+
+
+def _summary(facts: Facts) -> dict[str, Any]:
+    return {
+        "started": facts.started,
+        "pushed": facts.pushed,
+        "verdict": msgspec.to_builtins(facts.verdict),
+        "accuracies": accuracies(facts.measured),
+        "stages": msgspec.to_builtins(facts.stages),
+        "versions": dict(facts.versions),
+        "told": msgspec.to_builtins(facts.told),
+        "hyperparameters": dict(facts.decision),
+    }

@@ -1,0 +1,74 @@
+"""Small pictures for a page, out of the examples that the ingest wrote."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Collection, Iterator
+
+import tensorflow as tf
+from PIL import Image
+
+from components import features
+
+# Twice what a page shows, for fine screens.
+_EDGE = 144
+_QUALITY = 62
+
+
+def find(examples: str, wanted: Collection[str]) -> dict[str, str]:
+    """Thumbnails of pictures of the evaluation split, as `data:` URLs by the pictures' names.
+
+    Args:
+        examples: the ingest's artifact.
+        wanted: the names.
+    """
+    found: dict[str, str] = {}
+    if not wanted:
+        return found
+    for example in _read(examples, "eval"):
+        name = _text(example, features.FILENAME)
+        if name in wanted:
+            found[name] = _thumbnail(_bytes(example, features.IMAGE))
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def samples(examples: str, classes: Collection[str]) -> dict[str, tuple[str, str]]:
+    """A training picture of each class: class -> (name, thumbnail)."""
+    found: dict[str, tuple[str, str]] = {}
+    for example in _read(examples, "train"):
+        label = _text(example, features.LABEL)
+        if label in classes and label not in found:
+            image = _thumbnail(_bytes(example, features.IMAGE))
+            found[label] = (_text(example, features.FILENAME), image)
+            if len(found) == len(classes):
+                break
+    return found
+
+
+def _read(examples: str, split: str) -> Iterator[tf.train.Example]:
+    pattern = tf.io.gfile.join(examples, f"Split-{split}", "*")
+    for record in tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(pattern)), "GZIP"):
+        yield tf.train.Example.FromString(record.numpy())
+
+
+def _bytes(example: tf.train.Example, name: str) -> bytes:
+    value: bytes = example.features.feature[name].bytes_list.value[0]
+    return value
+
+
+def _text(example: tf.train.Example, name: str) -> str:
+    return _bytes(example, name).decode("utf-8", "backslashreplace")
+
+
+def _thumbnail(data: bytes) -> str:
+    """The ingest wrote the bytes: they are upright and can be decoded."""
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("RGB", (_EDGE, _EDGE))
+        small = image.convert("RGB")
+    small.thumbnail((_EDGE, _EDGE))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
