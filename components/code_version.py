@@ -83,7 +83,8 @@ def sources(entry: str, top: Path = _TOP) -> list[Path]:
         imports, strings = _references(path.read_bytes(), package)
         found.add(path)
         beside = (other for other in path.parent.iterdir() if other.name in strings)
-        found.update(other for other in beside if other.is_file())
+        # Of weights, the code names the digest, and no others are loaded.
+        found.update(other for other in beside if other.is_file() and other.suffix != ".npz")
         for module, attribute in imports:
             if module.split(".")[0] in PACKAGES:
                 pending += _with_packages(module)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bitpipe.errors import UnreadablePictureError, WeightsError
 from bitpipe.stores import named
-from components.bit import exports, files, networks, packaged, sources
+from components.bit import exports, networks, packaged, sources
 
 RELEASED = "bit-m-r50x1-ilsvrc2012"
 
@@ -59,14 +59,16 @@ def classify(
 
 
 def _released_or_packaged(tell: Callable[[str], None]) -> str:
+    from components.bit import files  # which brings what downloads need
+
     try:
         files.local(RELEASED)
     except WeightsError as error:
         tell(
             f"{error} Answering with {packaged.CLASSIFIER} of this package, which names "
-            f"{packaged.TOP_1:.0%} of pictures rightly, of the {packaged.CLASSES_SHOWN} classes of "
-            "ImageNet that it was shown, and hardly any of the others. Name it with --backbone to "
-            "have it without this attempt."
+            f"{packaged.TOP_1:.0%} of small pictures rightly, of the {packaged.CLASSES_SHOWN} "
+            "classes of ImageNet that it was shown, fewer of sharp photographs, and hardly any of "
+            "the other classes. Name it with --backbone to have it without this attempt."
         )
         return packaged.CLASSIFIER
     return RELEASED

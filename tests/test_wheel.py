@@ -115,12 +115,13 @@ def test_wheel_holds_the_packages_their_data_and_their_types_only(source, wheel)
     code = {p.relative_to(source).as_posix() for n in PACKAGES for p in (source / n).rglob("*.py")}
     data = {
         path.relative_to(source).as_posix()
-        for pattern in ("pipeline/configs/*.yaml", "serving/server/web/*")
+        for pattern in ("pipeline/configs/*.yaml", "pipeline/report/web/*", "serving/server/web/*")
         for path in source.glob(pattern)
     }
     typed = {f"{name}/py.typed" for name in PACKAGES}
     assert data
-    assert shipped == code | data | typed | {"components/bit/imagenet_classes.txt"}
+    of_bit = {f"components/bit/{name}" for name in ("imagenet_classes.txt", "bit_mini.npz")}
+    assert shipped == code | data | typed | of_bit
     assert "bitpipe = pipeline.cli:main" in entry_points
 
 

@@ -10,6 +10,9 @@ import yaml
 
 from bitpipe.errors import ConfigError
 
+# Two ways to say one thing: said with --set, the file's other way no longer counts.
+_ALTERNATIVES = {"train.steps": "train.epochs", "train.epochs": "train.steps"}
+
 
 def merge(
     path: Path, overrides: Sequence[str], *, called: str | None = None
@@ -38,6 +41,10 @@ def merge(
         # A group given whole (`--set train={}`) hides what the file said about its members.
         for old in [old for old in origins if old.startswith(f"{key}.")]:
             del origins[old]
+        other = _ALTERNATIVES.get(key, "")
+        if other in origins and not origins[other].startswith("--set "):
+            _assign(merged, tuple(other.split(".")), None, origin=f"--set {override}")
+            origins[other] = f"--set {override}"
         for keys, _ in leaves({key: value}):
             origins[dotted(keys)] = f"--set {override}"
     return merged, origins

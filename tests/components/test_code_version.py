@@ -272,7 +272,8 @@ def test_progress_answers_nothing_to_a_stage():
 
 def test_of_the_downloader_the_trainer_takes_the_file_at_an_address_alone():
     """Its own tests prove that the file holds what lies there, whole and checked, or is none."""
-    assert used_of("components.bit.download") == {"fetch", "forget"}
+    # By a digest, packaged weights are refused or not; a stage that raises has no outputs.
+    assert used_of("components.bit.download") == {"fetch", "forget", "digest"}
     assert answer_of("components/bit/download.py", "fetch") == "Path"
     assert answer_of("components/bit/download.py", "forget") == "None"
     # The address is in the key: the configuration gives it, or a name for it in here.

@@ -35,5 +35,5 @@ def test_pictures_are_ingested_trained_on_served_and_asked_about(tmp_path, capsy
 
 def test_a_model_that_is_not_blessed_is_not_served(tmp_path):
     impossible = ("train.steps=1", "gate.min_accuracy=1")
-    with pytest.raises(demo.DemoError, match=r"not blessed: accuracy .* below the floor"):
+    with pytest.raises(demo.DemoError, match=r"not pushed: accuracy .* below the floor"):
         demo.run(tmp_path / "demo", impossible)

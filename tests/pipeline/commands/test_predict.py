@@ -87,7 +87,7 @@ def test_table_shows_labels_and_failures(server, photos, monkeypatch):
     assert "red" in lines[1]
     assert "1.000" in lines[1]
     assert "4.png" in lines[5]
-    assert "it is none" in lines[5]
+    assert "it is a text" in lines[5]
 
 
 def test_names_cannot_move_a_terminals_cursor(server, photos):

@@ -87,7 +87,6 @@ def test_scientific_notation_is_a_number():
         ("train.mixup_alpha=.inf", "train.mixup_alpha must be a finite number. Received: inf"),
         ("train.minutes=.inf", "train.minutes must be a finite number. Received: inf"),
         ("data.max_megapixels=.nan", "data.max_megapixels must be"),
-        ("train.epochs=3", "train.steps and train.epochs say the same in two ways"),
         ("train.patience=3", "set train.keep_best=true with it"),
         ("train.method=probing", "one of auto, fine_tune, probe, probe_then_fine_tune."),
         ("gate.min_accuracy=97", "Received: 97"),
@@ -131,9 +130,20 @@ def test_whatever_value_is_refused_the_sentence_begins_with_its_key(key, value):
         assert sentence.endswith(" (from there).")
 
 
-def test_epochs_take_the_place_of_steps():
-    train = config.load("smoke", ["train.steps=null", "train.epochs=2.5"]).config.train
-    assert (train.steps, train.epochs) == (None, 2.5)
+def test_epochs_take_the_place_of_the_files_steps_and_the_other_way_round():
+    effective = config.load("smoke", ["train.epochs=2.5"])
+    assert (effective.config.train.steps, effective.config.train.epochs) == (None, 2.5)
+    assert effective.origins["train.steps"] == "--set train.epochs=2.5"
+    train = config.load("photos", ["train.steps=7"]).config.train
+    assert (train.steps, train.epochs) == (7, None)
+
+
+def test_steps_and_epochs_at_once_are_refused(tmp_path):
+    complaint = "train.steps and train.epochs say the same in two ways"
+    with pytest.raises(ConfigError, match=complaint):
+        config.load("smoke", ["train.epochs=3", "train.steps=5"])
+    with pytest.raises(ConfigError, match=complaint):
+        config.load(write(tmp_path / "c.yaml", "train: {steps: 7, epochs: 2}\n"))
 
 
 def test_crop_larger_than_resize_is_refused():

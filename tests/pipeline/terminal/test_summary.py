@@ -153,7 +153,8 @@ def test_an_unchanged_model_is_called_that():
 
 def test_a_model_that_was_rolled_back_from_is_told_with_who_did_and_is_not_offered():
     text = summary("bitpipe serve", version=None, pushed=False, remark="it is one that ann ...")
-    assert "blessed   yes\npushed    no: it is one that ann ..." in text
+    assert "blessed   yes\n" in text
+    assert "\npushed    no: it is one that ann ...\n" in text
     assert "Next" not in text
 
 

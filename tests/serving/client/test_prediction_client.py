@@ -387,7 +387,9 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
     with PredictionClient("127.0.0.1:1", "digits") as client:
-        with pytest.raises(UnreadablePictureError, match=r"broken\.jpg cannot be used: it is none"):
+        with pytest.raises(
+            UnreadablePictureError, match=r"broken\.jpg cannot be used: it is a text"
+        ):
             list(client.predict_files([broken]))
         with pytest.raises(UnreadablePictureError, match=r"none\.jpg cannot be used: No such file"):
             list(client.predict_files([tmp_path / "none.jpg"]))
