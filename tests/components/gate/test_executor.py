@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from components.gate.settings import GateSettings
-from tests.pictures import picture
+from tests import evaluation_split
 
 pytestmark = pytest.mark.tfx
 
@@ -23,34 +23,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def examples(home):
     """Twelve pictures: six red, three green, three blue."""
-    import tensorflow as tf
-    from tfx.types import artifact_utils, standard_artifacts
-
-    from components import features
-
-    artifact = standard_artifacts.Examples()
-    artifact.uri = str(home / "examples")
-    artifact.split_names = artifact_utils.encode_split_names(["eval"])
-    artifact.set_string_custom_property("file_format", "tfrecords_gzip")
-    artifact.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
-    folder = home / "examples" / "Split-eval"
-    folder.mkdir(parents=True)
-    options = tf.io.TFRecordOptions(compression_type="GZIP")
-    with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001.gz"), options) as writer:
-        for number, colour in enumerate(["red"] * 6 + ["green"] * 3 + ["blue"] * 3):
-            data = {
-                features.IMAGE: picture(colour, noise=number),
-                features.LABEL: colour.encode(),
-                features.FILENAME: f"{colour}/{number}.png".encode(),
-                features.SHA256: f"{number:064x}".encode(),
-            }
-            feature = {
-                name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-                for name, value in data.items()
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=feature))
-            writer.write(example.SerializeToString())
-    return artifact
+    return evaluation_split.write(home / "examples", ["red"] * 6 + ["green"] * 3 + ["blue"] * 3)
 
 
 @pytest.fixture(scope="module")

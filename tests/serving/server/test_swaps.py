@@ -1,9 +1,10 @@
 """A version comes into service: warmed up, without a gap, or not at all."""
 
+import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,27 @@ def wait_for_version(server: ModelServer, version: int) -> None:
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def asking(client: PredictionClient, picture: bytes, answered: list[int]) -> Iterator[None]:
+    """Asks all the time, and 20 times more after the block; `answered` gets the versions."""
+    stopped = threading.Event()
+
+    def ask() -> None:
+        while not stopped.is_set():
+            answered.append(client.predict([picture])[0].model_version)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+        count = len(answered)
+        while thread.is_alive() and len(answered) < count + 20:
+            time.sleep(0.01)
+    finally:
+        stopped.set()
+        thread.join()
+
+
 def test_new_version_takes_over_without_a_failed_request(
     push: Push, encode: Encode, tmp_path: Path
 ) -> None:
@@ -40,26 +62,12 @@ def test_new_version_takes_over_without_a_failed_request(
         ModelServer(tmp_path, "colours", port=0, options=WATCHFUL) as server,
         PredictionClient(server.address, "colours") as client,
     ):
-        stopped = threading.Event()
-
-        def ask() -> None:
-            while not stopped.is_set():
-                answered.append(client.predict([encode("red")])[0].model_version)
-
-        asking = threading.Thread(target=ask)
-        asking.start()
-        (tmp_path / "3").mkdir()  # half written: no saved_model.pb yet
-        (tmp_path / ".tmp-4").mkdir()
-        (tmp_path / ".tmp-4" / "saved_model.pb").touch()
-        try:
+        with asking(client, encode("red"), answered):
+            (tmp_path / "3").mkdir()  # half written: no saved_model.pb yet
+            (tmp_path / ".tmp-4").mkdir()
+            (tmp_path / ".tmp-4" / "saved_model.pb").touch()
             push(tmp_path, 2)
             wait_for_version(server, 2)
-            count = len(answered)
-            while asking.is_alive() and len(answered) < count + 20:
-                time.sleep(0.01)
-        finally:
-            stopped.set()
-            asking.join()
         assert answered == sorted(answered)  # no gap, no way back; a failure ends the thread
         assert set(answered) == {1, 2}
         assert answered[-1] == 2
@@ -81,23 +89,9 @@ def test_a_rollback_is_followed_without_a_failed_request(
         ModelServer(tmp_path, "colours", port=0, options=WATCHFUL) as server,
         PredictionClient(server.address, "colours", label="stable") as client,
     ):
-        stopped = threading.Event()
-
-        def ask() -> None:
-            while not stopped.is_set():
-                answered.append(client.predict([encode("red")])[0].model_version)
-
-        asking = threading.Thread(target=ask)
-        asking.start()
-        try:
+        with asking(client, encode("red"), answered):
             registry.rollback(None, decision("it sees ghosts"))
             wait_for_version(server, 1)
-            count = len(answered)
-            while asking.is_alive() and len(answered) < count + 20:
-                time.sleep(0.01)
-        finally:
-            stopped.set()
-            asking.join()
         assert answered == sorted(answered, reverse=True)  # a failure ends the thread
         assert answered[-1] == 1
     with ModelServer(tmp_path, "colours", port=0) as server:
