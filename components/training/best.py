@@ -50,11 +50,8 @@ class Curve:
     def save(self) -> None:
         """Writes the points, all or none of them."""
         if self._folder:
-            path = f"{self._folder}/{_CURVE}"
-            tf.io.gfile.makedirs(self._folder)
-            with tf.io.gfile.GFile(f"{path}.tmp", "w") as file:
-                file.write(json.dumps([dataclasses.asdict(point) for point in self.points]))
-            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+            points = [dataclasses.asdict(point) for point in self.points]
+            checkpoints.write_json(self._folder, _CURVE, points)
 
     def resume(self, step: int) -> None:
         """Takes up the points of an earlier run up to `step`, as far as they can be read."""

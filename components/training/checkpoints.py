@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import msgspec
@@ -122,3 +124,18 @@ def is_whole(prefix: str) -> bool:
 
 def _values(variables: Sequence[keras.Variable]) -> list[tf.Variable]:
     return [variable.value for variable in variables]
+
+
+def write_json(folder: str, name: str, value: Any) -> None:
+    """Writes what belongs to a run beside its checkpoints, completely or not at all.
+
+    Args:
+        folder: of the checkpoints; made where it is not there.
+        name: of the file.
+        value: what JSON can say.
+    """
+    path = f"{folder}/{name}"
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(f"{path}.tmp", "w") as file:
+        file.write(json.dumps(value))
+    tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)

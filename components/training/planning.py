@@ -15,7 +15,7 @@ from bitpipe.errors import ConfigError
 from components import progress
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import devices, fine_tuning, loop, pace
+from components.training import checkpoints, devices, fine_tuning, loop, pace
 from components.training.frozen import Frozen
 from components.training.method import BOTH, FINE_TUNE, PROBE, Choice, Estimate, Facts, choose
 
@@ -168,8 +168,4 @@ def _remembered(job: Job) -> Choice | None:
 
 
 def _remember(job: Job, choice: Choice) -> None:
-    path = f"{job.checkpoint_dir}/{_CHOICE}"
-    tf.io.gfile.makedirs(job.checkpoint_dir)
-    with tf.io.gfile.GFile(f"{path}.tmp", "w") as file:
-        file.write(json.dumps(dataclasses.asdict(choice)))
-    tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+    checkpoints.write_json(job.checkpoint_dir, _CHOICE, dataclasses.asdict(choice))
