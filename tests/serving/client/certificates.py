@@ -20,6 +20,7 @@ class Authority:
         _openssl(
             *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
             *("-nodes", "-days", "2", "-subj", f"/CN={name}"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),  # Python 3.13 asks for it
             *("-keyout", self._key, "-out", self.certificate),
         )
 
@@ -27,7 +28,9 @@ class Authority:
         key, request, certificate, extension = (
             self._folder / f"{name}.{suffix}" for suffix in ("key", "csr", "pem", "ext")
         )
-        extension.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        extension.write_text(
+            "subjectAltName=IP:127.0.0.1,DNS:localhost\nauthorityKeyIdentifier=keyid\n"
+        )
         _openssl(
             *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
             *("-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request),

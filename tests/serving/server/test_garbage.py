@@ -15,7 +15,7 @@ if sys.argv[1] == "aside":
     app._set_frameworks_aside()
 before = gc.get_stats()[2]["collections"]
 connections = [[] for _ in range(30_000)]
-for _ in range(200_000):
+for _ in range(600_000):  # Python 3.13 looks at the oldest after 242,000
     connection = []
     connection.append(connection)
 print(gc.get_stats()[2]["collections"] - before)
