@@ -26,6 +26,7 @@ from components.training import (
     held_out,
     inputs,
     loop,
+    own_answers,
     pace,
     planning,
     probe,
@@ -44,10 +45,11 @@ RATE_AFTER_PROBE = 1.0
 def run_fn(fn_args: Any) -> None:
     """Called by TFX's Trainer (`run_fn="components.trainer.run_fn"`).
 
-    Reads from `fn_args`: train_files, transform_graph_path, hyperparameters (what the HyperRule
+    Reads from `fn_args`: train_files, eval_files (only to write down answers for the serving
+    check), transform_graph_path, hyperparameters (what the HyperRule
     stage wrote), custom_config (`model` and `train`, see components.settings; `checkpoints` and
     `features`, folders for those of all runs; `features_code`, see
-    `components.training.features.identity`). Writes serving_model_dir.
+    `components.training.features.identity`). Writes serving_model_dir and model_run_dir.
     """
     config = fn_args.custom_config
     model_settings = msgspec.convert(config["model"], ModelSettings)
@@ -150,8 +152,11 @@ def run_fn(fn_args: Any) -> None:
         served = resnet_v2.build(variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
         check_answers(served, rule)
+        exported = served_model.ServedModel(served, transform, class_names)
+        judged = [file for pattern in fn_args.eval_files for file in tf.io.gfile.glob(pattern)]
+        own_answers.write(fn_args.model_run_dir, own_answers.ask(exported, judged))
         served_model.export(
-            served_model.ServedModel(served, transform, class_names),
+            exported,
             fn_args.serving_model_dir,
             Training(
                 method=choice.method,

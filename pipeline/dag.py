@@ -39,6 +39,7 @@ from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.settings import DataSettings
 from components.release.component import Pusher
+from components.serving_check.component import ServingCheck
 from pipeline import stage_code, stages
 from pipeline.settings.config import Config
 
@@ -180,16 +181,24 @@ def build(
         schema=schema,
     )
 
-    # It starts a pod, so it runs inside a cluster only.
-    infra_validators = (
-        [_infra_validator(model, config.kubeflow.infra_validator)]
-        if late and config.kubeflow.infra_validator
-        else []
-    )
+    # Who vouches for its being servable: the Pusher hears one. TFX's own starts a pod, so it runs
+    # inside a cluster only.
+    checks: list[BaseComponent] = []
+    if late and config.kubeflow.infra_validator:
+        checks.append(_infra_validator(model, config.kubeflow.infra_validator))
+    elif config.serving_check.server != "off":
+        checks.append(
+            ServingCheck(
+                model=model,
+                examples=examples,
+                model_run=trainer.outputs["model_run"],
+                settings=config.serving_check,
+            )
+        )
     push = Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=infra_validators[0].outputs["blessing"] if infra_validators else None,
+        infra_blessing=checks[0].outputs["blessing"] if checks else None,
         folder=f"{places.serving}/{config.name}",
         examples=examples,
         evaluation=evaluator.outputs["evaluation"],
@@ -208,7 +217,7 @@ def build(
         trainer,
         resolver,
         evaluator,
-        *infra_validators,
+        *checks,
         push,
     ]
     for component in components:

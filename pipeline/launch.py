@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bitpipe import exits, frameworks
-from bitpipe.errors import BitpipeError
+from bitpipe.errors import BitpipeError, ConfigError
 from bitpipe.stores.paths import is_remote, require_plain
 from components.bit import sources
 from components.gate import settings as gate
@@ -60,11 +60,16 @@ def check(config: Config, data: str) -> str:
         What the data were taken for, in words; empty where only the ingest can tell.
 
     Raises:
-        ConfigError: a path that frameworks would take for a pattern, or a rule of the gate that
-            says nothing about so many classes.
+        ConfigError: a path that frameworks would take for a pattern, a rule of the gate that says
+            nothing about so many classes, or Docker is wanted and not there.
         DataError: the data are no labelled pictures.
         WeightsError: there are no such weights.
     """
+    if config.serving_check.server == "docker" and shutil.which("docker") is None:
+        raise ConfigError(
+            "serving_check.server=docker wants the command `docker`, which is not there. Install "
+            "it, or set serving_check.server=embedded."
+        )
     listing = _list(config, data)
     if listing is not None:
         gate.check_classes(config.gate, len(listing.classes))

@@ -17,6 +17,7 @@ from components.gate import kept
 from components.gate.verdict import Check
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
+from components.serving_check import verdict as serving_check
 from pipeline import device, stages
 from pipeline.node import Outcome
 
@@ -49,10 +50,11 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         near_duplicates: groups of pictures that look the same, each in one split.
         num_conflicts: groups of equal pictures with more than one label.
         conflicts: the files of such groups; of many, the first.
-        blessed: the gate let the candidate through.
-        objections: what the gate said otherwise.
+        blessed: gate and serving check let the candidate through.
+        objections: what they said otherwise.
         checks: what came of each rule: required, measured, for which class, on how many pictures.
-        notes: what it said besides.
+        notes: what the gate said besides.
+        serving_check: how a server did with the candidate; `None` where none was asked.
         pushed: this run wrote a new version.
         version: the version that holds the candidate, new or not; `None` where there is none,
             because it was not blessed, or is a model that somebody has rolled back from.
@@ -81,6 +83,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     objections: list[str]
     checks: list[Check]
     notes: list[str]
+    serving_check: serving_check.Said | None
     pushed: bool
     version: int | None
     remark: str | None
@@ -134,6 +137,11 @@ def collect(
         measured, said = kept.read_measured(evaluated), kept.read_verdict(evaluated)
         blessing = output(stages.EVALUATOR, "blessing")
         pushed = output(stages.PUSHER, "pushed_model")
+        served = (
+            serving_check.read(output(stages.SERVING_CHECK, "blessing").uri)
+            if stages.SERVING_CHECK in outcomes
+            else None
+        )
     ingest = _report(examples)
     judged, compared = measured.candidate, measured.compared
     version = pushed.get_string_custom_property(pusher.VERSION)
@@ -155,10 +163,12 @@ def collect(
         near_duplicates=ingest["near_duplicates"],
         num_conflicts=ingest["conflicting_duplicates"],
         conflicts=ingest["conflicts"],
-        blessed=blessing.get_int_custom_property("blessed") == 1,
-        objections=list(said.objections),
+        blessed=blessing.get_int_custom_property("blessed") == 1
+        and (served is None or served.blessed),
+        objections=[*said.objections, *(served.objections if served else ())],
         checks=list(said.checks),
         notes=list(said.notes),
+        serving_check=served,
         pushed=pushed.get_int_custom_property(pusher.PUSHED) == 1,
         version=int(version) if version else None,
         remark=pushed.get_string_custom_property(pusher.REMARK) or None,

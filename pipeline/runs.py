@@ -93,9 +93,12 @@ class History:
                 return f"{last.state} in {last.stage}"
             return f"ended after {last.stage}" if last else "ended before the first stage"
         version = pushed.properties.get("pushed_version")
-        blessing = self.of_kind(run.stage(stages.EVALUATOR), "blessing")
-        if _property(blessing, "blessed") != 1:
-            return "not blessed"
+        for judge in (stages.EVALUATOR, stages.SERVING_CHECK):
+            said = run.stage(judge)
+            if said is None and judge == stages.SERVING_CHECK:  # switched off
+                continue
+            if _property(self.of_kind(said, "blessing"), "blessed") != 1:
+                return "not blessed"
         if not version:
             return "not pushed"
         return f"pushed {version}" if pushed.properties.get("pushed") == 1 else f"same as {version}"

@@ -29,7 +29,7 @@ class Pusher(base_component.BaseComponent):
     Args:
         model: the candidate.
         model_blessing: whether the gate let it pass.
-        infra_blessing: whether TensorFlow Serving could load it; `None` where nobody asked it.
+        infra_blessing: whether a server could load it and answered; `None` where nobody asked it.
         examples: what the model was trained on.
         evaluation: what the gate wrote about it.
         folder: of the versions, for servers.

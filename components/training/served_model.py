@@ -13,7 +13,7 @@ from bitpipe.model import description, signature, training
 from bitpipe.stores.paths import join
 from components import features, preprocessing
 from components.bit import matching, networks, resnet_v2
-from components.training import served_signatures
+from components.training import served_signatures, warm_up
 
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
@@ -136,7 +136,7 @@ def _also_of_none(network: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Ten
 
 
 def export(served: ServedModel, path: str, trained: training.Training | None = None) -> None:
-    """Writes the SavedModel with its signatures, what it is and how it was trained, to `path`."""
+    """Writes the SavedModel to `path`: signatures, warm-up, what it is, how it was trained."""
     tf.saved_model.save(
         served,
         path,
@@ -147,6 +147,7 @@ def export(served: ServedModel, path: str, trained: training.Training | None = N
         },
     )
     served_signatures.name_methods(path)
+    warm_up.write(path, [name.decode() for name in served.class_names.numpy()])
     if described := served.describe():
         _write(join(path, description.PLACE), described.to_json())
     if trained:

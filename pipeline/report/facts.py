@@ -10,6 +10,7 @@ import msgspec
 
 from components.gate.predictions import Prediction
 from components.gate.verdict import Measured, Verdict
+from components.serving_check.verdict import Said
 
 
 class StageTime(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ class Sources:
         statistics: counts and sizes of the pictures.
         hyperparameters: the HyperRule's decision.
         model: the candidate.
+        serving_check: how a server did with it; `None` where none was asked.
     """
 
     evaluation: str
@@ -63,6 +65,7 @@ class Sources:
     statistics: str
     hyperparameters: str
     model: str
+    serving_check: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,7 @@ class Facts:
         stages: in the order they ran.
         versions: of what ran, by name.
         verdict: the gate's.
+        served: the serving check's; `None` where no server was asked.
         measured: what it is made of.
         predictions: picture by picture.
         ingest: the ingest's counts, as of its `ingest.json`.
@@ -123,6 +127,7 @@ class Facts:
     stages: tuple[StageTime, ...]
     versions: Mapping[str, str]
     verdict: Verdict
+    served: Said | None = None
     measured: Measured
     predictions: tuple[Prediction, ...]
     ingest: Mapping[str, Any]
@@ -132,3 +137,8 @@ class Facts:
     training: Training
     pushed: str | None
     candidate: str
+
+    @property
+    def blessed(self) -> bool:
+        """Whether gate and serving check let the candidate through."""
+        return self.verdict.blessed and (self.served is None or self.served.blessed)

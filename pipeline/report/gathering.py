@@ -18,6 +18,7 @@ from components import features
 from components.gate import kept
 from components.hyperparameters import FILE_NAME
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
+from components.serving_check import verdict as serving_check
 from pipeline.report.facts import Facts, Point, Size, Told, Training
 from pipeline.report.lineage import Lineage
 
@@ -42,6 +43,7 @@ def gather(told: Told, lineage: Lineage) -> Facts:
         stages=lineage.stages,
         versions={"Python": platform.python_version()} | dict(_versions()),
         verdict=kept.read_verdict(sources.evaluation),
+        served=serving_check.read(sources.serving_check) if sources.serving_check else None,
         measured=kept.read_measured(sources.evaluation),
         predictions=tuple(kept.read_predictions(sources.evaluation)),
         ingest=json.loads(_text(posixpath.join(sources.examples, REPORT_FILE))),

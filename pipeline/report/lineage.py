@@ -81,6 +81,7 @@ def find(store: metadata_store.MetadataStore, run_id: str) -> Lineage:
     ]
     if missing:
         raise NoRunError(f"the run {run_id!r} has no {', '.join(missing)}.")
+    checked = outputs.get((stages.SERVING_CHECK, "InfraBlessing"))
     in_order = sorted(executions.values(), key=lambda one: one.id)
     pushed = outputs.get((stages.PUSHER, "PushedModel"))
     version = pushed.custom_properties[pusher.VERSION].string_value if pushed else ""
@@ -94,7 +95,10 @@ def find(store: metadata_store.MetadataStore, run_id: str) -> Lineage:
             )
             for one in in_order
         ),
-        sources=Sources(**{name: outputs[wanted].uri for name, wanted in _WANTED.items()}),
+        sources=Sources(
+            **{name: outputs[wanted].uri for name, wanted in _WANTED.items()},
+            serving_check=checked.uri if checked else None,
+        ),
         pushed=version or None,
     )
 

@@ -17,6 +17,7 @@ from bitpipe.errors import ConfigError
 from components.gate import settings as gate
 from components.gate.settings import GateSettings
 from components.image_example_gen.settings import DataSettings
+from components.serving_check.settings import ServingCheckSettings
 from components.settings import ModelSettings, PositiveInt, TrainSettings
 from pipeline.settings import kubeflow as cluster
 from pipeline.settings import layers, mistakes, shipped
@@ -41,6 +42,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     gate: GateSettings = GateSettings()
+    serving_check: ServingCheckSettings = ServingCheckSettings()
     # How many of the newest versions the Pusher leaves in place; `None` for all. What is in
     # service, bears a label or is pinned stays as well.
     keep_versions: PositiveInt | None = 5

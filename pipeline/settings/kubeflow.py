@@ -49,6 +49,7 @@ STAGES = (
     "trainer",
     "resolver",
     "evaluator",
+    "serving_check",
     "infra_validator",
     "pusher",
     "report",  # no stage of TFX's; see pipeline/kubeflow/task/report.py
@@ -153,7 +154,7 @@ class KubeflowSettings(_Settings, frozen=True):
     # environment variable. Empty: the service that Kubeflow installs.
     metadata: str = ""
     # TensorFlow Serving's image with its tag or digest: each candidate must load in a pod of it
-    # before it is pushed. Empty: no such stage.
+    # before it is pushed, in place of the stage `serving_check`. Empty: no such stage.
     infra_validator: Annotated[
         str,
         Meta(

@@ -156,7 +156,14 @@ def _verdict(result: RunResult) -> Iterator[str]:
     yield from (f"{' ' * _INDENT}{objection}" for objection in result.objections[:_SHOWN_CLASSES])
     if (more := len(result.objections) - _SHOWN_CLASSES) > 0:
         yield f"{' ' * _INDENT}and {more} more, which the report lists"
-    if kept := [check.sentence for check in result.checks if check.passed]:
+    served = result.serving_check
+    if served and served.request:
+        yield f"request   {served.request}"
+    if served and served.log:
+        yield "log       of the server:"
+        yield from (f"{' ' * _INDENT}{line}" for line in served.log)
+    kept = [check.sentence for check in result.checks if check.passed]
+    if kept := [*kept, *(served.sentences if served else ())]:
         if not result.blessed:
             yield "kept:"
         yield from (f"{' ' * _INDENT}{sentence}" for sentence in kept)

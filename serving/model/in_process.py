@@ -23,7 +23,7 @@ class InProcessModel:
     """
 
     def __init__(self, path: str, version: int) -> None:
-        self._servable = SavedModelServable(path)
+        self._servable = SavedModelServable(path, warm_up=False)
         self._version = version
 
     def predict(self, pictures: Sequence[bytes]) -> list[codec.Prediction]:

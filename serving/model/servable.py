@@ -58,6 +58,8 @@ class SavedModelServable:
 
     Args:
         path: its folder, on a disk or in a store that TensorFlow reads.
+        warm_up: ask it what its warm-up file says; for a job that waits for all answers, not for
+            the first one, it is a loss of time.
 
     Attributes:
         signature_def: name -> SignatureDef.
@@ -66,7 +68,7 @@ class SavedModelServable:
         StatusError, ValueError, OSError: the model cannot be loaded or its warm-up fails.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, warm_up: bool = True) -> None:
         config = tf.compat.v1.ConfigProto()
         # Two versions share the accelerator while one takes over from the other.
         config.gpu_options.allow_growth = True
@@ -79,7 +81,8 @@ class SavedModelServable:
             with without_pattern(str(path)) as folder:
                 meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], folder)
             self.signature_def = dict(meta_graph.signature_def)
-            self._warm_up(tf.io.gfile.join(str(path), *_WARMUP_FILE.parts))
+            if warm_up:
+                self._warm_up(tf.io.gfile.join(str(path), *_WARMUP_FILE.parts))
         except BaseException as error:
             self._session.close()
             if isinstance(error, tf.errors.OpError):

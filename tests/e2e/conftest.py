@@ -11,6 +11,10 @@ from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
 
 
+# The server's start takes as long as the rest of a run; asked once, it has shown what it does.
+UNASKED = "serving_check.server=off"
+
+
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
     root = tmp_path_factory.mktemp("pipeline")
@@ -34,21 +38,22 @@ def second(pipeline, first):
 @pytest.fixture(scope="session")
 def worse(pipeline, second):
     """One step of training: as good as guessing. The floor lets it pass, the baseline must not."""
-    return pipeline.run("train.steps=1", "gate.min_accuracy=0")
+    return pipeline.run("train.steps=1", "gate.min_accuracy=0", UNASKED)
 
 
 @pytest.fixture(scope="session")
 def below_floor(pipeline, worse):
     """The same model, judged by floors that it misses and no comparison."""
     floors = ("gate.min_accuracy=0.99", "gate.min_recall_per_class=0.98")
-    return pipeline.run("train.steps=1", *floors, "gate.max_drop=1")
+    return pipeline.run("train.steps=1", *floors, "gate.max_drop=1", UNASKED)
 
 
 @pytest.fixture(scope="session")
 def better(pipeline, first, below_floor):
     """Another model that is as good as the one in service, whose features it starts from."""
     backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
-    return pipeline.run("train.steps=40", f"model.backbone={backbone}", "train.keep_best=true")
+    start = f"model.backbone={backbone}"
+    return pipeline.run("train.steps=40", start, "train.keep_best=true", UNASKED)
 
 
 @pytest.fixture(scope="session")

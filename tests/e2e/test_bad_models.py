@@ -49,7 +49,9 @@ def test_a_bad_model_is_never_pushed(there, monkeypatch, kind):
     monkeypatch.setattr(served_model, "export", export)
     before = in_service(there)
     # A seed of its own, so that no kind is taken for another one from the cache.
-    run = there.run(f"train.seed={1 + list(KINDS).index(kind)}", "train.steps=1")
+    run = there.run(
+        f"train.seed={1 + list(KINDS).index(kind)}", "train.steps=1", "serving_check.server=off"
+    )
     assert in_service(there) == before
     if KINDS[kind].said is None:
         assert run.exit_code == 1

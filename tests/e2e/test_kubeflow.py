@@ -28,6 +28,7 @@ CACHEABLE = {
     "hyper-rule",
     "transform",
     "trainer",
+    "serving-check",
 }
 
 
@@ -107,14 +108,16 @@ def test_every_task_succeeds_and_the_model_is_pushed(first, after_first):
     assert {name: done.exit_code for name, done in first.items()} == dict.fromkeys(first, 0), {
         name: done.log[-2000:] for name, done in first.items() if done.exit_code
     }
-    assert len(first) == 12
+    assert len(first) == 13
     assert len(after_first) == 1
 
 
 def test_each_task_leaves_a_summary_of_what_it_read_and_wrote(first):
     assert "| model | Model" in first["trainer"].summary
     assert "| examples | Examples" in first["trainer"].summary
-    assert "The model is blessed." in first["evaluator"].summary
+    for judge in ("evaluator", "serving-check"):
+        assert "The model is blessed." in first[judge].summary
+    assert "the embedded server loads it" in first["serving-check"].summary
     assert first["gate"].summary == "# Gate\n\nThe model was blessed.\n"
 
 

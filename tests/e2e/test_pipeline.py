@@ -30,6 +30,7 @@ STAGES = {
     "Trainer",
     "Resolver",
     "Evaluator",
+    "ServingCheck",
     "Pusher",
 }
 # A resolver looks up what is in service now, and the pusher what is in the folder: never cached.
@@ -58,6 +59,18 @@ def test_the_result_tells_of_data_and_stages(first):
     assert set(result["stages"]) == STAGES
     assert first.cached == set()
     assert all(stage["seconds"] >= 0 for stage in result["stages"].values())
+
+
+def test_a_server_has_answered_as_the_trainer_did_before_the_push(pipeline, first):
+    said = first.result["serving_check"]
+    assert said["blessed"]
+    assert said["pictures"] == min(16, first.result["splits"]["eval"])
+    assert said["largest_difference"] < 1e-4
+    assert said["load_s"] > 0 < said["latency_ms"]
+    [kept] = pipeline.out.glob("artifacts/ServingCheck/blessing/*/INFRA_BLESSED")
+    assert json.loads(kept.with_name("serving_check.json").read_text()) == said
+    page = Path(first.result["report"]).read_text(encoding="utf-8")
+    assert all(html.escape(sentence) in page for sentence in said["sentences"])
 
 
 def test_corrupt_files_are_rejected_and_reported(first):
@@ -205,7 +218,7 @@ def test_a_version_is_led_back_to_its_pictures_and_its_configuration(pipeline, f
     assert history.accuracy(run) == better.result["accuracy"]
     assert run.stage("ImageExampleGen").state == "cached"
     led = {execution.stage: execution for execution in history.lineage(run)}
-    assert led.keys() == STAGES - {"ExampleValidator", "Resolver"}
+    assert led.keys() == STAGES - {"ExampleValidator", "Resolver", "ServingCheck"}
     assert led["ImageExampleGen"].properties["input_base"] == str(pipeline.data)
     assert led["Trainer"].properties["custom_config"]["train"]["steps"] == 40
     before = history.of_version(first.result["version"])

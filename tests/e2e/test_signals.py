@@ -32,7 +32,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 STAGES = (
     *("ImageExampleGen", "StatisticsGen", "HyperRule", "SchemaGen", "ExampleValidator"),
-    *("Transform", "Trainer", "Resolver", "Evaluator", "Pusher"),
+    *("Transform", "Trainer", "Resolver", "ServingCheck", "Evaluator", "Pusher"),
 )
 OUT = "interrupted"
 # Of the end of a process: whatever its threads were doing, and on a machine that is busy.

@@ -46,6 +46,7 @@ def compile_pipeline(config: Config) -> Package:
     """
     require_places(config.kubeflow)
     _require_absolute(config.model.backbone)
+    _require_no_docker(config)
     graph = dag.build(config, _places(config.kubeflow), None, _late(config))
     code = {node.id: stage_code.digests(node) for node in graph.components}
     pipeline = dag.compile_ir(graph)
@@ -98,6 +99,15 @@ def _require_absolute(backbone: str) -> None:
         raise ConfigError(
             "model.backbone must be an absolute path where pods run, in the image or on a volume. "
             f"Received: {backbone}."
+        )
+
+
+def _require_no_docker(config: Config) -> None:
+    if config.serving_check.server == "docker" and not config.kubeflow.infra_validator:
+        raise ConfigError(
+            "serving_check.server=docker is for bitpipe run: there is no Docker in a pod. Set "
+            "kubeflow.infra_validator to TensorFlow Serving's image, which is then started in a "
+            "pod of its own, or serving_check.server=embedded."
         )
 
 

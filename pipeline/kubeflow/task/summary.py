@@ -12,6 +12,7 @@ from tfx.types import Artifact
 
 from components.gate import kept
 from components.release import pusher
+from components.serving_check import verdict as serving_check
 from pipeline.kubeflow.task.mlmd import Connection
 from pipeline.node import Outcome
 
@@ -47,7 +48,10 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
             text += _verdict(said.blessed, said.sentences)
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1
-            text += _verdict(loads, () if loads else ("TensorFlow Serving could not load it.",))
+            if said := serving_check.read(artifact.uri):
+                text += _verdict(loads, said.all_sentences) + _log(said.log)
+            else:
+                text += _verdict(loads, () if loads else ("TensorFlow Serving could not load it.",))
         elif remark := artifact.get_string_custom_property(pusher.REMARK):
             text += f"\n## Release\n\nNot in service: {remark}.\n"
     return text
@@ -57,6 +61,12 @@ def _verdict(blessed: bool, sentences: Sequence[str]) -> str:
     lines = "".join(f"- {sentence}\n" for sentence in sentences)
     what = "blessed" if blessed else "not blessed, and nothing is pushed"
     return f"\n## Verdict\n\nThe model is {what}.\n" + (f"\n{lines}" if lines else "")
+
+
+def _log(lines: Sequence[str]) -> str:
+    """A server's, indented: what is in it is not to be taken for Markdown."""
+    told = "".join(f"    {line}\n" for line in lines)
+    return f"\nThe server's log ends with\n\n{told}" if told else ""
 
 
 def write(path: str, text: str) -> None:

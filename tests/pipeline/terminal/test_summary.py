@@ -38,6 +38,7 @@ def result(**changes):
         "objections": [],
         "checks": [check("accuracy 0.9731 reaches the floor", passed=True)],
         "notes": [],
+        "serving_check": None,
         "pushed": True,
         "version": 7,
         "remark": None,
