@@ -20,11 +20,7 @@ def png(
     width = pixels.shape[1] * 8 // (bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind])
     sizes = struct.pack(">IIBBBBB", width, len(pixels), bits, kind, 0, 0, 0)
     rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels), 1)
-    parts = ((b"IHDR", sizes), *chunks, (b"IDAT", rows), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in parts
-    )
+    return _png_of((b"IHDR", sizes), *chunks, (b"IDAT", rows), (b"IEND", b""))
 
 
 def grey_tiff(
@@ -79,10 +75,83 @@ def lossless_jpeg(pixels: np.ndarray) -> bytes:
         (0xC4, bytes([0, *([0] * 3), 9, *([0] * 12), *range(9)])),
         (0xDA, bytes([1, 1, 0, 1, 0, 0])),
     )
-    head = b"".join(
-        bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body for code, body in segments
-    )
+    head = b"".join(_segment(code, body) for code, body in segments)
     return b"\xff\xd8" + head + coded.replace(b"\xff", b"\xff\0") + b"\xff\xd9"
+
+
+# What ITU T.81's arithmetic coder writes, from its first state on, for the DC coefficient of a
+# block, and for a block without AC coefficients.
+_ARITHMETIC_DC = {-7: b"\xfd", -4: b"\xf8", -2: b"\xea", 0: b"", 1: b"\xa6", 3: b"\xc8", 7: b"\xd0"}
+_ARITHMETIC_END = b"\xc0"
+_DC_STEP = 128  # 16 grey levels
+
+
+def arithmetic_jpeg(levels: np.ndarray) -> bytes:
+    """Of blocks of one grey each, 128 + 16 * levels (rows, columns); progressive, two scans.
+
+    The coder starts anew at each block (restart interval 1), so that a block's code stands alone.
+    """
+    rows, columns = levels.shape
+    dc = [_ARITHMETIC_DC[level] for level in levels.ravel().tolist()]
+    head = (
+        (0xDB, bytes([0, _DC_STEP, *([1] * 63)])),
+        (0xCA, struct.pack(">BHHBBBB", 8, 8 * rows, 8 * columns, 1, 1, 0x11, 0)),
+        (0xDD, struct.pack(">H", 1)),
+    )
+    scans = (((0, 0), dc), ((1, 63), [_ARITHMETIC_END] * len(dc)))
+    data = b"\xff\xd8" + b"".join(_segment(code, body) for code, body in head)
+    for (first, last), blocks in scans:
+        data += _segment(0xDA, bytes([1, 1, 0, first, last, 0]))
+        for number, block in enumerate(blocks):
+            data += (bytes([0xFF, 0xD0 + (number - 1) % 8]) if number else b"") + block
+    return data + b"\xff\xd9"
+
+
+def _segment(code: int, body: bytes) -> bytes:
+    return bytes([0xFF, code]) + struct.pack(">H", len(body) + 2) + body
+
+
+def interlaced_png(pixels: np.ndarray) -> bytes:
+    """Adam7 (PNG 3rd edition, 8.1) of RGB pixels (H, W, 3) uint8."""
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4))
+    passes += ((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+    rows = b"".join(
+        b"\0" + row.tobytes()
+        for top, left, down, right in passes
+        for row in pixels[top::down, left::right]
+    )
+    height, width, _ = pixels.shape
+    sizes = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
+    return _png_of((b"IHDR", sizes), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+
+
+def _png_of(*parts: tuple[bytes, bytes]) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+
+
+def tiled_tiff(pixels: np.ndarray, side: int = 16) -> bytes:
+    """A TIFF of tiles (TIFF 6.0, section 15) of RGB pixels (H, W, 3) uint8, which it pads."""
+    height, width, _ = pixels.shape
+    padded = np.pad(pixels, ((0, -height % side), (0, -width % side), (0, 0)))
+    tiles = [
+        padded[top : top + side, left : left + side].tobytes()
+        for top in range(0, height, side)
+        for left in range(0, width, side)
+    ]
+    size, number = len(tiles[0]), len(tiles)
+    at = 8 + size * number
+    arrays = struct.pack(f"<3H{number}I{number}I", 8, 8, 8, *range(8, at, size), *[size] * number)
+    tags = {
+        **{256: (4, 1, width), 257: (4, 1, height), 258: (3, 3, at), 259: (3, 1, 1)},
+        **{262: (3, 1, 2), 277: (3, 1, 3), 322: (4, 1, side), 323: (4, 1, side)},
+        **{324: (4, number, at + 6), 325: (4, number, at + 6 + 4 * number)},
+    }
+    entries = b"".join(struct.pack("<HHII", tag, *value) for tag, value in sorted(tags.items()))
+    head = b"II*\0" + struct.pack("<I", at + len(arrays))
+    return head + b"".join(tiles) + arrays + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
 def rgb_profile(colorants=ADOBE_RGB, gamma: float = ADOBE_GAMMA) -> bytes:

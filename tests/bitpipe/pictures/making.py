@@ -18,6 +18,8 @@ PASTELS = np.full((24, 40, 3), (190, 70, 60), np.uint8)
 PASTELS[:, 16:] = (80, 170, 90)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # The extra `heic`; in no lock.
+# Greys of blocks of 8 x 8, for a coder of which no encoder is at hand.
+BLOCKS = np.array([[0, 1, 3, 7, -7], [-7, -4, -2, 0, 1], [7, -2, 1, 0, -4]])
 HAS_HEIC = importlib.util.find_spec("pillow_heif") is not None
 
 
@@ -76,6 +78,19 @@ def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
     with io.BytesIO() as buffer:
         image.save(buffer, form, **options)
         return buffer.getvalue()
+
+
+def ycck() -> bytes:
+    """`scene()` in inks, three of them as YCbCr: Adobe's transform 2, values inverted."""
+    inks = np.asarray(scene("CMYK"))
+    colours = np.asarray(Image.fromarray(np.ascontiguousarray(inks[..., :3])).convert("YCbCr"))
+    # Pillow inverts what it is given, writes it without a transform, and says so.
+    given = Image.fromarray(np.dstack([255 - colours, inks[..., 3]]), "CMYK")
+    data = bytearray(encoded(given, "JPEG", quality=95, subsampling=0))
+    transform = data.index(b"Adobe") + 11
+    assert data[transform] == 0
+    data[transform] = 2
+    return bytes(data)
 
 
 def turned(form: str) -> bytes:

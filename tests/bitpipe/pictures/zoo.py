@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.bitpipe.pictures import handmade
 from tests.bitpipe.pictures.making import (
+    BLOCKS,
     DEEP,
     HAS_HEIC,
     PASTELS,
@@ -32,6 +33,7 @@ from tests.bitpipe.pictures.making import (
     scene,
     turned,
     wrong_checksum,
+    ycck,
 )
 
 
@@ -77,6 +79,7 @@ ZOO = (
     Specimen("grey.jpg", saved("JPEG", "L"), as_it_is=True, shows=lambda: np.asarray(scene("L"))),
     Specimen("opaque alpha.png", saved("PNG", "RGBA"), as_it_is=True),
     Specimen("palette.png", saved("PNG", "P"), as_it_is=True),
+    Specimen("interlaced.png", lambda: handmade.interlaced_png(np.asarray(scene())), as_it_is=True),
     Specimen("16-bit.png", saved("PNG", "I;16"), as_it_is=True, shows=lambda: DEEP >> 8),
     Specimen(
         "16-bit black.png",
@@ -102,6 +105,13 @@ ZOO = (
     Specimen("twins.mpo", lambda: animated("MPO"), as_it_is=True),
     # What is made anew.
     Specimen("cmyk.jpg", saved("JPEG", "CMYK"), as_it_is=True),
+    Specimen("ycck.jpg", ycck, as_it_is=True),
+    Specimen(
+        "arithmetic.jpg",
+        lambda: handmade.arithmetic_jpeg(BLOCKS),
+        as_it_is=True,
+        shows=lambda: np.kron(128 + 16 * BLOCKS, np.ones((8, 8), int)).astype(np.uint8),
+    ),
     Specimen("no end.jpg", lambda: JPEG()[:-2] + b"\xff\xfe", as_it_is=True),
     Specimen("turned.jpg", lambda: turned("JPEG")),
     Specimen("turned.png", lambda: turned("PNG")),
@@ -122,6 +132,7 @@ ZOO = (
     ),
     Specimen("cmyk.tif", saved("TIFF", "CMYK")),
     Specimen("deflated.tif", saved("TIFF", compression="tiff_adobe_deflate")),
+    Specimen("tiled.tif", lambda: handmade.tiled_tiff(np.asarray(scene()))),
     Specimen("pages.tif", lambda: animated("TIFF")),
     Specimen(
         "progressive grey.jpg",
