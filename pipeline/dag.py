@@ -10,7 +10,6 @@ from google.protobuf import text_format
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components import (
-    ExampleValidator,
     InfraValidator,
     SchemaGen,
     StatisticsGen,
@@ -32,6 +31,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
 from components import features
 from components.code_version import code_version
+from components.data_checks.component import ExampleValidator
 from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
 from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
@@ -111,12 +111,19 @@ def build(
     schema_gen = SchemaGen(statistics=statistics, exclude_splits=["eval", "test"])
     schema = schema_gen.outputs["schema"]
 
-    example_validator = ExampleValidator(statistics=statistics, schema=schema)
-
     hyper_rule = HyperRule(
         statistics=statistics,
         settings=msgspec.json.encode(config.train).decode(),
         steps=late.steps if late else 0,
+    )
+
+    example_validator = ExampleValidator(
+        statistics=statistics,
+        schema=schema,
+        examples=examples,
+        hyperparameters=hyper_rule.outputs["hyperparameters"],
+        checks=config.checks,
+        folder=f"{places.serving}/{config.name}",
     )
 
     transform = Transform(
@@ -133,6 +140,9 @@ def build(
     transform.spec.exec_properties["custom_config"] = (
         hyper_rule.outputs["transform_config"].future()[0].value
     )
+
+    # What the checks refuse is not trained on.
+    transform.add_upstream_node(example_validator)
 
     trainer = Trainer(
         run_fn="components.trainer.run_fn",
@@ -211,8 +221,8 @@ def build(
         example_gen,
         statistics_gen,
         schema_gen,
-        example_validator,
         hyper_rule,
+        example_validator,
         transform,
         trainer,
         resolver,

@@ -21,7 +21,13 @@ from components import progress
 from pipeline import dag, damage, leftovers, node, stages, workspace
 from pipeline.position import Position
 from pipeline.report import facts, lineage, writing
-from pipeline.result import RunResult, collect, examples_by_class, ingest_report
+from pipeline.result import (
+    RunResult,
+    collect,
+    data_warnings,
+    examples_by_class,
+    ingest_report,
+)
 from pipeline.settings.config import Config
 
 
@@ -104,6 +110,9 @@ def _run(
             position.finished(stage, outcomes[stage])
             if stage == stages.IMAGE_EXAMPLE_GEN:
                 position.ingested(examples_by_class(outcomes[stage], connection))
+            if stage == stages.EXAMPLE_VALIDATOR:
+                for sentence in data_warnings(outcomes[stage], connection):
+                    position.warned(sentence)
             if stage == last:
                 break
     return _Ran(outcomes, connection, run_id)

@@ -71,6 +71,10 @@ class Position:
         """See `Listener`."""
         self._listener.ingested(examples_by_class)
 
+    def warned(self, sentence: str) -> None:
+        """Something about the pictures, while it is early enough to stop a run."""
+        self._listener.note(f"  warning: {sentence}")
+
     def when_interrupted(self) -> str:
         """What follows "Interrupted": the stage, and from where the same command goes on."""
         if self._stage is None:

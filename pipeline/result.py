@@ -13,6 +13,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.utils import path_utils
 
+from components.data_checks import results as data_checks
 from components.gate import kept
 from components.gate.verdict import Check
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
@@ -55,6 +56,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         checks: what came of each rule: required, measured, for which class, on how many pictures.
         notes: what the gate said besides.
         serving_check: how a server did with the candidate; `None` where none was asked.
+        data_checks: what came of each rule about the pictures, before the training.
         pushed: this run wrote a new version.
         version: the version that holds the candidate, new or not; `None` where there is none,
             because it was not blessed, or is a model that somebody has rolled back from.
@@ -94,6 +96,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[str, Stage]
     left_out: int = 0
     near_duplicates: int = 0
+    data_checks: list[data_checks.Check] = []
 
 
 def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, int]]:
@@ -102,6 +105,13 @@ def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, i
         examples = _output(handle, ingest, "examples").uri
     counts: dict[str, dict[str, int]] = _report(Path(examples))["classes"]
     return counts
+
+
+def data_warnings(checked: Outcome, connection: Any) -> list[str]:
+    """What speaks against the pictures, once ExampleValidator has ended."""
+    with metadata.Metadata(connection) as handle:
+        anomalies = _output(handle, checked, "anomalies").uri
+    return [one.sentence for one in _data_checks(anomalies) if not one.passed]
 
 
 def ingest_report(ingest: Outcome, connection: Any) -> dict[str, Any]:
@@ -142,6 +152,7 @@ def collect(
             if stages.SERVING_CHECK in outcomes
             else None
         )
+        anomalies = output(stages.EXAMPLE_VALIDATOR, "anomalies").uri
     ingest = _report(examples)
     judged, compared = measured.candidate, measured.compared
     version = pushed.get_string_custom_property(pusher.VERSION)
@@ -161,6 +172,7 @@ def collect(
         duplicates=ingest["duplicates"],
         left_out=ingest["left_out"],
         near_duplicates=ingest["near_duplicates"],
+        data_checks=_data_checks(anomalies),
         num_conflicts=ingest["conflicting_duplicates"],
         conflicts=ingest["conflicts"],
         blessed=blessing.get_int_custom_property("blessed") == 1
@@ -185,6 +197,11 @@ def collect(
 
 def _output(handle: metadata.Metadata, outcome: Outcome, key: str) -> types.Artifact:
     return execution_lib.get_output_artifacts(handle, outcome.execution_id)[key][0]
+
+
+def _data_checks(anomalies: str) -> list[data_checks.Check]:
+    checked = data_checks.read(anomalies)
+    return list(checked.checks) if checked else []
 
 
 def _report(examples: Path) -> dict[str, Any]:

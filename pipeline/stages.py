@@ -5,6 +5,7 @@ components.image_example_gen.executor and components.training.loop).
 """
 
 IMAGE_EXAMPLE_GEN = "ImageExampleGen"
+EXAMPLE_VALIDATOR = "ExampleValidator"
 TRAINER = "Trainer"
 RESOLVER = "Resolver"
 EVALUATOR = "Evaluator"

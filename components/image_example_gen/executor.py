@@ -16,7 +16,7 @@ from tfx.utils import proto_utils
 from bitpipe.errors import DataError
 from bitpipe.names import printable
 from components import progress
-from components.image_example_gen import outcomes, repeats, shard, sides
+from components.image_example_gen import appearance, outcomes, repeats, shard, sides
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import given_splits, registry
@@ -146,6 +146,7 @@ def _place(
         repeats=(*same, *repeats.together(kept, near)),
         across=placed.across,
         taken_apart=placed.taken_apart,
+        appearance=appearance.describe(kept),
     )
     return placed.splits, report
 

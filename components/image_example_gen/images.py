@@ -15,6 +15,7 @@ from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
+from components.image_example_gen.appearance import is_single_colour
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.looks import look
 from components.image_example_gen.room import Room
@@ -54,6 +55,7 @@ class Image:
     sha256: str
     changed: bool  # whether `image` differs from the file's own bytes
     look: str = ""  # see `looks.look`
+    single_colour: bool = False
 
 
 def read_image(
@@ -114,6 +116,7 @@ def _convert(data: bytes, picture: ListedPicture, max_pixels: int, allow_truncat
         sha256=pixel_digest(pixels),
         changed=upright.changed,
         look=look(pixels),
+        single_colour=is_single_colour(pixels),
     )
 
 

@@ -3,8 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from bitpipe.errors import DataError
 from bitpipe.names import printable
@@ -36,6 +37,9 @@ class AcceptedFile:
         group: see `ListedPicture`.
         given: whether the data say that it belongs to this split.
         look: see `looks.look`; empty for one that looks like no other.
+        width: pixels.
+        height: pixels.
+        single_colour: whether it shows nothing else.
     """
 
     filename: str
@@ -46,6 +50,9 @@ class AcceptedFile:
     group: str | None = None
     given: bool = False
     look: str = ""
+    width: int = 0
+    height: int = 0
+    single_colour: bool = False
 
     @property
     def key(self) -> Key:
@@ -106,6 +113,7 @@ class IngestReport:
         changed: examples whose bytes were encoded anew, upright, as JPEG or PNG.
         loose_files: files directly in the data folder, which have no class.
         skipped: files below class folders that by their names are no pictures.
+        appearance: see `appearance.describe`.
     """
 
     path: str
@@ -123,6 +131,7 @@ class IngestReport:
     changed: int
     loose_files: int
     skipped: int
+    appearance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def left_out(self) -> int:
@@ -160,6 +169,7 @@ class IngestReport:
             "changed": self.changed,
             "loose_files": self.loose_files,
             "skipped": self.skipped,
+            "appearance": self.appearance,
         }
         return json.dumps(facts, indent=2) + "\n"
 
@@ -182,6 +192,7 @@ def summarise(
     repeats: Iterable[Repeat] = (),
     across: tuple[tuple[str, ...], ...] = (),
     taken_apart: tuple[str, ...] = (),
+    appearance: Mapping[str, Any] = MappingProxyType({}),
 ) -> IngestReport:
     """Counts the outcomes, which may come in any order; the report does not depend on it.
 
@@ -194,6 +205,7 @@ def summarise(
         repeats: in any order.
         across: as of the report.
         taken_apart: as of the report.
+        appearance: as of the report.
 
     Raises:
         RuntimeError: files were lost, or counted twice.
@@ -232,6 +244,7 @@ def summarise(
         changed=changed,
         loose_files=listing.loose_files,
         skipped=listing.skipped_files,
+        appearance=dict(appearance),
     )
     told = (
         report.num_examples + report.left_out + len(rejected) + report.loose_files + report.skipped

@@ -110,6 +110,9 @@ def write(
                     group=picture.group,
                     given=picture.split is not None,
                     look=result.look,
+                    width=result.width,
+                    height=result.height,
+                    single_colour=result.single_colour,
                 )
             outcomes.append(json.dumps(asdict(outcome)))
             on_file()

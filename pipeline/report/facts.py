@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from components.data_checks.results import Check as DataCheck
 from components.gate.predictions import Prediction
 from components.gate.verdict import Measured, Verdict
 from components.serving_check.verdict import Said
@@ -55,6 +56,7 @@ class Sources:
         evaluation: the gate's files.
         examples: the ingest's.
         statistics: counts and sizes of the pictures.
+        anomalies: what the data checks found.
         hyperparameters: the HyperRule's decision.
         model: the candidate.
         serving_check: how a server did with it; `None` where none was asked.
@@ -63,6 +65,7 @@ class Sources:
     evaluation: str
     examples: str
     statistics: str
+    anomalies: str
     hyperparameters: str
     model: str
     serving_check: str | None = None
@@ -116,6 +119,7 @@ class Facts:
         ingest: the ingest's counts, as of its `ingest.json`.
         rejected: files that became no examples, with `filename` and `reason`.
         sizes: of the pictures.
+        data_checks: what came of each rule about the pictures.
         decision: what the HyperRule wrote.
         training: what the Trainer recorded.
         pushed: the version that was pushed; None where none was.
@@ -133,6 +137,7 @@ class Facts:
     ingest: Mapping[str, Any]
     rejected: tuple[Mapping[str, str], ...]
     sizes: tuple[Size, ...]
+    data_checks: tuple[DataCheck, ...]
     decision: Mapping[str, Any]
     training: Training
     pushed: str | None

@@ -15,6 +15,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
 from components import features
+from components.data_checks import results
 from components.gate import kept
 from components.hyperparameters import FILE_NAME
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
@@ -36,6 +37,7 @@ def gather(told: Told, lineage: Lineage) -> Facts:
     """
     sources = lineage.sources
     candidate = path_utils.serving_model_path(sources.model)
+    checked = results.read(sources.anomalies)
     rejected = _text(posixpath.join(sources.examples, REJECTED_FILE)).splitlines()
     return Facts(
         told=told,
@@ -49,6 +51,7 @@ def gather(told: Told, lineage: Lineage) -> Facts:
         ingest=json.loads(_text(posixpath.join(sources.examples, REPORT_FILE))),
         rejected=tuple(json.loads(line) for line in rejected),
         sizes=tuple(_sizes(sources.statistics)),
+        data_checks=checked.checks if checked else (),
         decision=json.loads(_text(posixpath.join(sources.hyperparameters, FILE_NAME))),
         training=read_training(posixpath.join(candidate, _TRAINING_FILE)),
         pushed=lineage.pushed,

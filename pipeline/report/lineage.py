@@ -19,6 +19,7 @@ _WANTED = {
     "evaluation": (stages.EVALUATOR, "ModelEvaluation"),
     "examples": (stages.IMAGE_EXAMPLE_GEN, "Examples"),
     "statistics": ("StatisticsGen", "ExampleStatistics"),
+    "anomalies": (stages.EXAMPLE_VALIDATOR, "ExampleAnomalies"),
     "hyperparameters": ("HyperRule", "HyperParameters"),
     "model": (stages.TRAINER, "Model"),
 }

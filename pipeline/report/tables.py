@@ -129,6 +129,7 @@ def _summary(facts: Facts) -> dict[str, Any]:
         "started": facts.started,
         "pushed": facts.pushed,
         "verdict": msgspec.to_builtins(facts.verdict),
+        "data_checks": msgspec.to_builtins(facts.data_checks),
         "accuracies": accuracies(facts.measured),
         "stages": msgspec.to_builtins(facts.stages),
         "versions": dict(facts.versions),

@@ -14,6 +14,7 @@ import msgspec
 
 from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import ConfigError
+from components.data_checks.settings import CheckSettings
 from components.gate import settings as gate
 from components.gate.settings import GateSettings
 from components.image_example_gen.settings import DataSettings
@@ -39,6 +40,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     name: ModelName = "photos"
     data: DataSettings = DataSettings()
+    checks: CheckSettings = CheckSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     gate: GateSettings = GateSettings()
@@ -77,6 +79,7 @@ def load(source: str | None = None, overrides: Sequence[str] = ()) -> Effective:
     file = shipped.find(source or shipped.DEFAULT)
     called = f"the configuration {file.stem}" if file.parent == shipped.FOLDER else None
     merged, origins = layers.merge(file, overrides, called=called)
+    _read_off(merged)
     try:
         # Not strict, because YAML 1.1 reads 1e-3 as a string.
         config = msgspec.convert(merged, Config, strict=False)
@@ -95,6 +98,15 @@ def as_dict(config: Config) -> dict[str, Any]:
 
 def _keys(config: Config) -> list[str]:
     return [layers.dotted(keys) for keys, _ in layers.leaves(as_dict(config))]
+
+
+def _read_off(merged: dict[str, Any]) -> None:
+    """YAML 1.1 reads the word off as false, and a severity is a word."""
+    checks = merged.get("checks")
+    if isinstance(checks, dict):
+        for name, value in checks.items():
+            if value is False:
+                checks[name] = "off"
 
 
 def _check_finite(config: Config, origins: Mapping[str, str]) -> None:

@@ -103,6 +103,8 @@ def _data(result: RunResult) -> Iterator[str]:
         result.num_conflicts,
         _SHOWN_CONFLICTS,
     )
+    for sentence in [one.sentence for one in result.data_checks if not one.passed]:
+        yield f"warning   {sentence}"
 
 
 def _listed(title: str, items: Iterable[str], number: int, shown: int) -> Iterator[str]:

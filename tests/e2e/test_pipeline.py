@@ -88,6 +88,24 @@ def test_the_ingest_alone_reports_and_shares_the_cache_of_the_runs(pipeline, fir
         assert done.result[key] == first.result[key]
 
 
+def test_a_broken_check_ends_the_run_before_anything_is_trained(pipeline, first, second):
+    assert "checks.imbalance" in {check["rule"] for check in first.result["data_checks"]}
+    served = pipeline.served
+    run = pipeline.run("checks.imbalance=fail", "checks.max_imbalance=1", "train.steps=7")
+    assert run.exit_code == 2
+    assert run.stdout == ""
+    message = run.stderr.splitlines()[-1]
+    assert "checks.imbalance: the largest class" in message
+    assert "more than 1 (checks.max_imbalance)" in message
+    assert pipeline.served == served
+    stages = {
+        execution.stage: execution.state
+        for execution in History(pipeline.out).run("latest").executions
+    }
+    assert stages["ExampleValidator"] == "failed"
+    assert not {"Transform", "Trainer"} & stages.keys()
+
+
 def test_the_frameworks_noise_is_in_the_log(pipeline, first):
     logs = sorted((pipeline.out / "logs").glob("*.log"))
     assert "ImageExampleGen" in logs[0].read_text()

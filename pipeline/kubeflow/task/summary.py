@@ -10,6 +10,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from components.data_checks import results
 from components.gate import kept
 from components.release import pusher
 from components.serving_check import verdict as serving_check
@@ -34,7 +35,7 @@ def describe(part: pipeline_pb2.Pipeline, connection: Connection, outcome: Outco
 
 
 def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
-    """What the stage said of the model, if it judged one.
+    """What the stage said of the model or the pictures, if it judged them.
 
     Kubeflow keeps the summaries of tasks that succeed, as a stage does that refuses a model, and
     not that of the task that then fails for it.
@@ -46,6 +47,8 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
                 continue
             said = kept.read_verdict(artifact.uri)
             text += _verdict(said.blessed, said.sentences)
+        elif artifact.type_name == "ExampleAnomalies":
+            text += _checks(results.read(artifact.uri))
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1
             if said := serving_check.read(artifact.uri):
@@ -55,6 +58,16 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
         elif remark := artifact.get_string_custom_property(pusher.REMARK):
             text += f"\n## Release\n\nNot in service: {remark}.\n"
     return text
+
+
+def _checks(checked: results.Checked | None) -> str:
+    if checked is None:
+        return ""
+    in_order = sorted(checked.checks, key=lambda one: one.passed)
+    lines = "".join(
+        f"- {'' if one.passed else 'warning: '}{one.sentence} ({one.rule})\n" for one in in_order
+    )
+    return f"\n## Pictures\n\n{lines}" if lines else ""
 
 
 def _verdict(blessed: bool, sentences: Sequence[str]) -> str:

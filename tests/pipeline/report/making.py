@@ -6,6 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from components.data_checks.results import Check as DataCheck
 from components.gate import paired, rules
 from components.gate.measures import measure
 from components.gate.predictions import Answer, Prediction
@@ -104,6 +105,10 @@ def make(number=10, *, per_class=20, labels=None, with_baseline=True, gate=None,
         },
         rejected=({"filename": "a/broken.jpg", "reason": "the file is empty"},),
         sizes=(Size(split="train", what="width", smallest=20, median=400, largest=4000),),
+        data_checks=(
+            DataCheck(rule="checks.imbalance", severity="warn", passed=True, sentence="balanced"),
+            DataCheck(rule="checks.one_size", severity="warn", passed=False, sentence="too alike"),
+        ),
         decision={"rule": {"steps": 500, "crop": 128}, "facts": {"num_examples": 800},
                   "overridden": ["crop"]},
         training=Training(

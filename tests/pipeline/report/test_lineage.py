@@ -11,6 +11,7 @@ pytestmark = pytest.mark.tfx
 OUTPUTS = {
     stages.IMAGE_EXAMPLE_GEN: ["Examples"],
     "StatisticsGen": ["ExampleStatistics"],
+    stages.EXAMPLE_VALIDATOR: ["ExampleAnomalies"],
     "HyperRule": ["HyperParameters"],
     stages.TRAINER: ["Model", "ModelRun"],
     stages.EVALUATOR: ["ModelEvaluation", "ModelBlessing"],

@@ -54,6 +54,12 @@ def test_a_page_asks_for_nothing_and_is_small(pages):
         assert "<script" not in text
 
 
+def test_the_checks_before_training_are_told_what_was_broken_first():
+    text = rendered(number=2)
+    assert text.index("too alike") < text.index("balanced")
+    assert "(checks.one_size)" in text
+
+
 def test_the_verdict_is_there_in_words_with_what_was_broken_first():
     gate = GateSettings(min_accuracy=0.99)
     text = rendered(number=3, with_baseline=False, gate=gate)

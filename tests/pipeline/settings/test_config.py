@@ -66,7 +66,10 @@ def test_scientific_notation_is_a_number():
         ("steps=1", "did you mean 'train.steps'"),
         ("trian.steps=1", "did you mean 'train"),
         ("gate.zzz=1", "known keys: gate.metric, gate.min_accuracy"),
-        ("zzz=1", "known keys: name, data, model, train, gate, keep_versions, kubeflow, beam ("),
+        (
+            "zzz=1",
+            "known keys: name, data, checks, model, train, gate, keep_versions, kubeflow, beam (",
+        ),
         (
             "train.steps=many",
             "train.steps must be a whole number, at least 1, or null. "
@@ -225,3 +228,19 @@ def test_a_window_of_spans_wants_spans():
         config.load("smoke", ["data.span_window=3"])
     spans = ["data.span_window=3", "data.pattern=span-{SPAN}/*/*"]
     assert config.load("smoke", spans).config.data.has_spans
+
+
+@pytest.mark.parametrize("written", ["off", '"off"', "false"])
+def test_a_check_is_switched_off_by_the_word_that_yaml_takes_for_false(tmp_path, written):
+    file = tmp_path / "some.yaml"
+    file.write_text(f"checks: {{imbalance: {written}}}\n")
+    assert config.load(str(file)).config.checks.imbalance == "off"
+    found = config.load(str(file), ["checks.one_size=off", "checks.imbalance=fail"]).config.checks
+    assert (found.one_size, found.imbalance) == ("off", "fail")
+
+
+def test_an_unknown_severity_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"checks\.imbalance must be .*'?off'?.*Received: 'error'"
+    ):
+        config.load("smoke", ["checks.imbalance=error"])

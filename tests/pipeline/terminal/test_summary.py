@@ -39,6 +39,7 @@ def result(**changes):
         "checks": [check("accuracy 0.9731 reaches the floor", passed=True)],
         "notes": [],
         "serving_check": None,
+        "data_checks": [],
         "pushed": True,
         "version": 7,
         "remark": None,
@@ -55,6 +56,13 @@ def summary(*commands, **changes):
     stream = io.StringIO()
     print_summary(result(**changes), stream, commands)
     return stream.getvalue()
+
+
+def test_what_speaks_against_the_pictures_is_a_warning():
+    checks = [check("all is well", passed=True), check("roses are rare", passed=False)]
+    text = summary(data_checks=checks)
+    assert "\nwarning   roses are rare\n" in text
+    assert "all is well" not in text
 
 
 def test_the_summary_names_score_verdict_version_and_next_commands():

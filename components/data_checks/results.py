@@ -1,0 +1,60 @@
+"""What came of the checks, as it is kept beside TFX's anomalies."""
+
+from __future__ import annotations
+
+import posixpath
+
+import msgspec
+from tfx.dsl.io import fileio
+
+from components.data_checks.settings import Severity
+
+# In the `anomalies` artifact.
+FILE = "checks.json"
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one rule.
+
+    Attributes:
+        rule: its setting, such as `checks.imbalance`.
+        severity: what follows where it is broken: `warn` or `fail`.
+        passed: whether it is kept.
+        sentence: what was found, and where it is broken, what to do.
+        measured: the number that was found, where it is one.
+        limit: what it may be, where that is a number.
+    """
+
+    rule: str
+    severity: Severity
+    passed: bool
+    sentence: str
+    measured: float | None = None
+    limit: float | None = None
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `FILE`.
+
+    Attributes:
+        checks: a result for each rule that could be judged.
+        classes: pictures of each class, all splits together; what the next ones are compared with.
+    """
+
+    checks: tuple[Check, ...]
+    classes: dict[str, int]
+
+
+def write(uri: str, checked: Checked) -> None:
+    """Writes the file into the artifact at `uri`."""
+    with fileio.open(posixpath.join(uri, FILE), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(checked), indent=2))
+
+
+def read(uri: str) -> Checked | None:
+    """What the artifact at `uri` says; None for one of before there were checks."""
+    path = posixpath.join(uri, FILE)
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path, "rb") as file:
+        return msgspec.json.decode(file.read(), type=Checked)
