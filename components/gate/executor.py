@@ -13,13 +13,13 @@ import msgspec
 from tfx import types
 from tfx.components.evaluator import constants, executor
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from bitpipe.model.evaluation import ACCURACY, PICTURES
 from bitpipe.model.signature import TOP_K
 from components.gate import extractors, kept, labels, paired, predictions, recording, rules
-from components.gate.measures import measure
+from components.gate.measures import Measures, measure
 from components.gate.settings import GateSettings
 from components.gate.verdict import Compared, Measured, Verdict
 
@@ -28,6 +28,9 @@ GATE_KEY = "gate"
 GATE_OF_RUN_KEY = "gate_of_run"
 # The one by which TFX is told of a function, and that function.
 _EXTRACTORS = extractors.custom_extractors.__name__
+
+# A split that the data may bring, kept out of training and of the rules.
+TEST = "test"
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +88,11 @@ class Executor(executor.Executor):
                 known | {_EXTRACTORS: f"{extractors.__name__}.{_EXTRACTORS}"},
             )
 
-        measured = Measured(measure(kept.read_predictions(uri)), _compare(uri))
+        measured = Measured(
+            measure(kept.read_predictions(uri)),
+            _compare(uri),
+            self._test(uri, input_dict, known),
+        )
         facts = rules.Facts(
             candidate=measured.candidate,
             compared=measured.compared,
@@ -96,7 +103,7 @@ class Executor(executor.Executor):
         verdict = Verdict(
             blessed=all(check.passed for check in checks),
             checks=tuple(checks),
-            notes=(*notes, *rules.notes(facts, gate)),
+            notes=(*notes, *rules.notes(facts, gate), *_told(measured.test)),
         )
         kept.write_verdict(uri, verdict, measured)
         blessing = artifact_utils.get_single_instance(
@@ -106,6 +113,48 @@ class Executor(executor.Executor):
         blessing.set_int_custom_property(PICTURES, measured.candidate.pictures)
         if not verdict.blessed:
             _refuse(blessing)
+
+    def _test(
+        self, uri: str, input_dict: dict[str, list[types.Artifact]], known: dict[str, Any]
+    ) -> Measures | None:
+        """The candidate alone on the split `test`, with its answers in a folder of that name."""
+        examples = artifact_utils.get_single_instance(
+            input_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        if TEST not in artifact_utils.decode_split_names(examples.split_names):
+            return None
+        records = posixpath.join(artifact_utils.get_split_uri([examples], TEST), "*")
+        if not fileio.glob(records):  # none could be read
+            return None
+        evaluation = standard_artifacts.ModelEvaluation()
+        evaluation.uri = posixpath.join(uri, TEST)
+        # TFX writes one wherever it judges; this one is nobody's.
+        blessing = standard_artifacts.ModelBlessing()
+        blessing.uri = posixpath.join(evaluation.uri, "blessing")
+        with recording.into(evaluation.uri):
+            super().Do(
+                _alone(input_dict),
+                {
+                    standard_component_specs.EVALUATION_KEY: [evaluation],
+                    standard_component_specs.BLESSING_KEY: [blessing],
+                },
+                known
+                | {
+                    _EXTRACTORS: f"{extractors.__name__}.{_EXTRACTORS}",
+                    standard_component_specs.EXAMPLE_SPLITS_KEY: json.dumps([TEST]),
+                },
+            )
+        fileio.rmtree(blessing.uri)
+        return measure(kept.read_predictions(evaluation.uri))
+
+
+def _told(test: Measures | None) -> tuple[str, ...]:
+    if test is None:
+        return ()
+    return (
+        f"accuracy {test.accuracy:.4f} on the {test.pictures} pictures of the split {TEST}, by "
+        "which nothing was decided",
+    )
 
 
 def settings(exec_properties: Mapping[str, Any]) -> GateSettings:

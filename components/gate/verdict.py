@@ -83,7 +83,10 @@ class Measured(msgspec.Struct, frozen=True):
     Attributes:
         candidate: on the whole evaluation split.
         compared: None where the candidate was judged alone.
+        test: the candidate on a split `test` that the data bring, which no rule looks at; None
+            where there is none.
     """
 
     candidate: Measures
     compared: Compared | None
+    test: Measures | None = None

@@ -81,13 +81,13 @@ def judge(examples, tmp_path):
 
     from components.gate import evaluation, executor, kept
 
-    def run(candidate, baseline=None, gate=LENIENT):
+    def run(candidate, baseline=None, gate=LENIENT, shown=None):
         evaluated, blessing = (
             standard_artifacts.ModelEvaluation(),
             standard_artifacts.ModelBlessing(),
         )
         evaluated.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
-        inputs = {"examples": [examples], "model": [candidate]}
+        inputs = {"examples": [shown or examples], "model": [candidate]}
         if baseline:
             inputs["baseline_model"] = [baseline]
         executor.Executor().Do(
@@ -128,6 +128,18 @@ def not_finite(colours):
     import tensorflow as tf
 
     return tf.broadcast_to(tf.constant([float("nan"), 0.0, 0.0]), tf.shape(colours))
+
+
+def test_a_split_test_is_judged_without_the_baseline_and_decides_nothing(model, judge, home):
+    shown = evaluation_split.write(
+        home / "with test", ["red"] * 6 + ["green"] * 3 + ["blue"] * 3, test=["red", "red"]
+    )
+    red = model("always red", COLOURS, always_red)
+    said, measured, answers = judge(red, model("good", COLOURS, right), shown=shown)
+    assert not said.blessed
+    assert (measured.test.accuracy, measured.test.pictures) == (1, 2)
+    assert measured.candidate.pictures == len(answers) == 12
+    assert any("accuracy 1.0000 on the 2 pictures of the split test" in one for one in said.notes)
 
 
 def test_a_good_model_is_blessed_beside_an_equal_one_and_each_answer_is_kept(model, judge):
