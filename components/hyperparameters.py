@@ -111,11 +111,13 @@ def HyperRule(
     hyperparameters: OutputArtifact[HyperParameters],
     settings: Parameter[str],
     steps: Parameter[int] = 0,
+    longest_side: Parameter[int] = 0,
 ) -> TransformConfig:
     """Writes the hyperparameters for the Trainer and the picture sizes for the Transform.
 
     `settings` is a JSON object of `components.settings.TrainSettings`, whose `steps` a run can
-    replace by `steps`, if it is not 0. The Trainer's artifact holds
+    replace by `steps`, if it is not 0. What the ingest scaled down to `longest_side` the Transform
+    scales down as well, where others send it. The Trainer's artifact holds
     the rule's values, the facts they came from and the names that the user overrode.
     """
     path = posixpath.join(statistics.uri, "Split-train", "FeatureStats.pb")
@@ -135,4 +137,5 @@ def HyperRule(
     fileio.makedirs(hyperparameters.uri)
     with fileio.open(posixpath.join(hyperparameters.uri, FILE_NAME), "w") as file:
         file.write(json.dumps(decision, indent=2))
-    return {"transform_config": json.dumps({"resize": rule.resize, "crop": rule.crop})}
+    sizes = {"resize": rule.resize, "crop": rule.crop, "longest_side": longest_side}
+    return {"transform_config": json.dumps(sizes)}

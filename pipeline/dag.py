@@ -115,6 +115,7 @@ def build(
         statistics=statistics,
         settings=msgspec.json.encode(config.train).decode(),
         steps=late.steps if late else 0,
+        longest_side=config.data.longest_side or 0,
     )
 
     example_validator = ExampleValidator(
@@ -277,6 +278,7 @@ def _ingest_options(data: DataSettings) -> IngestOptions:
         duplicates=data.duplicates,
         conflicts=data.conflicts,
         allow_truncated=data.allow_truncated,
+        longest_side=data.longest_side or 0,
     )
 
 

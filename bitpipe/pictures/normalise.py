@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from bitpipe.errors import UnreadablePictureError
-from bitpipe.pictures import colours, headers, samples, strangers, transparency
+from bitpipe.pictures import colours, headers, samples, scaling, strangers, transparency
 from bitpipe.pictures.decoder import open_picture
 from bitpipe.pictures.limits import MAX_PIXELS, MAX_SCANS
 
@@ -62,7 +62,11 @@ class Picture:
 
 
 def normalise(
-    data: bytes, *, max_pixels: int = MAX_PIXELS, allow_truncated: bool = False
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    allow_truncated: bool = False,
+    longest_side: int = 0,
 ) -> Picture:
     """Returns the picture as upright JPEG or PNG, byte for byte where that shows what people see.
 
@@ -75,6 +79,7 @@ def normalise(
         data: a whole file.
         max_pixels: pictures with more pixels are refused before they are decoded.
         allow_truncated: takes what there is of a JPEG file that ends too early, the rest grey.
+        longest_side: larger pictures are scaled down, see `scaling`; 0 for none.
 
     Raises:
         UnreadablePictureError: empty, truncated, damaged, too large, not a picture, of a kind that
@@ -95,8 +100,11 @@ def normalise(
                 raise UnreadablePictureError(f"it is {raw}", kind="unsupported")
             if image.format == "PNG":
                 _check_png_chunks(data)
+            target = scaling.scaled_size(image.size, longest_side)
+            if target != image.size:
+                scaling.draft(image, target)
             image.load()
-            return _normalised(image, data)
+            return _normalised(image, data, target)
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
@@ -113,20 +121,22 @@ def normalise(
     except Exception as error:
         told = _explained(error)
         if allow_truncated and told.kind == "truncated":
-            return _mended(data, told)
+            return _mended(data, told, longest_side)
         raise told from error
 
 
-def _normalised(image: ImageFile, data: bytes) -> Picture:
+def _normalised(image: ImageFile, data: bytes, target: tuple[int, int]) -> Picture:
     source = "JPEG" if image.format == "MPO" else str(image.format)
     turn = _UPRIGHT.get(_orientation(image))
+    # A reduced decoding has a size of its own.
+    is_scaled = image.size != target
     shown, is_stored_so = _as_seen(image, data)
-    if is_stored_so and turn is None and _passes(image, source, data):
+    if is_stored_so and turn is None and not is_scaled and _passes(image, source, data):
         return Picture(data, image.height, image.width, source, changed=False)
-    return _encode(shown if turn is None else shown.transpose(turn), source, data)
+    return _encode(shown, source, data, target, turn)
 
 
-def _mended(data: bytes, told: UnreadablePictureError) -> Picture:
+def _mended(data: bytes, told: UnreadablePictureError, longest_side: int) -> Picture:
     """What there is of a truncated JPEG file; raises what was `told` where that is nothing."""
     # A block of 8 x 8 pixels takes half a byte at least: with less, most of it would be made up.
     width, height = headers.size(data)
@@ -140,7 +150,7 @@ def _mended(data: bytes, told: UnreadablePictureError) -> Picture:
             turn = _UPRIGHT.get(_orientation(image))
     except Exception as error:  # as in `normalise`
         raise told from error
-    return _encode(shown if turn is None else shown.transpose(turn), "JPEG", data)
+    return _encode(shown, "JPEG", data, scaling.scaled_size(shown.size, longest_side), turn)
 
 
 def _as_seen(image: ImageFile, data: bytes) -> tuple[Image.Image, bool]:
@@ -191,9 +201,19 @@ def _passes(image: Image.Image, source: str, data: bytes) -> bool:
     return source == "PNG" and not getattr(image, "is_animated", False)
 
 
-def _encode(image: Image.Image, source: str, data: bytes) -> Picture:
+def _encode(
+    image: Image.Image,
+    source: str,
+    data: bytes,
+    target: tuple[int, int],
+    turn: Image.Transpose | None,
+) -> Picture:
     mode = "L" if image.mode in _GREY else "RGB"
     image = image if image.mode == mode else image.convert(mode)  # which copies in any case
+    if image.size != target:
+        image = scaling.scale(image, target)
+    if turn is not None:
+        image = image.transpose(turn)
     image.info = {}  # profiles, text and EXIF would be written along
     buffer = BytesIO()
     if source in _LOSSY and not (_is_lossless_webp(data) or headers.is_lossless_jpeg(data)):

@@ -12,6 +12,7 @@ from typing import Any
 
 from bitpipe.errors import ConfigError
 
+LARGEST_RESIZE = 512  # pixels; that of large pictures
 REFERENCE_BATCH_SIZE = 512  # paper, section 3.3: the batch all numbers below belong to
 BASE_LEARNING_RATE = 0.003  # paper, section 3.3
 DECAY = 0.1  # paper, section 3.3: "decayed by a factor of 10"
@@ -153,7 +154,7 @@ def for_dataset(
             (6000, 12_000, 18_000),
             MIXUP_ALPHA,
         )
-    resize, crop = (160, 128) if image_area < SMALL_IMAGE_AREA else (512, 480)
+    resize, crop = (160, 128) if image_area < SMALL_IMAGE_AREA else (LARGEST_RESIZE, 480)
     rule = HyperRule(
         steps=steps,
         warmup_steps=warmup_steps,

@@ -90,6 +90,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                             path=listing.path,
                             max_pixels=options.max_pixels,
                             allow_truncated=options.allow_truncated,
+                            longest_side=options.longest_side,
                             buckets=splits,
                             split_folders=split_folders,
                             outcome_folder=outcome_folder,
@@ -165,6 +166,7 @@ class _WriteShard(beam.DoFn):
         path: str,
         max_pixels: int,
         allow_truncated: bool,
+        longest_side: int,
         buckets: dict[str, int],
         split_folders: dict[str, str],
         outcome_folder: str,
@@ -174,6 +176,7 @@ class _WriteShard(beam.DoFn):
         self._path = path
         self._max_pixels = max_pixels
         self._allow_truncated = allow_truncated
+        self._longest_side = longest_side
         self._buckets = buckets
         self._split_folders = split_folders
         self._outcome_folder = outcome_folder
@@ -185,6 +188,7 @@ class _WriteShard(beam.DoFn):
             path=self._path,
             max_pixels=self._max_pixels,
             allow_truncated=self._allow_truncated,
+            longest_side=self._longest_side,
             split_folders=self._split_folders,
             choose_split=lambda picture, digest: choose_split(picture, digest, self._buckets),
             outcome_folder=self._outcome_folder,

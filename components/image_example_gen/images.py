@@ -59,7 +59,12 @@ class Image:
 
 
 def read_image(
-    path: str, picture: ListedPicture, max_pixels: int, *, allow_truncated: bool = False
+    path: str,
+    picture: ListedPicture,
+    max_pixels: int,
+    *,
+    allow_truncated: bool = False,
+    longest_side: int = 0,
 ) -> Image:
     """Reads a picture of the data folder `path` and proves that TensorFlow can decode it.
 
@@ -80,7 +85,7 @@ def read_image(
     pixels = count_pixels(data)
     with _ROOM.take(pixels):
         try:
-            return _convert(data, picture, max_pixels, allow_truncated)
+            return _convert(data, picture, max_pixels, allow_truncated, longest_side)
         finally:
             if pixels > _CAMERA_PIXELS:
                 _give_memory_back()
@@ -96,9 +101,16 @@ def _give_memory_back() -> None:
         trim(0)
 
 
-def _convert(data: bytes, picture: ListedPicture, max_pixels: int, allow_truncated: bool) -> Image:
+def _convert(
+    data: bytes, picture: ListedPicture, max_pixels: int, allow_truncated: bool, longest_side: int
+) -> Image:
     try:
-        upright = normalise(data, max_pixels=max_pixels, allow_truncated=allow_truncated)
+        upright = normalise(
+            data,
+            max_pixels=max_pixels,
+            allow_truncated=allow_truncated,
+            longest_side=longest_side,
+        )
     except UnreadablePictureError as error:
         raise RejectedImageError(error.reason, error.kind) from None
     pixels = decode(upright.data)

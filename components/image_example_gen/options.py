@@ -35,6 +35,7 @@ class IngestOptions:
     conflicts: ConflictRule = "drop"
     # See `bitpipe.pictures.normalise.normalise`.
     allow_truncated: bool = False
+    longest_side: int = 0
 
     def __post_init__(self) -> None:
         if self.max_pixels < 1:

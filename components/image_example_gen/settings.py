@@ -47,6 +47,10 @@ class DataSettings(Settings, frozen=True):
     max_rejected_share: Share = 0.1
     # Takes what there is of JPEG files that end too early; else they are rejected.
     allow_truncated: bool = False
+    # Larger pictures are scaled down to it, their shorter side to no less than half of it, and the
+    # served graph scales what clients send. Not by default: other pixels are dealt to other splits,
+    # and the resize of a large picture would no longer be BiT's own.
+    longest_side: Annotated[int, Meta(ge=64)] | None = None
     # The same as a number of files, beside the share.
     max_rejected: Annotated[int, Meta(ge=0)] | None = None
     # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.

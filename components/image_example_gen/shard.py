@@ -70,6 +70,7 @@ def write(
     outcome_folder: str,
     on_file: Callable[[], None],
     allow_truncated: bool = False,
+    longest_side: int = 0,
 ) -> None:
     """Converts a shard's pictures and writes the examples, and their outcomes as JSON Lines.
 
@@ -85,13 +86,20 @@ def write(
         outcome_folder: where the outcomes go, and what is not finished yet.
         on_file: called once per picture, for progress.
         allow_truncated: see `bitpipe.pictures.normalise.normalise`.
+        longest_side: see there.
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
     outcomes: list[str] = []
 
     def convert(picture: ListedPicture) -> images.Image | RejectedFile:
         try:
-            return images.read_image(path, picture, max_pixels, allow_truncated=allow_truncated)
+            return images.read_image(
+                path,
+                picture,
+                max_pixels,
+                allow_truncated=allow_truncated,
+                longest_side=longest_side,
+            )
         except images.RejectedImageError as error:
             return RejectedFile(storable(picture.path), str(error), error.kind)
 

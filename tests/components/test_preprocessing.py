@@ -69,3 +69,24 @@ def test_the_graph_gives_both_sizes_and_a_vocabulary_by_frequency(transform_outp
     assert answer[preprocessing.TRAIN_IMAGE].shape == (2, 20, 20, 3)
     assert answer[preprocessing.EVAL_IMAGE].shape == (2, 16, 16, 3)
     assert answer[preprocessing.LABEL].numpy().ravel().tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_what_is_sent_large_is_seen_as_the_ingest_scaled_it(form):
+    """Else a model would be shown smoother pictures in training than in service."""
+    from bitpipe.pictures.normalise import normalise
+
+    random = np.random.default_rng(0)
+    coarse = Image.fromarray(random.integers(0, 256, (60, 80, 3), np.uint8))
+    fine = np.asarray(coarse.resize((1600, 1200), Image.Resampling.NEAREST), int)
+    fine = (fine + random.integers(-60, 60, fine.shape)).clip(0, 255).astype(np.uint8)
+    with io.BytesIO() as buffer:
+        Image.fromarray(fine).save(buffer, form, quality=95)
+        sent = buffer.getvalue()
+    stored = normalise(sent, longest_side=256).data
+    both = preprocessing.decode_batch(tf.constant([sent, stored]), 96, longest_side=256).numpy()
+    plain = preprocessing.decode_batch(tf.constant([sent, stored]), 96).numpy()
+    skew, skew_without = (np.abs(found[0] - found[1]).mean() * 255 for found in (both, plain))
+    assert skew < 2 < 6 < skew_without
+    # And a stored picture as ever.
+    np.testing.assert_array_equal(both[1], plain[1])

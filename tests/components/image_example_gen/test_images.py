@@ -235,3 +235,15 @@ def test_a_remote_folder_is_listed_and_read_like_a_local_one(photos, encode, buc
     assert read(remote, name) == read(photos, name)
     with pytest.raises(RejectedImageError, match="cannot be opened: No such file"):
         read(remote, "bees/gone.png")
+
+
+def test_a_large_picture_becomes_an_example_of_its_scaled_size(tmp_path):
+    (tmp_path / "a").mkdir()
+    pixels = np.zeros((60, 80, 3), np.uint8)
+    pixels[:30] = 200
+    (tmp_path / "a" / "1").write_bytes(encoded(pixels, "JPEG", quality=95))
+    picture = ListedPicture("a/1", "a", None, 0, 0, "class_folders")
+    found = images.read_image(str(tmp_path), picture, MAX_PIXELS, longest_side=40)
+    assert (found.width, found.height, found.changed) == (40, 30, True)
+    assert images.decode(found.image).shape == (30, 40, 3)
+    assert not read(tmp_path, "a/1").changed

@@ -244,3 +244,11 @@ def test_an_unknown_severity_is_refused():
         ConfigError, match=r"checks\.imbalance must be .*'?off'?.*Received: 'error'"
     ):
         config.load("smoke", ["checks.imbalance=error"])
+
+
+def test_a_longest_side_that_crops_would_notice_is_refused():
+    with pytest.raises(ConfigError, match=r"at least 1024, twice the HyperRule's largest resize"):
+        config.load("bit-m-r50x1", ["data.longest_side=1000"])
+    with pytest.raises(ConfigError, match=r"at least 416, twice train.resize 208.*Received: 400"):
+        config.load("photos", ["data.longest_side=400"])
+    assert config.load("photos", ["data.longest_side=416"]).config.data.longest_side == 416
