@@ -117,6 +117,7 @@ def run_fn(fn_args: Any) -> None:
             settings,
             class_weights=loss_weights,
             log_dir=f"{fn_args.model_run_dir}/probe",
+            doubts=head.Doubts(fn_args.model_run_dir, class_names) if devices.is_chief() else None,
         )
     if choice.method != PROBE:
         if choice.method == BOTH and settings.learning_rate is None:

@@ -13,7 +13,8 @@ from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.utils import path_utils
 
-from components.data_checks import results as data_checks
+from components.data_checks import kept as kept_checks
+from components.data_checks.results import Check as DataCheck
 from components.gate import kept
 from components.gate.verdict import Check
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
@@ -38,6 +39,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         accuracy_by_class: the same for each class, which is its recall.
         accuracy_change: against the model that was in service, on the pictures of the classes that
             both know; `None` where it was judged alone.
+        test_accuracy: of the candidate on a split `test` that the data bring; `None` without one.
         largest_class_share: the accuracy, on the same pictures, of always answering the class that
             most of them show.
         device: what this process computes on, in words.
@@ -96,7 +98,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[str, Stage]
     left_out: int = 0
     near_duplicates: int = 0
-    data_checks: list[data_checks.Check] = []
+    test_accuracy: float | None = None
+    data_checks: list[DataCheck] = []
 
 
 def examples_by_class(ingest: Outcome, connection: Any) -> dict[str, dict[str, int]]:
@@ -162,6 +165,7 @@ def collect(
         accuracy_change=compared.candidate.accuracy - compared.baseline.accuracy
         if compared
         else None,
+        test_accuracy=measured.test.accuracy if measured.test else None,
         largest_class_share=judged.largest_class[1] / judged.pictures,
         device=device.describe(),
         num_examples=ingest["num_examples"],
@@ -199,8 +203,8 @@ def _output(handle: metadata.Metadata, outcome: Outcome, key: str) -> types.Arti
     return execution_lib.get_output_artifacts(handle, outcome.execution_id)[key][0]
 
 
-def _data_checks(anomalies: str) -> list[data_checks.Check]:
-    checked = data_checks.read(anomalies)
+def _data_checks(anomalies: str) -> list[DataCheck]:
+    checked = kept_checks.read(anomalies)
     return list(checked.checks) if checked else []
 
 

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from bitpipe.errors import DataError
 from components import features
-from components.data_checks import results, rules
+from components.data_checks import kept, rules
 from components.data_checks.references import (
     EXAMPLES_ID,
     FOLDER,
@@ -25,6 +25,7 @@ from components.data_checks.references import (
     References,
     read_report,
 )
+from components.data_checks.results import Checked
 from components.data_checks.settings import CheckSettings
 
 # Execution property: JSON of `CheckSettings`.
@@ -75,7 +76,7 @@ class Executor(executor.Executor):
                 f"{'; '.join(one.sentence for one in broken)}; or let it pass with the severity "
                 "warn."
             )
-        results.write(anomalies.uri, results.Checked(checks=tuple(checks), classes=facts.pictures))
+        kept.write(anomalies.uri, Checked(checks=tuple(checks), classes=facts.pictures))
         anomalies.set_int_custom_property(EXAMPLES_ID, examples.id)
         anomalies.set_string_custom_property(MODEL_FOLDER, exec_properties[FOLDER])
 

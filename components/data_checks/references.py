@@ -21,7 +21,7 @@ from tfx.proto.orchestration import driver_output_pb2
 
 from bitpipe.errors import ModelFolderError
 from bitpipe.model import in_service, origin
-from components.data_checks import results
+from components.data_checks import kept
 
 # Execution properties: the folder of the model's versions, and what the driver finds.
 FOLDER = "folder"
@@ -106,7 +106,7 @@ def last_checked(store: Any, examples_id: int, folder: str) -> dict[str, int] | 
         ):
             earlier.append((told[EXAMPLES_ID].int_value, one.uri))
     for _, uri in sorted(earlier, reverse=True):
-        checked = results.read(uri)
+        checked = kept.read(uri)
         if checked is not None:  # somebody may have removed it
             return checked.classes
     return None

@@ -1,11 +1,8 @@
-"""What came of the checks, as it is kept beside TFX's anomalies."""
+"""What came of the checks; kept beside TFX's anomalies by `kept.py`."""
 
 from __future__ import annotations
 
-import posixpath
-
 import msgspec
-from tfx.dsl.io import fileio
 
 from components.data_checks.settings import Severity
 
@@ -43,18 +40,3 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     checks: tuple[Check, ...]
     classes: dict[str, int]
-
-
-def write(uri: str, checked: Checked) -> None:
-    """Writes the file into the artifact at `uri`."""
-    with fileio.open(posixpath.join(uri, FILE), "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(checked), indent=2))
-
-
-def read(uri: str) -> Checked | None:
-    """What the artifact at `uri` says; None for one of before there were checks."""
-    path = posixpath.join(uri, FILE)
-    if not fileio.exists(path):
-        return None
-    with fileio.open(path, "rb") as file:
-        return msgspec.json.decode(file.read(), type=Checked)

@@ -163,7 +163,11 @@ class Frozen:
         rows = list(itertools.compress(self._selection.rows, keep))
         values = [self._known[digest] for _, digest in rows]
         labels = np.array([self._index[label] for label, _ in rows], np.int64)
-        return Examples(np.stack(values) if values else np.empty((0, 1, 0), np.float32), labels)
+        return Examples(
+            np.stack(values) if values else np.empty((0, 1, 0), np.float32),
+            labels,
+            tuple(digest for _, digest in rows),
+        )
 
 
 class _Counted:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from bitpipe.model.training import HEAD, Point
+from components import progress
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import best, probe
+from components.training import best, cross_validation, loop, probe
 from components.training.frozen import Frozen
+from components.training.probe import Examples
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubts:
+    """Where `guesses.FILE` is written, and the classes in the order of the logits."""
+
+    folder: str
+    class_names: Sequence[str]
 
 
 def train(
@@ -22,6 +33,7 @@ def train(
     *,
     class_weights: np.ndarray | None = None,
     log_dir: str | None = None,
+    doubts: Doubts | None = None,
 ) -> tuple[tuple[Point, ...], int | None]:
     """Replaces the network's head by one that is trained on its features.
 
@@ -32,6 +44,8 @@ def train(
         settings: seed, and what is held out and how often it is looked at.
         class_weights: see `probe.fit`.
         log_dir: see `probe.fit`.
+        doubts: where heads that have not seen a picture say what they take it for; `None` for
+            nowhere.
 
     Returns:
         The curve, and the step of the best look if there was one.
@@ -73,4 +87,39 @@ def train(
     )
     step, head = next(iter(chosen.items()), (None, last))
     probe.install(model, head)
+    if doubts is not None:
+        _doubt(doubts, together(examples, held_out), rule, settings, class_weights)
     return tuple(curve.points), step
+
+
+def together(one: Examples, other: Examples) -> Examples:
+    """Both; without a copy where the other is empty."""
+    if not len(other.labels):
+        return one
+    return Examples(
+        np.concatenate([one.values, other.values]),
+        np.concatenate([one.labels, other.labels]),
+        one.digests + other.digests,
+    )
+
+
+def _doubt(
+    doubts: Doubts,
+    examples: Examples,
+    rule: HyperRule,
+    settings: TrainSettings,
+    class_weights: np.ndarray | None,
+) -> None:
+    classes = len(doubts.class_names)
+    if not cross_validation.is_affordable(examples, classes, rule):
+        progress.say(
+            loop.STAGE,
+            "too few pictures, or too many classes, to look for wrong labels in the training split",
+        )
+        return
+    found = cross_validation.predict(
+        examples, classes, rule, seed=settings.seed, class_weights=class_weights
+    )
+    cross_validation.write(
+        doubts.folder, cross_validation.guesses(examples, found, doubts.class_names)
+    )

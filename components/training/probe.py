@@ -43,10 +43,12 @@ class Examples:
     Attributes:
         values: (N, views, C) float32; the views of a picture are itself and its mirror image.
         labels: (N,) index of the class.
+        digests: of the pictures' pixels; empty where nobody asks for them.
     """
 
     values: np.ndarray
     labels: np.ndarray
+    digests: tuple[bytes, ...] = ()
 
 
 def rule_for(rule: HyperRule, *, rate_is_given: bool) -> HyperRule:
@@ -87,7 +89,7 @@ def fit(
     Raises:
         TrainingError: the loss stopped being a finite number.
     """
-    mean, spread = _standard(examples.values)
+    mean, spread = standard(examples.values)
     values = (examples.values - mean) / spread
     head = keras.Sequential(
         [
@@ -139,7 +141,7 @@ def answers(head: Head, values: np.ndarray) -> np.ndarray:
     return values @ head.kernel + head.bias
 
 
-def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread (C,) of all views of all pictures."""
     flat = values.reshape(-1, values.shape[-1])
     return flat.mean(axis=0), np.maximum(flat.std(axis=0), _LEAST_SPREAD)

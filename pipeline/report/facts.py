@@ -12,6 +12,7 @@ from components.data_checks.results import Check as DataCheck
 from components.gate.predictions import Prediction
 from components.gate.verdict import Measured, Verdict
 from components.serving_check.verdict import Said
+from pipeline.report.suspects import Suspect
 
 
 class StageTime(msgspec.Struct, frozen=True):
@@ -59,6 +60,7 @@ class Sources:
         anomalies: what the data checks found.
         hyperparameters: the HyperRule's decision.
         model: the candidate.
+        model_run: what the Trainer left beside it.
         serving_check: how a server did with it; `None` where none was asked.
     """
 
@@ -68,6 +70,7 @@ class Sources:
     anomalies: str
     hyperparameters: str
     model: str
+    model_run: str
     serving_check: str | None = None
 
 
@@ -122,6 +125,8 @@ class Facts:
         data_checks: what came of each rule about the pictures.
         decision: what the HyperRule wrote.
         training: what the Trainer recorded.
+        suspects: pictures whose label is likely wrong, the most suspicious first.
+        looked_for_suspects: the splits in which they were looked for.
         pushed: the version that was pushed; None where none was.
         candidate: the candidate's SavedModel.
     """
@@ -140,6 +145,8 @@ class Facts:
     data_checks: tuple[DataCheck, ...]
     decision: Mapping[str, Any]
     training: Training
+    suspects: tuple[Suspect, ...]
+    looked_for_suspects: tuple[str, ...]
     pushed: str | None
     candidate: str
 

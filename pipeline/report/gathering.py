@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import math
 import platform
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
 from components import features
-from components.data_checks import results
+from components.data_checks import kept as kept_checks
 from components.gate import kept
+from components.gate.predictions import Prediction
 from components.hyperparameters import FILE_NAME
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.serving_check import verdict as serving_check
+from components.training import guesses as kept_guesses
+from pipeline.report import suspects, thumbnails
 from pipeline.report.facts import Facts, Point, Size, Told, Training
 from pipeline.report.lineage import Lineage
 
@@ -37,7 +42,9 @@ def gather(told: Told, lineage: Lineage) -> Facts:
     """
     sources = lineage.sources
     candidate = path_utils.serving_model_path(sources.model)
-    checked = results.read(sources.anomalies)
+    checked = kept_checks.read(sources.anomalies)
+    predictions = tuple(kept.read_predictions(sources.evaluation))
+    guesses = read_guesses(posixpath.join(sources.model_run, kept_guesses.FILE))
     rejected = _text(posixpath.join(sources.examples, REJECTED_FILE)).splitlines()
     return Facts(
         told=told,
@@ -47,13 +54,15 @@ def gather(told: Told, lineage: Lineage) -> Facts:
         verdict=kept.read_verdict(sources.evaluation),
         served=serving_check.read(sources.serving_check) if sources.serving_check else None,
         measured=kept.read_measured(sources.evaluation),
-        predictions=tuple(kept.read_predictions(sources.evaluation)),
+        predictions=predictions,
         ingest=json.loads(_text(posixpath.join(sources.examples, REPORT_FILE))),
         rejected=tuple(json.loads(line) for line in rejected),
         sizes=tuple(_sizes(sources.statistics)),
         data_checks=checked.checks if checked else (),
         decision=json.loads(_text(posixpath.join(sources.hyperparameters, FILE_NAME))),
         training=read_training(posixpath.join(candidate, _TRAINING_FILE)),
+        suspects=tuple(_suspects(sources.examples, guesses, predictions)),
+        looked_for_suspects=(*(["train"] if guesses else []), "eval"),
         pushed=lineage.pushed,
         candidate=candidate,
     )
@@ -75,6 +84,31 @@ def read_training(path: str) -> Training:
         return Training(tuple(_points(found.get("curve") or ())), values)
     except (ValueError, TypeError, KeyError, AttributeError):
         return Training((), {})
+
+
+def read_guesses(path: str) -> list[kept_guesses.Guess]:
+    """What heads say of training pictures that they have not seen; nothing where there is none."""
+    if not fileio.exists(path):
+        return []
+    decoder = msgspec.json.Decoder(kept_guesses.Guess)
+    with fileio.open(path, "rb") as file:
+        return [decoder.decode(line) for line in file]
+
+
+def _suspects(
+    examples: str,
+    guesses: Sequence[kept_guesses.Guess],
+    predictions: Sequence[Prediction],
+) -> list[suspects.Suspect]:
+    """Those of both splits, each judged by its own model's answers."""
+    of_train = suspects.find(suspects.of_guesses(guesses))
+    wanted = {(one.sha256, one.label) for one in of_train}
+    names = thumbnails.names(examples, "train", wanted)
+    named = [
+        dataclasses.replace(one, filename=names.get((one.sha256, one.label), one.sha256))
+        for one in of_train
+    ]
+    return suspects.in_order([*named, *suspects.find(suspects.of_predictions(predictions))])
 
 
 def _points(curve: Iterable[Mapping[str, Any]]) -> Iterator[Point]:

@@ -22,6 +22,7 @@ _WANTED = {
     "anomalies": (stages.EXAMPLE_VALIDATOR, "ExampleAnomalies"),
     "hyperparameters": ("HyperRule", "HyperParameters"),
     "model": (stages.TRAINER, "Model"),
+    "model_run": (stages.TRAINER, "ModelRun"),
 }
 
 

@@ -21,6 +21,7 @@ _FOLDER = Path(__file__).parent / "web"
 _MOST_WITH_NUMBERS = 16
 _LARGEST_DOWNLOAD_BYTES = 300_000
 _MOST_REJECTED, _MOST_CONFLICTS = 50, 30
+MOST_SUSPECTS = 48
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Images:
     """Thumbnails as `data:` URLs.
 
     Attributes:
-        pictures: of the evaluation split, by name.
+        pictures: of the evaluation split and of suspects, by name.
         samples: of the training split: class -> (name, thumbnail).
     """
 
@@ -83,6 +84,7 @@ def render(facts: Facts, picks: Picks, images: Images, files: Mapping[str, bytes
         rejected=facts.rejected[:_MOST_REJECTED],
         conflicts=facts.ingest["conflicts"][:_MOST_CONFLICTS],
         decision=facts.decision,
+        suspects=facts.suspects[:MOST_SUSPECTS],
     )
 
 

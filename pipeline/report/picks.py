@@ -10,7 +10,6 @@ from components.gate.predictions import Prediction
 
 _MISTAKES = 24
 _LEAST_CONFIDENT = 24
-_SUSPECT = 24
 _CONFUSIONS = 20
 _PER_CONFUSION = 3
 
@@ -39,22 +38,19 @@ class Picks:
     Attributes:
         mistakes: wrong answers, those with the highest scores.
         least_confident: those with the lowest best scores, right or wrong.
-        suspect: pictures that candidate and model in service both take for the same other class:
-            the label may be wrong.
         confusions: the most frequent ones.
         matrix: (true label, answer) -> pictures.
     """
 
     mistakes: tuple[Prediction, ...]
     least_confident: tuple[Prediction, ...]
-    suspect: tuple[Prediction, ...]
     confusions: tuple[Confusion, ...]
     matrix: dict[tuple[str, str], int]
 
     @property
     def names(self) -> frozenset[str]:
         """Of all pictures that are shown."""
-        groups = [self.mistakes, self.least_confident, self.suspect]
+        groups = [self.mistakes, self.least_confident]
         groups += [confusion.pictures for confusion in self.confusions]
         return frozenset(one.filename for group in groups for one in group)
 
@@ -64,12 +60,10 @@ def pick(predictions: Sequence[Prediction]) -> Picks:
     usable = [one for one in predictions if one.candidate.labels]
     wrong = [one for one in usable if one.candidate.best != one.label]
     by_score = sorted(wrong, key=lambda one: (-one.candidate.scores[0], one.filename))
-    suspect = [one for one in by_score if one.baseline and one.baseline.best == one.candidate.best]
     least = sorted(usable, key=lambda one: (one.candidate.scores[0], one.filename))
     return Picks(
         mistakes=tuple(by_score[:_MISTAKES]),
         least_confident=tuple(least[:_LEAST_CONFIDENT]),
-        suspect=tuple(suspect[:_SUSPECT]),
         confusions=tuple(_confusions(by_score)),
         matrix=_matrix(usable),
     )

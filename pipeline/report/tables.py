@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -70,6 +71,8 @@ def accuracies(measured: Measured) -> list[dict[str, Any]]:
         if compared.candidate.pictures != found.pictures:
             rows.append(_of("this model, classes that both know", compared.candidate))
         rows.append(_of("model in service", compared.baseline))
+    if measured.test:
+        rows.append(_of("this model, on the split test", measured.test))
     rows.append(_accuracy(f"always answering {largest!r}", count / found.pictures, found.pictures))
     return rows
 
@@ -119,6 +122,17 @@ def files(facts: Facts, picked: Picks) -> Mapping[str, bytes]:
         ).encode(),
         "rejected.csv": as_csv(
             ["filename", "reason"], ([one["filename"], one["reason"]] for one in facts.rejected)
+        ),
+        "suspects.csv": as_csv(
+            ["filename", "split", "label", "suggested", "score"],
+            (
+                [one.filename, one.split, one.label, one.suggested, f"{one.score:.6f}"]
+                for one in facts.suspects
+            ),
+        ),
+        "suspects.jsonl": b"".join(
+            json.dumps(dataclasses.asdict(one), ensure_ascii=False).encode() + b"\n"
+            for one in facts.suspects
         ),
         "report.json": as_json(_summary(facts)),
     }

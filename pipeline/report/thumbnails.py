@@ -16,20 +16,37 @@ _EDGE = 144
 _QUALITY = 62
 
 
-def find(examples: str, wanted: Collection[str]) -> dict[str, str]:
-    """Thumbnails of pictures of the evaluation split, as `data:` URLs by the pictures' names.
+def find(examples: str, wanted: Collection[str], split: str = "eval") -> dict[str, str]:
+    """Thumbnails of pictures of a split, as `data:` URLs by the pictures' names.
 
     Args:
         examples: the ingest's artifact.
         wanted: the names.
+        split: theirs.
     """
     found: dict[str, str] = {}
     if not wanted:
         return found
-    for example in _read(examples, "eval"):
+    for example in _read(examples, split):
         name = _text(example, features.FILENAME)
         if name in wanted:
             found[name] = _thumbnail(_bytes(example, features.IMAGE))
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def names(
+    examples: str, split: str, wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Names of pictures of a split by the digests of their pixels and their labels."""
+    found: dict[tuple[str, str], str] = {}
+    if not wanted:
+        return found
+    for example in _read(examples, split):
+        key = (_text(example, features.SHA256), _text(example, features.LABEL))
+        if key in wanted:
+            found[key] = _text(example, features.FILENAME)
             if len(found) == len(wanted):
                 break
     return found

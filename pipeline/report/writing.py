@@ -30,8 +30,14 @@ def write(folder: Path, told: Told, lineage: Lineage) -> Path:
         facts.ingest["classes"].items(), key=lambda item: (-sum(item[1].values()), item[0])
     )
     shown = [name for name, _ in by_size[:_MOST_SAMPLES]]
+    shown_suspects = facts.suspects[: page.MOST_SUSPECTS]
+    wanted = {
+        split: {one.filename for one in shown_suspects if one.split == split}
+        for split in ("train", "eval")
+    }
     images = page.Images(
-        pictures=thumbnails.find(lineage.sources.examples, picked.names),
+        pictures=thumbnails.find(lineage.sources.examples, picked.names | wanted["eval"])
+        | thumbnails.find(lineage.sources.examples, wanted["train"], "train"),
         samples=thumbnails.samples(lineage.sources.examples, frozenset(shown)),
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
-from components.data_checks import results
+from components.data_checks import kept as kept_checks
+from components.data_checks.results import Checked
 from components.gate import kept
 from components.release import pusher
 from components.serving_check import verdict as serving_check
@@ -48,7 +49,7 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
             said = kept.read_verdict(artifact.uri)
             text += _verdict(said.blessed, said.sentences)
         elif artifact.type_name == "ExampleAnomalies":
-            text += _checks(results.read(artifact.uri))
+            text += _checks(kept_checks.read(artifact.uri))
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1
             if said := serving_check.read(artifact.uri):
@@ -60,7 +61,7 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
     return text
 
 
-def _checks(checked: results.Checked | None) -> str:
+def _checks(checked: Checked | None) -> str:
     if checked is None:
         return ""
     in_order = sorted(checked.checks, key=lambda one: one.passed)

@@ -29,13 +29,13 @@ def store():
 
 @pytest.fixture
 def put(store, references, tmp_path):
-    from components.data_checks import results
+    from components.data_checks import kept, results
 
     def put(examples_id, classes, folder=FOLDER, state=metadata_store_pb2.Artifact.LIVE):
         kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="ExampleAnomalies"))
         uri = tmp_path / f"{examples_id}-{folder.rpartition('/')[2]}-{state}"
         uri.mkdir()
-        results.write(str(uri), results.Checked(checks=(), classes=classes))
+        kept.write(str(uri), results.Checked(checks=(), classes=classes))
         artifact = metadata_store_pb2.Artifact(type_id=kind, uri=str(uri), state=state)
         artifact.custom_properties[references.EXAMPLES_ID].int_value = examples_id
         artifact.custom_properties[references.MODEL_FOLDER].string_value = folder

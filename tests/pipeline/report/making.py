@@ -15,6 +15,7 @@ from components.gate.verdict import Compared, Measured, Verdict
 from pipeline.report import picks
 from pipeline.report.facts import Facts, Point, Setting, Size, StageTime, Told, Training
 from pipeline.report.page import Images
+from pipeline.report.suspects import Suspect
 
 
 def thumbnail(seed):
@@ -119,6 +120,11 @@ def make(number=10, *, per_class=20, labels=None, with_baseline=True, gate=None,
             ),
             {"method": "fine_tune"},
         ),
+        suspects=(
+            Suspect(filename=f"{labels[0]}/901.jpg", split="train", sha256="ab", label=labels[0],
+                    suggested=labels[1], score=0.01),
+        ),
+        looked_for_suspects=("train", "eval"),
         pushed=None,
         candidate="/run/artifacts/Trainer/model/7/Format-Serving",
     )  # fmt: skip

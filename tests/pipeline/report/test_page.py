@@ -1,5 +1,6 @@
 """The page of a report: one file, for every reader and every screen."""
 
+import dataclasses
 import json
 import re
 
@@ -58,6 +59,20 @@ def test_the_checks_before_training_are_told_what_was_broken_first():
     text = rendered(number=2)
     assert text.index("too alike") < text.index("balanced")
     assert "(checks.one_size)" in text
+
+
+def test_suspect_labels_are_shown_and_listed_and_where_they_were_looked_for():
+    facts, picks, images = make(number=2)
+    files = tables.files(facts, picks)
+    text = page.render(facts, picks, images, files)
+    assert "species 000?<br>rather species 001" in text
+    assert "heads that were trained without the picture" in text
+    lines = files["suspects.csv"].decode().splitlines()
+    assert lines[1] == "species 000/901.jpg,train,species 000,species 001,0.010000"
+    assert json.loads(files["suspects.jsonl"])["suggested"] == "species 001"
+    alone = dataclasses.replace(facts, suspects=(), looked_for_suspects=("eval",))
+    text = page.render(alone, picks, images, tables.files(alone, picks))
+    assert "Looked for in the evaluation split alone" in text
 
 
 def test_the_verdict_is_there_in_words_with_what_was_broken_first():

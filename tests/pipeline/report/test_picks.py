@@ -31,10 +31,6 @@ def test_the_least_confident_are_right_or_wrong():
     assert names(pick(FOUND).least_confident)[:2] == ["5", "3"]
 
 
-def test_a_label_is_suspect_where_both_models_agree_against_it():
-    assert names(pick(FOUND).suspect) == ["2"]
-
-
 def test_the_largest_confusion_comes_first_with_its_pictures():
     first, second = pick(FOUND).confusions
     assert (first.label, first.answer, first.number) == ("ant", "bee", 2)

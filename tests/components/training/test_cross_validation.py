@@ -1,0 +1,90 @@
+"""Heads answer for the pictures that they have not seen."""
+
+import hashlib
+
+import msgspec
+import numpy as np
+import pytest
+
+from components.bit.hyperrule import HyperRule
+from components.training import cross_validation
+from components.training import guesses as kept
+from components.training.probe import Examples
+
+RULE = HyperRule(
+    steps=60,
+    warmup_steps=5,
+    boundaries=(40,),
+    learning_rate=0.01,
+    batch_size=64,
+    resize=32,
+    crop=32,
+    mixup_alpha=0.0,
+)
+
+
+def digest(number):
+    return hashlib.sha256(str(number).encode()).hexdigest().encode()
+
+
+def examples(num=400, classes=4, wrong=(), seed=0):
+    """Clusters, two views of each; labels in `wrong` are moved on by one."""
+    random = np.random.default_rng(seed)
+    truth = np.arange(num) % classes
+    centres = random.normal(size=(classes, 16))
+    values = centres[truth][:, None] + 0.5 * random.normal(size=(num, 2, 16))
+    labels = truth.copy()
+    labels[list(wrong)] = (labels[list(wrong)] + 1) % classes
+    return truth, Examples(
+        values.astype(np.float32), labels, tuple(digest(number) for number in range(num))
+    )
+
+
+def test_a_label_has_no_part_in_the_answer_on_its_own_picture():
+    """Else a wrong label would confirm itself."""
+    _, right = examples()
+    _, wrong = examples(wrong=[7])
+    before = cross_validation.predict(right, 4, RULE, seed=1)
+    after = cross_validation.predict(wrong, 4, RULE, seed=1)
+    same_fold = cross_validation.folds(right.labels, right.digests)
+    assert same_fold[7] == cross_validation.folds(wrong.labels, wrong.digests)[7]
+    np.testing.assert_array_equal(before[7], after[7])
+    others = same_fold != same_fold[7]
+    assert np.abs(before[others] - after[others]).max() > 0
+
+
+def test_wrong_labels_are_contradicted():
+    wrong = range(0, 400, 20)
+    truth, noisy = examples(wrong=wrong)
+    found = cross_validation.predict(noisy, 4, RULE, seed=1).argmax(axis=1)
+    assert (found == truth).mean() > 0.95
+    assert (found[list(wrong)] != noisy.labels[list(wrong)]).all()
+
+
+def test_folds_are_even_in_each_class_and_keep_equal_pictures_together():
+    labels = np.repeat([0, 1, 2], [50, 50, 7])
+    digests = [digest(number) for number in range(107)]
+    digests[1] = digests[0]
+    found = cross_validation.folds(labels, digests)
+    assert found[0] == found[1]
+    for label, least in ((0, 9), (1, 10), (2, 1)):
+        counts = np.bincount(found[labels == label], minlength=cross_validation.FOLDS)
+        assert counts.min() >= least
+
+
+def test_a_head_for_thousands_of_classes_is_not_affordable():
+    _, some = examples()
+    assert cross_validation.is_affordable(some, 4, RULE)
+    assert not cross_validation.is_affordable(some, 10**8, RULE)
+    _, few = examples(num=4)
+    assert not cross_validation.is_affordable(few, 4, RULE)
+
+
+def test_guesses_are_read_back_as_they_were_written(tmp_path):
+    _, some = examples(num=8)
+    probabilities = cross_validation.predict(some, 4, RULE, seed=1)
+    found = list(cross_validation.guesses(some, probabilities, ["a", "b", "c", "d"]))
+    cross_validation.write(str(tmp_path / "run"), iter(found))
+    lines = (tmp_path / "run" / kept.FILE).read_bytes().splitlines()
+    assert [msgspec.json.decode(line, type=kept.Guess) for line in lines] == found
+    assert found[1].label_score == pytest.approx(probabilities[1, 1])
