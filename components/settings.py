@@ -55,6 +55,8 @@ class TrainSettings(Settings, frozen=True):
     # What is trained: the whole network, a head on frozen features, or one after the other; `auto`
     # chooses by the table of components.training.method.
     method: Literal["auto", "fine_tune", "probe", "probe_then_fine_tune"] = "auto"
+    # What training starts from: `model.backbone` each time, or the model in service.
+    warm_start: Literal["upstream", "served"] = "upstream"
     # The time that `auto` may spend on training.
     minutes: PositiveFloat | None = None
     steps: PositiveInt | None = None

@@ -31,6 +31,7 @@ from components.training import (
     planning,
     probe,
     served_model,
+    warm_start,
 )
 from components.training.fine_tuning import fine_tune
 from components.training.frozen import Frozen
@@ -49,7 +50,8 @@ def run_fn(fn_args: Any) -> None:
     check), transform_graph_path, hyperparameters (what the HyperRule
     stage wrote), custom_config (`model` and `train`, see components.settings; `checkpoints` and
     `features`, folders for those of all runs; `features_code`, see
-    `components.training.features.identity`). Writes serving_model_dir and model_run_dir.
+    `components.training.features.identity`), base_model (the model in service, where
+    `train.warm_start` asks for it and there is one). Writes serving_model_dir and model_run_dir.
     """
     config = fn_args.custom_config
     model_settings = msgspec.convert(config["model"], ModelSettings)
@@ -77,9 +79,10 @@ def run_fn(fn_args: Any) -> None:
         )
         if model_settings.backbone != SCRATCH:
             weights.load(model, model_settings.backbone, trusted=model_settings.trust_backbone)
+        start = _start(model, fn_args.base_model, class_names, variant, rule, settings)
     job = planning.Job(
         model=model,
-        pretrained=model_settings.backbone != SCRATCH,
+        pretrained=start is not None or model_settings.backbone != SCRATCH,
         rule=rule,
         head_rules=_head_rules(fn_args.hyperparameters, rule, settings),
         settings=settings,
@@ -101,6 +104,7 @@ def run_fn(fn_args: Any) -> None:
             fn_args.transform_graph_path,
             fn_args.hyperparameters,
             config,
+            fn_args.base_model,
         ),
     )
     choice = planning.plan(job)
@@ -162,6 +166,7 @@ def run_fn(fn_args: Any) -> None:
             Training(
                 method=choice.method,
                 reason=choice.reason,
+                start=str(start or f"training starts from {model_settings.backbone}"),
                 trained=selection.num_trained,
                 held_out=selection.num_held_out,
                 best_step=best_step,
@@ -170,6 +175,29 @@ def run_fn(fn_args: Any) -> None:
         )
     if discard:
         discard()
+
+
+def _start(
+    model: keras.Model,
+    served: str | None,
+    class_names: list[str],
+    variant: str,
+    rule: HyperRule,
+    settings: TrainSettings,
+) -> warm_start.Start | None:
+    """Lets the network start from the model in service where that is asked for, and says so."""
+    if settings.warm_start != "served":
+        return None
+    if not served:
+        progress.say(
+            loop.STAGE,
+            "train.warm_start=served: no other model is in service, so training starts from "
+            "model.backbone",
+        )
+        return None
+    start = warm_start.load(model, served, class_names, variant=variant, size=rule.crop)
+    progress.say(loop.STAGE, str(start))
+    return start
 
 
 def check_answers(model: keras.Model, rule: HyperRule) -> None:

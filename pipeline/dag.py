@@ -18,21 +18,16 @@ from tfx.components import (
 )
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import infra_validator_pb2, range_config_pb2, trainer_pb2
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.types.channel import BaseChannel, Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+from tfx.types.channel import BaseChannel
 
 from components import features
 from components.code_version import code_version
 from components.data_checks.component import ExampleValidator
-from components.gate.baseline import CANDIDATE, MODEL, MODEL_BLESSING, PUSHED_MODEL, ModelInService
+from components.gate.baseline import MODEL
 from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
@@ -40,7 +35,7 @@ from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.settings import DataSettings
 from components.release.component import Pusher
 from components.serving_check.component import ServingCheck
-from pipeline import stage_code, stages
+from pipeline import earlier_models, stage_code, stages
 from pipeline.settings.config import Config
 
 # From a new node that has to pull the image of TensorFlow Serving to a loaded model.
@@ -145,43 +140,44 @@ def build(
     # What the checks refuse is not trained on.
     transform.add_upstream_node(example_validator)
 
+    versions = f"{places.serving}/{config.name}"
+    training = {
+        "model": msgspec.to_builtins(config.model),
+        "train": msgspec.to_builtins(config.train),
+        "checkpoints": f"{places.root}/checkpoints",
+        "features": f"{places.root}/features",
+        # Of what prepares a picture, and of what the network makes of it.
+        "features_code": "-".join(
+            map(code_version, ("components.preprocessing", "components.bit.resnet_v2"))
+        ),
+        # In the cache key anyway; here, so that checkpoints of other code are not continued.
+        "code_version": code_version("components.trainer"),
+    }
+    read = {
+        "examples": examples,
+        "transform_graph": transform.outputs["transform_graph"],
+        "hyperparameters": hyper_rule.outputs["hyperparameters"],
+    }
+    starts = (
+        [earlier_models.to_start_from(versions, training, read)]
+        if config.train.warm_start == "served"
+        else []
+    )
     trainer = Trainer(
         run_fn="components.trainer.run_fn",
-        examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
-        hyperparameters=hyper_rule.outputs["hyperparameters"],
+        base_model=starts[0].outputs[MODEL] if starts else None,
         train_args=trainer_pb2.TrainArgs(),
         eval_args=trainer_pb2.EvalArgs(),
-        custom_config={
-            "model": msgspec.to_builtins(config.model),
-            "train": msgspec.to_builtins(config.train),
-            "checkpoints": f"{places.root}/checkpoints",
-            "features": f"{places.root}/features",
-            # Of what prepares a picture, and of what the network makes of it.
-            "features_code": "-".join(
-                map(code_version, ("components.preprocessing", "components.bit.resnet_v2"))
-            ),
-            # In the cache key anyway; here, so that checkpoints of other code are not continued.
-            "code_version": code_version("components.trainer"),
-        },
+        custom_config=training,
+        **read,
     )
     model = trainer.outputs["model"]
 
-    if config.kubeflow.target == "vertex":  # runs none but TFX's own two strategies
-        resolver = Resolver(
-            strategy_class=LatestBlessedModelStrategy,
-            **{MODEL: Channel(type=Model), MODEL_BLESSING: Channel(type=ModelBlessing)},
-        ).with_id(stages.RESOLVER)
-    else:
-        resolver = Resolver(
-            strategy_class=ModelInService,
-            config={"versions": f"{places.serving}/{config.name}"},
-            **{
-                MODEL: Channel(type=Model),
-                PUSHED_MODEL: Channel(type=PushedModel),
-                CANDIDATE: model,
-            },
-        ).with_id(stages.RESOLVER)
+    resolver = (
+        earlier_models.latest_blessed()
+        if config.kubeflow.target == "vertex"
+        else earlier_models.to_compare_with(versions, model)
+    )
 
     evaluator = Evaluator(
         examples=examples,
@@ -210,7 +206,7 @@ def build(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=checks[0].outputs["blessing"] if checks else None,
-        folder=f"{places.serving}/{config.name}",
+        folder=versions,
         examples=examples,
         evaluation=evaluator.outputs["evaluation"],
         backbone=config.model.backbone,
@@ -225,6 +221,7 @@ def build(
         hyper_rule,
         example_validator,
         transform,
+        *starts,
         trainer,
         resolver,
         evaluator,

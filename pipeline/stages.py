@@ -6,6 +6,7 @@ components.image_example_gen.executor and components.training.loop).
 
 IMAGE_EXAMPLE_GEN = "ImageExampleGen"
 EXAMPLE_VALIDATOR = "ExampleValidator"
+WARM_START = "WarmStart"
 TRAINER = "Trainer"
 RESOLVER = "Resolver"
 EVALUATOR = "Evaluator"

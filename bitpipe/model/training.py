@@ -53,6 +53,7 @@ class Training:
     Attributes:
         method: `fine_tune`, `probe` or `probe_then_fine_tune`.
         reason: why this one, in words; what `train.method` says, or what `auto` went by.
+        start: what its weights were at the beginning, in words.
         trained: pictures that it was trained on.
         held_out: pictures of the training split that it was not trained on, 0 without
             `train.keep_best`.
@@ -67,6 +68,7 @@ class Training:
     held_out: int
     best_step: int | None
     curve: tuple[Point, ...]
+    start: str = ""
 
     def to_json(self) -> str:
         """The content of `FILE`: the attributes by their names, and `form`, which is 1."""

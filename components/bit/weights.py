@@ -65,7 +65,16 @@ def load(
             if sources.is_address(location):
                 download.forget(path)  # a portal's login page, for instance, is not to be trusted
             raise
-    _assign(model, weights, head, source)
+    fill(model, weights, head=head, source=source)
+
+
+def of_export(path: str | Path) -> Weights:
+    """Canonical name -> array of an exported model of ours, with its head; nothing of it is run.
+
+    Raises:
+        WeightsError: it is damaged, or no such export.
+    """
+    return matching.by_name(saved_model.read(Path(path))[0])
 
 
 def _from_file(path: Path, form: str, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
@@ -197,7 +206,18 @@ def _features(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
 
 
-def _assign(model: keras.Model, weights: Weights, head: bool, source: str | Path) -> None:
+def fill(model: keras.Model, weights: Weights, *, head: bool, source: str | Path) -> None:
+    """Gives `model` weights by their canonical names, all of them or none.
+
+    Args:
+        model: of `resnet_v2.build`.
+        weights: of the network, its head or not.
+        head: see `load`.
+        source: where they come from, for the errors.
+
+    Raises:
+        WeightsError: they do not match the model weight by weight.
+    """
     shapes = _shapes(model)
     if head and HEAD_KERNEL not in shapes:
         raise WeightsError(

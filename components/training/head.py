@@ -35,7 +35,7 @@ def train(
     log_dir: str | None = None,
     doubts: Doubts | None = None,
 ) -> tuple[tuple[Point, ...], int | None]:
-    """Replaces the network's head by one that is trained on its features.
+    """Trains the network's head, from what it is, on features of its backbone.
 
     Args:
         model: of `resnet_v2.build`.
@@ -80,6 +80,7 @@ def train(
         model.output.shape[-1],
         rule,
         seed=settings.seed,
+        start=probe.head_of(model),
         class_weights=class_weights,
         record=curve.add_all,
         log_dir=log_dir,

@@ -65,12 +65,13 @@ def fit(
     rule: HyperRule,
     *,
     seed: int,
+    start: Head | None = None,
     class_weights: np.ndarray | None = None,
     watch: Callable[[int, Callable[[], Head]], bool] = lambda *_: False,
     record: loop.Record = loop.nowhere,
     log_dir: str | None = None,
 ) -> Head:
-    """Trains a zero-initialised head on standardised features as `fine_tune` trains a network.
+    """Trains a head on standardised features as `fine_tune` trains a network.
 
     SGD with momentum 0.9 on the rule's schedule and softmax cross-entropy. It is fine-tuning with
     the backbone frozen and, between features and head, a fixed layer that standardises; that layer
@@ -81,6 +82,7 @@ def fit(
         num_classes: outputs of the head.
         rule: steps, batch size and learning rate, of `rule_for`.
         seed: of the order of pictures and views.
+        start: the head to begin with, of features as they are; `None` for zeros.
         class_weights: (classes,) what a picture of each class counts.
         watch: is told the finished steps and how to have the head of that moment; True ends it.
         record: see `loop.train`.
@@ -97,6 +99,8 @@ def fit(
             keras.layers.Dense(num_classes, kernel_initializer="zeros", dtype="float32"),
         ]
     )
+    if start is not None:
+        head.set_weights([start.kernel * spread[:, None], start.bias + mean @ start.kernel])
     optimizer = keras.optimizers.SGD(WarmupStaircase.from_rule(rule), momentum=0.9)
     optimizer.build(head.trainable_variables)
 
@@ -129,6 +133,11 @@ def order(num: int, num_views: int, batch_size: int, seed: int) -> Iterator[tupl
             waiting = np.concatenate([waiting, random.permutation(num)])
         rows, waiting = waiting[:batch_size], waiting[batch_size:]
         yield rows, random.integers(0, num_views, batch_size)
+
+
+def head_of(model: keras.Model) -> Head:
+    """The network's own."""
+    return Head(*map(np.asarray, model.get_layer(resnet_v2.HEAD).get_weights()))
 
 
 def install(model: keras.Model, head: Head) -> None:

@@ -156,6 +156,11 @@ def _check_together(config: Config) -> None:
             "train.steps and train.epochs say the same in two ways: set one of them to null. "
             f"Received: {train.steps} steps and {train.epochs:g} epochs."
         )
+    if train.warm_start == "served" and config.kubeflow.target == "vertex":
+        raise ConfigError(
+            "train.warm_start=served needs a look at what is in service, which Vertex AI runs none "
+            "of. Set it to upstream, or kubeflow.target to kubeflow."
+        )
     if train.patience is not None and not train.keep_best:
         raise ConfigError(
             "train.patience counts looks at held-out pictures: set train.keep_best=true with it. "

@@ -46,6 +46,7 @@ STAGES = (
     "example_validator",
     "hyper_rule",
     "transform",
+    "warm_start",
     "trainer",
     "resolver",
     "evaluator",

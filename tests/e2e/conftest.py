@@ -50,14 +50,24 @@ def below_floor(pipeline, worse):
 
 @pytest.fixture(scope="session")
 def better(pipeline, first, below_floor):
-    """Another model that is as good as the one in service, whose features it starts from."""
-    backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
-    start = f"model.backbone={backbone}"
-    return pipeline.run("train.steps=40", start, "train.keep_best=true", UNASKED)
+    """Another model that is as good as the one in service, from which it starts."""
+    return pipeline.run(*_better(pipeline, first))
 
 
 @pytest.fixture(scope="session")
-def back(pipeline, better):
+def better_again(pipeline, first, better):
+    """The same again, while that model is in service."""
+    return pipeline.run(*_better(pipeline, first))
+
+
+def _better(pipeline, first):
+    backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
+    start = (f"model.backbone={backbone}", "train.warm_start=served")
+    return ("train.steps=40", "train.keep_best=true", *start, UNASKED)
+
+
+@pytest.fixture(scope="session")
+def back(pipeline, better_again):
     """The first configuration again."""
     return pipeline.run()
 

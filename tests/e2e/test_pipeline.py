@@ -192,6 +192,17 @@ def test_a_trained_backbone_is_probed_first_and_tells_how_it_was_trained(pipelin
     assert list((pipeline.out / "artifacts" / "features").glob("*/*.npz"))
 
 
+def test_training_starts_from_the_model_in_service_and_an_unchanged_run_is_cached(
+    pipeline, first, better, better_again
+):
+    told = training.read(f"{pipeline.out}/serving/smoke/{better.result['version']}").start
+    assert told.startswith("training starts from the model in service, 3 classes")
+    assert better_again.cached >= CACHEABLE - {"ServingCheck"}
+    assert better_again.result["version"] == better.result["version"]
+    assert not better_again.result["pushed"]
+    assert better.result["stages"]["WarmStart"]["seconds"] >= 0
+
+
 def test_going_back_to_a_former_configuration_serves_its_model_again(pipeline, first, better, back):
     assert back.exit_code == 0
     assert "Trainer" in back.cached
@@ -235,8 +246,13 @@ def test_a_version_is_led_back_to_its_pictures_and_its_configuration(pipeline, f
     run = history.of_version(better.result["version"])
     assert history.accuracy(run) == better.result["accuracy"]
     assert run.stage("ImageExampleGen").state == "cached"
+    *_, first_trainer, trainer = (
+        execution for execution in history.lineage(run) if execution.stage == "Trainer"
+    )
     led = {execution.stage: execution for execution in history.lineage(run)}
     assert led.keys() == STAGES - {"ExampleValidator", "Resolver", "ServingCheck"}
+    # The model that it started from is one of its sources.
+    assert trainer.inputs["base_model"] == first_trainer.outputs["model"]
     assert led["ImageExampleGen"].properties["input_base"] == str(pipeline.data)
     assert led["Trainer"].properties["custom_config"]["train"]["steps"] == 40
     before = history.of_version(first.result["version"])

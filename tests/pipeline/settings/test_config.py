@@ -59,6 +59,11 @@ def test_scientific_notation_is_a_number():
     assert config.load("smoke", ["train.learning_rate=1e-3"]).config.train.learning_rate == 1e-3
 
 
+def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
+    with pytest.raises(ConfigError, match=r"Set it to upstream, or kubeflow\.target"):
+        config.load("smoke", ["kubeflow.target=vertex", "train.warm_start=served"])
+
+
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [

@@ -50,7 +50,7 @@ def test_a_relative_path_of_weights_is_refused():
 
 
 def test_every_stage_is_a_task_and_report_and_gate_come_last(package, tasks):
-    stages = set(STAGES) - {"infra_validator"}
+    stages = set(STAGES) - {"infra_validator", "warm_start"}
     assert {name.replace("-", "_") for name in tasks} == {*stages, "gate"}
     assert list(tasks)[-2:] == ["report", "gate"]
     assert tasks["report"]["dependentTasks"] == ["pusher"]
@@ -114,18 +114,22 @@ def test_a_pattern_with_spans_brings_the_parameter(package):
 @pytest.mark.parametrize("ending", [":2.19.1", "@sha256:" + "0" * 64])
 def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that(ending):
     from tfx.proto import infra_validator_pb2
+    from tfx.types.channel import Channel
+    from tfx.types.standard_artifacts import Model
     from tfx.utils import proto_utils
 
     from pipeline import dag
     from pipeline.kubeflow.compile import compiler
 
     image = f"registry.example:5000/serving{ending}"
-    checked = config.load(CLUSTER, [f"kubeflow.infra_validator={image}"]).config
+    settings = (f"kubeflow.infra_validator={image}", "train.warm_start=served")
+    checked = config.load(CLUSTER, settings).config
     tasks = compiler.compile_pipeline(checked).pipeline_spec["root"]["dag"]["tasks"]
     others = set(STAGES) - {"serving_check"}  # in whose place it stands
     assert set(tasks) - {"gate"} == {stage.replace("_", "-") for stage in others}
     assert "infra-validator" in tasks["pusher"]["dependentTasks"]
-    validator = dag._infra_validator(dag.Channel(type=dag.Model), image)
+    assert "warm-start" in tasks["trainer"]["dependentTasks"]
+    validator = dag._infra_validator(Channel(type=Model), image)
     spec = infra_validator_pb2.ServingSpec()
     proto_utils.json_to_proto(validator.exec_properties["serving_spec"], spec)
     served = spec.tensorflow_serving
