@@ -45,6 +45,7 @@ _NEEDS = {  # command -> the extras that bring all it imports; none where a clie
     "compile": ("kubeflow",),
     "demo": ("train", "serve"),
     "ingest": ("train",),
+    "load": ("train",),
     "run": ("train",),
     "schedule": ("kubeflow",),
     "serve": ("serve",),
@@ -52,12 +53,13 @@ _NEEDS = {  # command -> the extras that bring all it imports; none where a clie
 }
 
 
-def explained(error: Exception, command: str | None) -> Exception:
+def explained(error: Exception, command: str | None, caller: str = "") -> Exception:
     """The error that a user should see.
 
     Args:
         error: what ended the command.
         command: its name, or None for `bitpipe` alone.
+        caller: how it was called, where that was not on the command line.
 
     Returns:
         `MissingExtraError` where the error, or its cause, is a missing module that an extra
@@ -72,5 +74,5 @@ def explained(error: Exception, command: str | None) -> Exception:
         return error
     needed = _NEEDS.get(command or "", ())
     extras = needed if set(needed) & set(bringing) else bringing[:1]
-    caller = f"bitpipe {command}" if command else "bitpipe"
+    caller = caller or (f"bitpipe {command}" if command else "bitpipe")
     return MissingExtraError(caller, extras)

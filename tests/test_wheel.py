@@ -112,7 +112,12 @@ def test_wheel_holds_the_packages_their_data_and_their_types_only(source, wheel)
         entry_points = archive.read(
             next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
         ).decode()
-    code = {p.relative_to(source).as_posix() for n in PACKAGES for p in (source / n).rglob("*.py")}
+    code = {
+        path.relative_to(source).as_posix()
+        for name in PACKAGES
+        for ending in ("py", "pyi")
+        for path in (source / name).rglob(f"*.{ending}")
+    }
     data = {
         path.relative_to(source).as_posix()
         for pattern in ("pipeline/configs/*.yaml", "pipeline/report/web/*", "serving/server/web/*")
@@ -159,6 +164,27 @@ def test_python_client_of_the_base_requirements_asks_a_server(
     )
     done = run(client_only / "python", "-c", code, server.address, picture, folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "green\n", "")
+
+
+def test_python_functions_ask_a_server_and_name_the_extra_that_others_need(
+    client_only, server, picture, tmp_path
+):
+    code = (
+        "import sys, bitpipe\n"
+        "from bitpipe.errors import MissingExtraError\n"
+        "[answer] = bitpipe.predict(sys.argv[2], sys.argv[1], 'colours')\n"
+        "print(answer.prediction.label)\n"
+        "for call in (bitpipe.load, lambda name: bitpipe.classify(sys.argv[2], name)):\n"
+        "    try:\n"
+        "        call('bit-mini-in1k')\n"
+        "    except MissingExtraError as error:\n"
+        "        print(error)\n"
+    )
+    done = run(client_only / "python", "-c", code, server.address, picture, folder=tmp_path)
+    label, *missing = done.stdout.splitlines()
+    assert (done.returncode, label, done.stderr) == (0, "green", "")
+    for name, sentence in zip(("load", "classify"), missing, strict=True):
+        assert sentence.startswith(f"`bitpipe.{name}` needs the extra 'train'. Install it: uv ")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["config", "list"], ["config", "show"]])

@@ -7,7 +7,8 @@ import zipfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from bitpipe.errors import ConfigError
+from bitpipe.errors import ConfigError, ModelLoadError
+from bitpipe.model import description
 from components.bit import sources, variants
 
 DEFAULT = "R50x1"  # where nothing tells
@@ -38,12 +39,27 @@ def variant_of(backbone: str | Path, wanted: str | None = None) -> str:
     return told or named or DEFAULT
 
 
+def outputs_of(backbone: str | Path) -> int | None:
+    """The number of outputs of a backbone's own head; None where nothing tells.
+
+    Args:
+        backbone: a source of weights (see `components.bit.weights`).
+    """
+    if known := sources.find(backbone) or sources.find_by_file_name(backbone):
+        return known.num_classes
+    path = Path(backbone).expanduser()
+    described = description.read(str(path)) if path.is_dir() else None
+    return len(described.labels) if described else None
+
+
 def _told_by(backbone: str | Path) -> str | None:
     if known := sources.find(backbone):
         return known.variant
     path = Path(backbone).expanduser()
     if path.suffix.lower() == ".npz" and path.is_file() and (found := _read(path)):
         return found
+    if path.is_dir() and (described := _described(path)):
+        return described
     known = sources.find_by_file_name(backbone)
     return known.variant if known else None
 
@@ -58,6 +74,14 @@ def _read(path: Path) -> str | None:
             return of_names(file.files, lambda name: file[name].shape)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None  # which whoever loads it will tell
+
+
+def _described(path: Path) -> str | None:
+    try:
+        known = description.read(str(path))
+    except (ModelLoadError, OSError):
+        return None  # which whoever loads it will tell
+    return known.variant if known else None
 
 
 def of_names(names: Collection[str], shape_of: Callable[[str], tuple[int, ...]]) -> str | None:
