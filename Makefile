@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-serving pretrain check docs-pictures format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-serving pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -75,10 +75,14 @@ check: setup ## Check format, types, imports, locks, documentation
 	@$(BIN)/python tools/check_locks.py $(LOCKS)
 	@$(BIN)/python tools/check_manifests.py
 	@$(BIN)/python -m tools.check_docs
+	@$(BIN)/python -m tools.notebook --check
 	@$(BIN)/pre-commit validate-config
 
 docs-pictures: setup ## Write the table of what becomes of each kind of file
 	@$(BIN)/python -m tests.bitpipe.pictures.table
+
+docs-tutorial: setup ## Write the tutorial's notebook from its page
+	@$(BIN)/python -m tools.notebook
 
 format: setup ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format .

@@ -17,6 +17,7 @@ from bitpipe.names import storable
 from pipeline.runs import History
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
+from tools import notebook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.tfx]
 
@@ -33,6 +34,7 @@ STAGES = {
     "ServingCheck",
     "Pusher",
 }
+TUTORIAL = notebook.PAGE.read_text(encoding="utf-8")
 # A resolver looks up what is in service now, and the pusher what is in the folder: never cached.
 CACHEABLE = STAGES - {"Resolver", "Pusher"}
 
@@ -347,3 +349,29 @@ def test_every_run_leaves_a_report_whether_its_model_was_blessed_or_not(pipeline
         matrix = json.loads((page.parent / "confusion.json").read_text(encoding="utf-8"))
         assert matrix["classes"] == run.result["classes"]
         assert sum(map(sum, matrix["counts"])) == run.result["splits"]["eval"]
+
+
+def test_the_cells_of_the_tutorial_run_one_after_another(pipeline, withdrawn, capsys):
+    """In one namespace of this process, on the pictures and in the folder of the runs above.
+
+    Their configuration instead of `photos`, so that training comes from the cache.
+    """
+    first, *others = (code for kind, code in notebook.cells(TUTORIAL) if kind == "code")
+    namespace = {}
+    exec(first, namespace)
+    namespace.update(DATA=str(pipeline.data), OUT=str(pipeline.out), CONFIG="smoke")
+    for code in others:
+        exec(code, namespace)
+    result = namespace["result"]
+    assert result.blessed
+    assert result.stages["Trainer"].cached
+    assert namespace["backbone"].output.shape == (None, 1024)
+    assert namespace["classifier"].output.shape == (None, 3)
+    assert namespace["reused"].output.shape == (None, 2)
+    said = capsys.readouterr().out.splitlines()
+    [red] = (path for path in namespace["pictures"] if path.parent.name == "red")
+    of_red = [line for line in said if line.startswith(str(red))]
+    out_of_the_box, classified, served = of_red
+    assert "('red', " not in out_of_the_box
+    assert "[('red', " in classified
+    assert served == f"{red} red"
