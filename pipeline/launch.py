@@ -77,12 +77,15 @@ def check(config: Config, data: str) -> str:
         location, form, _ = sources.locate(config.model.backbone)
         if form == "saved_model":
             require_plain("model.backbone", location)
-    return listing.recognised if listing is not None else ""
+    return _in_words(listing)
 
 
 def check_pictures(config: Config, data: str) -> str:
     """What `check` does, of the pictures alone."""
-    listing = _list(config, data)
+    return _in_words(_list(config, data))
+
+
+def _in_words(listing: Listing | None) -> str:
     return listing.recognised if listing is not None else ""
 
 

@@ -12,12 +12,7 @@ from pipeline.commands import options
 
 @click.command(short_help="Read, check and split the pictures, and train nothing.")
 @click.option("--data", required=True, help="As of `bitpipe run`.")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
-)
-@options.configuration
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-@click.option("--verbose", is_flag=True, help="Show the frameworks' log as well.")
+@options.output
 def ingest(
     data: str,
     out: Path,

@@ -70,7 +70,6 @@ force = click.option(
     help="Also where that ends a run in flight, as Kubeflow Pipelines before 2.16 does; newer ones "
     "let it go on.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 def note(text: str) -> None:

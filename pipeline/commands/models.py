@@ -18,7 +18,7 @@ _PLACE = (
         help="Folder or address that holds NAME/VERSION, or the versions themselves.",
     ),
     click.option("--name", help="The model's name.  [default: that of the only one in --models]"),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    options.as_json,
 )
 _placed = options.group(*_PLACE)
 _decided = options.group(

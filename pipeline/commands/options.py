@@ -38,3 +38,15 @@ configuration = group(
         help="Overrides one value, for example train.steps=100. Repeatable.",
     ),
 )
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+# Of the commands that run stages here.
+output = group(
+    click.option(
+        "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
+    ),
+    configuration,
+    as_json,
+    click.option("--verbose", is_flag=True, help="Show the frameworks' log as well."),
+)

@@ -17,12 +17,7 @@ from pipeline.commands import options
     required=True,
     help="Folder with a folder of pictures per class, an archive, a manifest or TFRecords.",
 )
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
-)
-@options.configuration
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-@click.option("--verbose", is_flag=True, help="Show the frameworks' log as well.")
+@options.output
 def run(
     data: str,
     out: Path,

@@ -18,7 +18,7 @@ _placed = options.group(
         type=click.Path(path_type=Path),
         help="Folder that `bitpipe run --out` was given.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    options.as_json,
 )
 
 

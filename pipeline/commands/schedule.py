@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands import kubeflow_options, schedules
+from pipeline.commands import kubeflow_options, options, schedules
 
 if TYPE_CHECKING:
     from pipeline.commands.kubeflow_options import Order
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--start", type=kubeflow_options.Moment(), help="No run before. Default: now.")
 @click.option("--end", type=kubeflow_options.Moment(), help="No run after. Default: never.")
 @kubeflow_options.force
-@kubeflow_options.as_json
+@options.as_json
 @click.pass_context
 def schedule(
     ctx: click.Context,

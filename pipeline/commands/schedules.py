@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands import kubeflow_options
+from pipeline.commands import kubeflow_options, options
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.api.connection import Connection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(name="list")
 @kubeflow_options.connected
-@kubeflow_options.as_json
+@options.as_json
 def list_(connection: Connection, as_json: bool) -> None:
     """Print the schedules."""
     from pipeline.kubeflow import cluster

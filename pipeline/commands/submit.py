@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bitpipe import exits
-from pipeline.commands import kubeflow_options
+from pipeline.commands import kubeflow_options, options
 
 if TYPE_CHECKING:
     from pipeline.commands.kubeflow_options import Order
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="With --wait: stop watching after that long; the run goes on.",
 )
-@kubeflow_options.as_json
+@options.as_json
 def submit(
     order: Order, connection: Connection, wait: bool, timeout_s: float | None, as_json: bool
 ) -> None:
