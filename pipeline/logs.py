@@ -41,6 +41,7 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
             terminal = Terminal(sys.stdout, sys.stderr)
             handlers.append(logging.StreamHandler(sys.stderr))
         else:
+            stack.enter_context(_without_handlers_of_libraries())
             terminal = Terminal(
                 stack.enter_context(_redirected(1, log, sys.stdout.encoding)),
                 stack.enter_context(_redirected(2, log, sys.stderr.encoding)),
@@ -55,6 +56,30 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
             logging.captureWarnings(False)
             for each in handlers:
                 logging.getLogger().removeHandler(each)
+
+
+@contextlib.contextmanager
+def _without_handlers_of_libraries() -> Iterator[None]:
+    """Leaves the records of libraries to the root's handlers.
+
+    TensorFlow has given its logger one that writes to what `sys.stdout` was when it was imported,
+    and in a notebook that is no descriptor.
+    """
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    removed = [
+        (logger, handler)
+        for logger in loggers
+        if logger.propagate
+        for handler in logger.handlers
+        if type(handler) is logging.StreamHandler
+    ]
+    for logger, handler in removed:
+        logger.removeHandler(handler)
+    try:
+        yield
+    finally:
+        for logger, handler in removed:
+            logger.addHandler(handler)
 
 
 @contextlib.contextmanager

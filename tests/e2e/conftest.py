@@ -10,7 +10,6 @@ from bitpipe.model.registry import Registry, decision
 from tests.e2e.harness import CORRUPT, Pipeline
 from tests.pictures import write_folder
 
-
 # The server's start takes as long as the rest of a run; asked once, it has shown what it does.
 UNASKED = "serving_check.server=off"
 

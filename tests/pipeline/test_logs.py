@@ -1,5 +1,6 @@
 """Everything but our own lines goes to the log."""
 
+import io
 import logging
 import os
 import subprocess
@@ -60,3 +61,19 @@ def test_verbose_shows_the_log_as_well(tmp_path, capfd):
     assert "both" in shown
     assert "careful" in shown
     assert "both" in (tmp_path / "run.log").read_text()
+
+
+def test_what_a_library_has_a_handler_for_goes_to_the_log_alone(tmp_path):
+    """As TensorFlow's in a notebook, whose streams are no descriptors."""
+    cell = io.StringIO()
+    library = logging.getLogger("a library")
+    handler = logging.StreamHandler(cell)
+    library.addHandler(handler)
+    try:
+        with logs.captured(tmp_path / "run.log"):
+            library.warning("noise")
+        library.warning("its own again")
+    finally:
+        library.removeHandler(handler)
+    assert cell.getvalue() == "its own again\n"
+    assert (tmp_path / "run.log").read_text().count("noise") == 1
