@@ -54,6 +54,10 @@ class WeightsError(BitpipeError):
     exit_code = exits.USER
 
 
+class UnreachableWeightsError(WeightsError):
+    """Pre-trained weights are not on this machine, and cannot be downloaded."""
+
+
 class TrainingError(BitpipeError):
     """Training cannot go on: the loss is no longer a number."""
 

@@ -52,14 +52,19 @@ def classify(
     sources.require_classifier(backbone)
     networks.variant_of(backbone, variant)
 
-    from components.bit import classifier
+    from components.bit import files
 
-    opened = classifier.open_classifier(backbone, variant=variant, size=size, trusted=trusted)
+    with packaged.offered(f"--backbone {packaged.CLASSIFIER}"):
+        files.require_obtainable(backbone)
+
+        from components.bit import classifier
+
+        opened = classifier.open_classifier(backbone, variant=variant, size=size, trusted=trusted)
     return classifier.classify_files(opened, images, on_unreadable)
 
 
 def _released_or_packaged(tell: Callable[[str], None]) -> str:
-    from components.bit import files  # which brings what downloads need
+    from components.bit import files
 
     try:
         files.local(RELEASED)

@@ -21,11 +21,11 @@ import msgspec
 from bitpipe import exits, frameworks
 from bitpipe.errors import BitpipeError, ConfigError
 from bitpipe.stores.paths import is_remote, require_plain
-from components.bit import sources
+from components.bit import packaged, sources
 from components.gate import settings as gate
 from components.image_example_gen.sources.registry import check_data
 from components.settings import SCRATCH
-from pipeline import interruption, logs, scratch, workspace
+from pipeline import interruption, logs, scratch, stages, workspace
 from pipeline.position import Position
 from pipeline.settings import rendering
 from pipeline.settings.config import Config
@@ -53,11 +53,11 @@ class DiskFullError(BitpipeError):
     exit_code = exits.USER
 
 
-def check(config: Config, data: str) -> str:
+def check(config: Config, data: str) -> Listing | None:
     """Refuses pictures and weights that a run would stumble over, as far as can be seen at once.
 
     Returns:
-        What the data were taken for, in words; empty where only the ingest can tell.
+        The pictures; None where only the ingest can tell.
 
     Raises:
         ConfigError: a path that frameworks would take for a pattern, a rule of the gate that says
@@ -77,15 +77,12 @@ def check(config: Config, data: str) -> str:
         location, form, _ = sources.locate(config.model.backbone)
         if form == "saved_model":
             require_plain("model.backbone", location)
-    return _in_words(listing)
+    return listing
 
 
 def check_pictures(config: Config, data: str) -> str:
-    """What `check` does, of the pictures alone."""
-    return _in_words(_list(config, data))
-
-
-def _in_words(listing: Listing | None) -> str:
+    """Refuses pictures alone, as `check` does; what they were taken for, in words."""
+    listing = _list(config, data)
     return listing.recognised if listing is not None else ""
 
 
@@ -121,14 +118,15 @@ def run(
         BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
             the rest, with the traceback in the log.
     """
-    recognised = check(config, data)
+    listing = check(config, data)
     config = _with_absolute_backbone(config)
+    _require_backbone(config.model.backbone)
     with _working(data, out, verbose=verbose) as work:
-        # An hour before it is needed: it may not be there.
+        # An hour before it is needed: the download may fail.
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
         with work.shown() as display:
-            result = _run(config, work.space, display, recognised, origins, command)
+            result = _run(config, work.space, display, listing, origins, command)
     return result, work.log_file
 
 
@@ -209,10 +207,20 @@ def _is_module(backbone: str) -> bool:
     return sources.locate(backbone)[1] == "hub"
 
 
-def _fetch(backbone: str) -> None:
-    from components.bit import files  # and an HTTP client
+def _require_backbone(backbone: str) -> None:
+    """Before there is anything in the folder of a run, and before TensorFlow is loaded."""
+    if backbone != SCRATCH:
+        from components.bit import files  # and an HTTP client
 
-    files.local(backbone)
+        with packaged.offered(packaged.FOR_A_RUN):
+            files.require_obtainable(backbone)
+
+
+def _fetch(backbone: str) -> None:
+    from components.bit import files
+
+    with packaged.offered(packaged.FOR_A_RUN):
+        files.local(backbone)
 
 
 def _program() -> str:
@@ -281,22 +289,26 @@ def _run(
     config: Config,
     space: workspace.Workspace,
     display: Display,
-    recognised: str,
+    listing: Listing | None,
     origins: Mapping[str, str],
     command: str,
 ) -> RunResult:
     position = Position(display)
     with interruption.telling(position.when_interrupted):
         frameworks.log_warnings()
-        _tell(display, recognised)
+        _tell(display, listing.recognised if listing is not None else "")
         display.waiting("loading TensorFlow and TFX")
-        from pipeline import device, local
+        from pipeline import device, forecast, local
         from pipeline.report.facts import Setting, Told
 
         display.note(f"  computing on {device.describe()}")
         if config.model.backbone != SCRATCH and _is_module(config.model.backbone):
             display.waiting(f"fetching {config.model.backbone}")
             _fetch(config.model.backbone)
+        if not (space.artifacts / stages.TRAINER).exists():  # else it may be in the cache
+            display.waiting("measuring how fast this machine is")
+            if sentence := forecast.of_training(config, listing):
+                display.note(f"  {sentence}")
         told = Told(
             name=config.name,
             data=space.data,

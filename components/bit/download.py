@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,15 @@ import rich.progress
 import urllib3
 
 from bitpipe import cache as user_cache
-from bitpipe.errors import WeightsError
+from bitpipe.errors import UnreachableWeightsError, WeightsError
 
 CHUNK_BYTES = 1 << 20
 # Small, because urllib3 2 drops the part of a chunk that came before a connection broke.
 RECEIVED_BYTES = 1 << 16
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
+# For a first answer at all, whatever the name has of addresses that are tried one by one.
+ANSWER_TIMEOUT_S = 15
 CONTINUATIONS = 3  # of one download that is cut, before the user is asked to decide
 
 
@@ -43,30 +46,56 @@ def fetch(
         progress: shows a bar on the standard error.
 
     Raises:
-        WeightsError: the address cannot be reached, refuses, or delivers something else.
+        UnreachableWeightsError: the address cannot be reached, or refuses.
+        WeightsError: it delivers something else, or the cache cannot be written.
     """
-    parts = urllib.parse.urlsplit(url)
-    # The host is part of the path: two mirrors may disagree about a file of the same name.
-    path = (cache or user_cache.folder()) / parts.netloc.replace(":", "_") / parts.path.lstrip("/")
+    path = _place(url, cache)
     try:
         if _is_complete(path, sha256):
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path.parent):
             if not _is_complete(path, sha256):  # another process may have been faster
+                require_answer(url)
                 _download(url, path, progress)
                 _accept(url, path, sha256 or _recorded_digest(path))
     except requests.RequestException as error:
-        raise WeightsError(
-            f"cannot download {url}: {_reason(error)}. Check the connection and run again (what "
-            "has arrived is kept), or fetch the file elsewhere and give its path instead."
-        ) from error
+        raise _unreachable(url, _reason(error)) from error
     except OSError as error:
         raise WeightsError(
             f"cannot use the cache {path.parent}: {error.strerror or error}. Set BITPIPE_CACHE to "
             "a folder with room."
         ) from error
     return path
+
+
+def is_cached(url: str, cache: Path | None = None) -> bool:
+    """Whether the file of an address was downloaded before; it may be damaged since."""
+    return _place(url, cache).exists()
+
+
+def require_answer(url: str) -> None:
+    """Makes sure within ANSWER_TIMEOUT_S that a server answers there, whatever it says.
+
+    Looking up a name has no timeout of its own, and each of a name's addresses has a whole one.
+
+    Raises:
+        UnreachableWeightsError: none does.
+    """
+    reasons: list[str] = []
+
+    def ask() -> None:
+        try:
+            requests.head(url, timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S)).close()
+            reasons.append("")
+        except requests.RequestException as error:
+            reasons.append(_reason(error))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(ANSWER_TIMEOUT_S)
+    if not reasons or reasons[0]:
+        raise _unreachable(url, reasons[0] if reasons else _reason(requests.Timeout()))
 
 
 def forget(path: Path) -> None:
@@ -82,6 +111,19 @@ def digest(path: Path) -> str:
         while chunk := file.read(CHUNK_BYTES):
             sha256.update(chunk)
     return sha256.hexdigest()
+
+
+def _place(url: str, cache: Path | None) -> Path:
+    parts = urllib.parse.urlsplit(url)
+    # The host is part of the path: two mirrors may disagree about a file of the same name.
+    return (cache or user_cache.folder()) / parts.netloc.replace(":", "_") / parts.path.lstrip("/")
+
+
+def _unreachable(url: str, reason: str) -> UnreachableWeightsError:
+    return UnreachableWeightsError(
+        f"cannot download {url}: {reason}. Check the connection and run again (what has arrived is "
+        "kept), or fetch the file elsewhere and give its path instead."
+    )
 
 
 def _is_complete(path: Path, sha256: str | None) -> bool:

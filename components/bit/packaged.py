@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
+from bitpipe.errors import UnreachableWeightsError
 from components.bit.source import IMAGENET, Source
 
 # The file is written by `python -m pretraining export`; a test holds these against it and its card.
@@ -28,3 +31,21 @@ SOURCES = {
         sha256=_SHA256,
     ),
 }
+
+# What a run can be told to take instead.
+FOR_A_RUN = f"--set model.backbone={BACKBONE}"
+
+
+@contextlib.contextmanager
+def offered(instead: str) -> Iterator[None]:
+    """Adds to the error of weights that cannot be reached what does without a network.
+
+    Args:
+        instead: the option that takes the weights of this package.
+    """
+    try:
+        yield
+    except UnreachableWeightsError as error:
+        raise UnreachableWeightsError(
+            f"{error} Or take the weights that come with this package: {instead}."
+        ) from error

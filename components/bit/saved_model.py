@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from bitpipe.errors import ModelLoadError, WeightsError
+from bitpipe.errors import ModelLoadError, UnreachableWeightsError, WeightsError
 from bitpipe.model import description
 from bitpipe.model.signature import SERVING
 from bitpipe.stores.links import without_pattern
@@ -27,7 +27,8 @@ def resolve(handle: str) -> Path:
     """The local folder of a TF Hub handle, downloaded by tensorflow-hub if it is not cached.
 
     Raises:
-        WeightsError: the handle cannot be reached or is no module, or tensorflow-hub is too old.
+        UnreachableWeightsError: the handle cannot be reached, or is no module.
+        WeightsError: tensorflow-hub is missing or too old.
     """
     try:
         import tensorflow_hub  # not above: it loads Keras 2 too, for seconds, and few runs need it
@@ -41,7 +42,7 @@ def resolve(handle: str) -> Path:
         return Path(tensorflow_hub.resolve(handle))
     except Exception as error:  # the hub raises whatever its HTTP client and tarfile raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(
+        raise UnreachableWeightsError(
             f"cannot get the TF Hub module {handle}: {reason}. Check the handle and the connection "
             "and run again, or set TFHUB_CACHE_DIR to a cache that holds it."
         ) from error

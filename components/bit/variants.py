@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 
 from bitpipe.errors import ConfigError
 
@@ -58,6 +59,24 @@ class Variant:
     def features(self) -> int:
         """Channels after global pooling."""
         return 4 * self.bottleneck_channels[-1]
+
+    def multiplications(self, side: int) -> int:
+        """Of numbers by kernels, in the forward pass of a picture (side, side, 3)."""
+        side = math.ceil(side / 2)
+        total = side**2 * 7 * 7 * 3 * self.root_channels
+        side = math.ceil(side / 2)
+        inputs = self.root_channels
+        for block, (units, inner) in enumerate(
+            zip(self.units, self.bottleneck_channels, strict=True)
+        ):
+            for unit in range(units):
+                strided = math.ceil(side / 2) if block and not unit else side
+                total += side**2 * inputs * inner
+                total += strided**2 * inner * (9 * inner + 4 * inner)
+                if not unit:
+                    total += strided**2 * inputs * 4 * inner
+                inputs, side = 4 * inner, strided
+        return total
 
 
 VARIANTS = {

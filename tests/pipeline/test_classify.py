@@ -5,7 +5,7 @@ import types
 import pytest
 
 import components.bit
-from bitpipe.errors import ConfigError, DataError, WeightsError
+from bitpipe.errors import ConfigError, DataError, UnreachableWeightsError, WeightsError
 from components.bit import files, packaged
 from pipeline.classify import RELEASED, classify
 
@@ -60,6 +60,27 @@ def test_pictures_that_cannot_be_there_are_told_before_anything_is_opened(opened
 def test_mistakes_are_told_before_anything_is_opened(opened, backbone, options, kind, complaint):
     with pytest.raises(kind, match=complaint):
         classify([], backbone, **options)
+    assert opened == []
+
+
+@pytest.fixture(autouse=True)
+def reachable(monkeypatch):
+    """The addresses that were looked for; all of them answer."""
+    seen = []
+    monkeypatch.setattr(files.download, "require_answer", seen.append)
+    monkeypatch.setattr(files.download, "is_cached", lambda _: False)
+    return seen
+
+
+def test_a_named_classifier_that_cannot_be_reached_is_told_before_anything_is_opened(
+    opened, monkeypatch
+):
+    def unreachable(url):
+        raise UnreachableWeightsError(f"cannot download {url}.")
+
+    monkeypatch.setattr(files.download, "require_answer", unreachable)
+    with pytest.raises(WeightsError, match=r"cannot download .* --backbone bit-mini-in1k\."):
+        classify([], RELEASED)
     assert opened == []
 
 

@@ -88,8 +88,10 @@ def test_weights_that_cannot_be_reached_are_told_before_any_stage(
 ):
     monkeypatch.setenv("BITPIPE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(launch, "_run", lambda *_: pytest.fail("a stage ran"))
-    with pytest.raises(WeightsError, match=r"cannot download http://127\.0\.0\.1:9/w\.npz"):
+    with pytest.raises(WeightsError, match=r"cannot download http://127\.0\.0\.1:9/w\.npz") as told:
         run(photos_by_class, tmp_path / "out", "model.backbone=http://127.0.0.1:9/w.npz")
+    assert str(told.value).endswith(" --set model.backbone=bit-mini.")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_backbone_is_known_by_its_absolute_path(tmp_path, monkeypatch):

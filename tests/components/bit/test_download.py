@@ -1,10 +1,12 @@
 import hashlib
 import http.server
+import socket
 import threading
+import time
 
 import pytest
 
-from bitpipe.errors import WeightsError
+from bitpipe.errors import UnreachableWeightsError, WeightsError
 from components.bit import download
 
 CONTENT = bytes(range(256)) * 10_000
@@ -157,6 +159,24 @@ def test_a_dead_host_is_one_sentence_with_the_remedy_and_leaves_nothing(server, 
     assert "give its path instead" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert files(tmp_path) == []
+
+
+def test_a_host_that_says_nothing_is_given_up_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "ANSWER_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connects, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/w.npz"
+        started = time.monotonic()
+        with pytest.raises(UnreachableWeightsError, match="does not answer in time"):
+            download.fetch(url, cache=tmp_path, progress=False)
+    assert time.monotonic() - started < 5
+
+
+def test_what_is_cached_is_not_asked_for(server, tmp_path, monkeypatch):
+    assert not download.is_cached(server.url, tmp_path)
+    fetch(server, tmp_path)
+    assert download.is_cached(server.url, tmp_path)
+    monkeypatch.setattr(download, "require_answer", lambda _: pytest.fail("asked"))
+    fetch(server, tmp_path)
 
 
 def test_a_cache_that_cannot_be_written_names_the_setting(server, tmp_path):

@@ -30,6 +30,15 @@ def test_released_variants_have_the_published_number_of_parameters(name, million
     assert int(sum(map(math.prod, shapes.values())) / 1e6) == millions
 
 
+@pytest.mark.parametrize(
+    ("name", "billions"),
+    # Of a ResNet-v2 at 224 px, stride in the 3x3: ResNet-50 4.1, ResNet-101 7.8; 9 times at x3.
+    [("R50x1", 4.1), ("R101x1", 7.8), ("R50x3", 36.5)],
+)
+def test_multiplications_are_those_of_the_literature(name, billions):
+    assert variants.get(name).multiplications(224) / 1e9 == pytest.approx(billions, rel=0.02)
+
+
 def test_names_are_found_in_any_case():
     assert variants.get("r152X2") is variants.VARIANTS["R152x2"]
 
