@@ -98,3 +98,11 @@ class TrainSettings(Settings, frozen=True):
         names = ("steps", "learning_rate", "warmup_steps", "boundaries", "resize", "crop")
         given = {name: getattr(self, name) for name in (*names, "mixup_alpha")}
         return {name: value for name, value in given.items() if value is not None}
+
+
+class ExportSettings(Settings, frozen=True):
+    """What the deployed model is like."""
+
+    # In which its network computes; `auto`: bfloat16 where the machine that trains multiplies in it
+    # and it is faster.
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"

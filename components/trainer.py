@@ -16,9 +16,9 @@ import tensorflow_transform as tft
 from bitpipe.errors import TrainingError
 from bitpipe.model.training import Point, Training
 from components import preprocessing, progress
-from components.bit import hyperrule, networks, resnet_v2, weights
+from components.bit import hyperrule, networks, packaged, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
-from components.settings import SCRATCH, ModelSettings, TrainSettings
+from components.settings import SCRATCH, ExportSettings, ModelSettings, TrainSettings
 from components.training import (
     checkpoints,
     devices,
@@ -31,6 +31,7 @@ from components.training import (
     planning,
     probe,
     served_model,
+    served_precision,
     warm_start,
 )
 from components.training.fine_tuning import fine_tune
@@ -47,11 +48,11 @@ def run_fn(fn_args: Any) -> None:
     """Called by TFX's Trainer (`run_fn="components.trainer.run_fn"`).
 
     Reads from `fn_args`: train_files, eval_files (only to write down answers for the serving
-    check), transform_graph_path, hyperparameters (what the HyperRule
-    stage wrote), custom_config (`model` and `train`, see components.settings; `checkpoints` and
-    `features`, folders for those of all runs; `features_code`, see
-    `components.training.features.identity`), base_model (the model in service, where
-    `train.warm_start` asks for it and there is one). Writes serving_model_dir and model_run_dir.
+    check), transform_graph_path, hyperparameters (what the HyperRule stage wrote), custom_config
+    (`model`, `train` and `export`, see components.settings; `checkpoints` and `features`, folders
+    for those of all runs; `features_code`, see `components.training.features.identity`), base_model
+    (the model in service, where `train.warm_start` asks for it and there is one). Writes
+    serving_model_dir and model_run_dir.
     """
     config = fn_args.custom_config
     model_settings = msgspec.convert(config["model"], ModelSettings)
@@ -78,7 +79,8 @@ def run_fn(fn_args: Any) -> None:
             dtype=devices.policy(settings.precision, strategy),
         )
         if model_settings.backbone != SCRATCH:
-            weights.load(model, model_settings.backbone, trusted=model_settings.trust_backbone)
+            with packaged.offered(packaged.FOR_A_RUN):
+                weights.load(model, model_settings.backbone, trusted=model_settings.trust_backbone)
         start = _start(model, fn_args.base_model, class_names, variant, rule, settings)
     job = planning.Job(
         model=model,
@@ -103,7 +105,7 @@ def run_fn(fn_args: Any) -> None:
             files,
             fn_args.transform_graph_path,
             fn_args.hyperparameters,
-            config,
+            {key: value for key, value in config.items() if key != "export"},
             fn_args.base_model,
         ),
     )
@@ -153,11 +155,13 @@ def run_fn(fn_args: Any) -> None:
         curve += finished.curve
         best_step, discard = finished.best_step, finished.discard
     if devices.is_chief():
-        # Served in float32, on one device.
+        # Of no strategy, and in float32: the export decides what it computes in.
         served = resnet_v2.build(variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
         check_answers(served, rule)
-        exported = served_model.ServedModel(served, transform, class_names)
+        export = msgspec.convert(config["export"], ExportSettings)
+        precision = served_precision.choose(export.precision, served, rule.crop, strategy)
+        exported = served_model.ServedModel(served, transform, class_names, precision)
         judged = [file for pattern in fn_args.eval_files for file in tf.io.gfile.glob(pattern)]
         own_answers.write(fn_args.model_run_dir, own_answers.ask(exported, judged))
         served_model.export(

@@ -144,6 +144,7 @@ def build(
     training = {
         "model": msgspec.to_builtins(config.model),
         "train": msgspec.to_builtins(config.train),
+        "export": msgspec.to_builtins(config.export),
         "checkpoints": f"{places.root}/checkpoints",
         "features": f"{places.root}/features",
         # Of what prepares a picture, and of what the network makes of it.

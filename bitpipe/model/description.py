@@ -27,12 +27,15 @@ class Description:
         labels: names of the classes, in the order of the scores.
         variables: canonical names (see `components.bit.matching`) of the checkpoint's
             `variables/0`, `variables/1` and so on.
+        precision: in which its signatures compute, "float32" or "bfloat16"; the variables are
+            float32.
     """
 
     variant: str
     size: int
     labels: tuple[str, ...]
     variables: tuple[str, ...]
+    precision: str = "float32"
 
     def to_json(self) -> str:
         """The content of the file."""
@@ -63,6 +66,7 @@ def read(path: str) -> Description | None:
             size=int(known["size"]),
             labels=tuple(map(str, known["labels"])),
             variables=tuple(map(str, known["variables"])),
+            precision=str(known.get("precision", "float32")),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelLoadError(

@@ -132,14 +132,22 @@ class GroupNormalization(keras.layers.Layer):
     Args:
         groups: must divide C.
         epsilon: added to the variance.
+        one_pass: squares and adds up in one operation, in half the time on a CPU, and leaves the
+            gradient to automatic differentiation: for inference. TensorFlow has that operation,
+            its XLA does not.
     """
 
     def __init__(
-        self, groups: int = 32, epsilon: float = GROUP_NORM_EPSILON, **kwargs: Any
+        self,
+        groups: int = 32,
+        epsilon: float = GROUP_NORM_EPSILON,
+        one_pass: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.groups = groups
         self.epsilon = epsilon
+        self.one_pass = one_pass
         self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -164,6 +172,16 @@ class GroupNormalization(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Activations (B, H, W, C) -> the same shape and dtype; statistics are float32 or wider."""
         statistics = keras.backend.result_type(self.compute_dtype, "float32")
+        if self.one_pass:
+            return _group_norm(
+                inputs,
+                self.gamma.value,
+                self.beta.value,
+                self.groups,
+                self.epsilon,
+                statistics,
+                one_pass=True,
+            )[0]
         normalize = ops.custom_gradient(
             lambda x, gamma, beta: _group_norm(
                 x, gamma, beta, self.groups, self.epsilon, statistics
@@ -173,11 +191,27 @@ class GroupNormalization(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs to build the same layer."""
-        return super().get_config() | {"groups": self.groups, "epsilon": self.epsilon}
+        own = {"groups": self.groups, "epsilon": self.epsilon, "one_pass": self.one_pass}
+        return super().get_config() | own
+
+
+def _mean_square(x: Any) -> Any:
+    """(B, H, W, C) -> (B, C), without storing the squares; for TensorFlow alone."""
+    import tensorflow as tf  # which other backends do without
+
+    norm = tf.math.reduce_euclidean_norm(tf.math.reduce_euclidean_norm(x, axis=2), axis=1)
+    area = ops.cast(ops.shape(x)[1] * ops.shape(x)[2], x.dtype)
+    return ops.square(norm) / area
 
 
 def _group_norm(
-    inputs: Any, gamma: Any, beta: Any, groups: int, epsilon: float, dtype: str
+    inputs: Any,
+    gamma: Any,
+    beta: Any,
+    groups: int,
+    epsilon: float,
+    dtype: str,
+    one_pass: bool = False,
 ) -> tuple[Any, Any]:
     """Normalised activations (B, H, W, C) and the function that takes their gradient back.
 
@@ -204,7 +238,11 @@ def _group_norm(
     channel_mean = spatial_mean(x)
     mean = group_mean(channel_mean)
     # A group's variance is that within its channels and that between them.
-    within = ops.maximum(spatial_mean(ops.square(x)) - ops.square(channel_mean), 0.0)
+    if one_pass:
+        mean_square = ops.reshape(_mean_square(x), ops.shape(channel_mean))
+    else:
+        mean_square = spatial_mean(ops.square(x))
+    within = ops.maximum(mean_square - ops.square(channel_mean), 0.0)
     reciprocal = ops.rsqrt(group_mean(within + ops.square(channel_mean - mean)) + epsilon)
     scale = reciprocal * gamma
     outputs = x * per_pixel(scale) + per_pixel(beta - mean * scale)

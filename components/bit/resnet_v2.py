@@ -15,6 +15,8 @@ from components.bit import layers, variants
 SEPARATOR = "-"
 HEAD = "head"
 FEATURES = "pool"
+_COLOURS = "to_minus_one_one"
+_ALWAYS_FLOAT32 = (_COLOURS, FEATURES, HEAD)
 
 
 def build(
@@ -49,7 +51,7 @@ def build(
 
     images = keras.Input((None, None, 3), dtype="float32", name="image")
     # In float32: eight bits of colour do not survive an affine map in bfloat16.
-    x = keras.layers.Rescaling(2.0, offset=-1.0, dtype="float32", name="to_minus_one_one")(images)
+    x = keras.layers.Rescaling(2.0, offset=-1.0, dtype="float32", name=_COLOURS)(images)
     x = _root(x, variant.root_channels, policy)
     for block, (units, filters) in enumerate(
         zip(variant.units, variant.bottleneck_channels, strict=True), start=1
@@ -70,14 +72,20 @@ def build(
     return keras.Model(images, x, name=name or f"bit_{variant.name.lower().replace('.', '_')}")
 
 
-def fold(model: keras.Model) -> keras.Model:
+def fold(model: keras.Model, *, one_pass: bool = False) -> keras.Model:
     """The same network with its kernels standardised once and for all, for inference.
 
     Every `StandardizedConv2D` becomes a plain convolution of the same name; all other layers, the
     head and the dtype policies stay. The result shares no variables with `model`.
+
+    Args:
+        model: of `build`.
+        one_pass: see `layers.GroupNormalization`; not for XLA.
     """
 
     def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, layers.GroupNormalization):
+            return layer.__class__.from_config(layer.get_config() | {"one_pass": one_pass})
         if not isinstance(layer, layers.StandardizedConv2D):
             return layer.__class__.from_config(layer.get_config())
         return keras.layers.Conv2D(
@@ -99,6 +107,28 @@ def fold(model: keras.Model) -> keras.Model:
         else:
             target.set_weights(source.get_weights())
     return folded
+
+
+def in_bfloat16(folded: keras.Model) -> keras.Model:
+    """A network of `fold` that keeps its kernels and computes its activations in bfloat16.
+
+    Statistics of the group normalisation, pooled features and the head stay float32, as they are in
+    training. For inference, not for XLA. The result shares no variables with `folded`.
+    """
+
+    def cast(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if layer.name not in _ALWAYS_FLOAT32 and not isinstance(layer, keras.layers.InputLayer):
+            kept = isinstance(layer, keras.layers.Conv2D)
+            config["dtype"] = "bfloat16" if kept else "mixed_bfloat16"
+        if isinstance(layer, layers.GroupNormalization):
+            config["one_pass"] = True
+        return layer.__class__.from_config(config)
+
+    network = keras.models.clone_model(folded, clone_function=cast)
+    for source, target in zip(folded.variables, network.variables, strict=True):
+        target.assign(keras.ops.cast(source.value, target.dtype))
+    return network
 
 
 def _root(x: Any, filters: int, policy: Any) -> Any:

@@ -38,7 +38,7 @@ def network(model: keras.Model) -> keras.Model:
     Its kernels are standardised, so it is what the exported model computes; it shares no variables
     with `model`.
     """
-    folded = resnet_v2.fold(model)
+    folded = resnet_v2.fold(model, one_pass=True)
     return keras.Model(folded.input, folded.get_layer(resnet_v2.FEATURES).output)
 
 

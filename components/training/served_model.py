@@ -13,7 +13,7 @@ from bitpipe.model import description, signature, training
 from bitpipe.stores.paths import join
 from components import features, preprocessing
 from components.bit import matching, networks, resnet_v2
-from components.training import served_signatures, warm_up
+from components.training import served_precision, served_signatures, warm_up
 
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
@@ -30,16 +30,22 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
             (B, classes). Not changed.
         transform: output of the Transform stage; its graph decodes and resizes.
         class_names: names in the order of the logits.
+        precision: in which the signatures compute, of `served_precision`; what they take and give
+            is the same, and so are the variables, which are float32.
     """
 
     def __init__(
-        self, model: keras.Model, transform: tft.TFTransformOutput, class_names: Sequence[str]
+        self,
+        model: keras.Model,
+        transform: tft.TFTransformOutput,
+        class_names: Sequence[str],
+        precision: str = served_precision.FLOAT32,
     ) -> None:
         super().__init__()
-        folded = resnet_v2.fold(model)
+        folded = resnet_v2.fold(model, one_pass=True)
         # A closure, because an attribute would be tracked.
         self.describe: Callable[[], description.Description | None] = functools.partial(
-            _describe, folded, transform, class_names
+            _describe, folded, transform, class_names, precision
         )
         # The variables themselves, not the Keras model. Keras 3 exports its own wrappers with a
         # second handle for each variable, and only that one is restored by loaders that work on the
@@ -49,7 +55,7 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         self.regularization_losses: list[tf.Tensor] = []
         self.transform_layer = transform.transform_features_layer()
         self.class_names = tf.constant(list(class_names))
-        self._logits = _also_of_none(lambda pictures: folded(pictures, training=False))
+        self._logits = _also_of_none(served_precision.network(folded, precision))
         features_of = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
         # Standardising twice changes nothing, so the network that standardises runs on the folded
         # kernels: whoever trains on keeps BiT's weight standardisation.
@@ -90,7 +96,10 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
 
 
 def _describe(
-    model: keras.Model, transform: tft.TFTransformOutput, class_names: Sequence[str]
+    model: keras.Model,
+    transform: tft.TFTransformOutput,
+    class_names: Sequence[str],
+    precision: str,
 ) -> description.Description | None:
     """None for a network of a variant of one's own, which has no name to be built by."""
     shapes = {
@@ -102,7 +111,11 @@ def _describe(
         return None
     size, _, _ = transform.transformed_feature_spec()[preprocessing.EVAL_IMAGE].shape
     return description.Description(
-        variant=variant, size=size, labels=tuple(class_names), variables=tuple(shapes)
+        variant=variant,
+        size=size,
+        labels=tuple(class_names),
+        variables=tuple(shapes),
+        precision=precision,
     )
 
 

@@ -19,7 +19,7 @@ from components.gate import settings as gate
 from components.gate.settings import GateSettings
 from components.image_example_gen.settings import DataSettings
 from components.serving_check.settings import ServingCheckSettings
-from components.settings import ModelSettings, PositiveInt, TrainSettings
+from components.settings import ExportSettings, ModelSettings, PositiveInt, TrainSettings
 from pipeline.settings import kubeflow as cluster
 from pipeline.settings import layers, mistakes, shipped
 from pipeline.settings.kubeflow import KubeflowSettings
@@ -43,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     checks: CheckSettings = CheckSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    export: ExportSettings = ExportSettings()
     gate: GateSettings = GateSettings()
     serving_check: ServingCheckSettings = ServingCheckSettings()
     # How many of the newest versions the Pusher leaves in place; `None` for all. What is in

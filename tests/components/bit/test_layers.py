@@ -24,9 +24,10 @@ def test_the_scale_and_offset_of_a_kernel_do_not_matter():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(inputs)), before, atol=1e-4)
 
 
+@pytest.mark.parametrize("one_pass", [False, True])
 @pytest.mark.parametrize("shape", [(2, 5, 7, 64), (1, 1, 1, 64), (3, 8, 1, 32)])
-def test_group_norm_equals_the_textbook_formula(shape):
-    layer = layers.GroupNormalization()
+def test_group_norm_equals_the_textbook_formula(shape, one_pass):
+    layer = layers.GroupNormalization(one_pass=one_pass)
     inputs = random(*shape, mean=0.5)
     layer.build(shape)
     layer.gamma.assign(random(shape[-1], mean=1.0, seed=1))
@@ -39,12 +40,13 @@ def test_group_norm_equals_the_textbook_formula(shape):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(inputs)), expected, atol=2e-5)
 
 
-def test_group_norm_is_accurate_when_the_mean_is_many_deviations_away():
+@pytest.mark.parametrize("one_pass", [False, True])
+def test_group_norm_is_accurate_when_the_mean_is_many_deviations_away(one_pass):
     # E[x^2] - E[x]^2 loses digits with (mean / deviation)^2; trained networks stay below 10.
     inputs = random(1, 16, 16, 32, mean=30.0)
     exact = inputs.astype(np.float64).reshape(256, 32)
     expected = (exact - exact.mean(0)) / np.sqrt(exact.var(0) + 1e-5)
-    outputs = keras.ops.convert_to_numpy(layers.GroupNormalization()(inputs))
+    outputs = keras.ops.convert_to_numpy(layers.GroupNormalization(one_pass=one_pass)(inputs))
     np.testing.assert_allclose(outputs.reshape(256, 32), expected, atol=1e-3)
 
 

@@ -163,6 +163,55 @@ def test_a_picture_of_another_format_is_refused_though_tensorflow_decodes_it(loa
         classify(loaded, [picture("red"), data])
 
 
+@pytest.fixture(scope="module")
+def halved(model, transform_output, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("export") / "2")
+    served = served_model.ServedModel(model, transform_output, CLASSES, "bfloat16")
+    served_model.export(served, path)
+    return path
+
+
+def test_in_bfloat16_the_answers_lose_digits_and_stay_float32(halved, loaded):
+    again = tf.saved_model.load(halved)
+    pictures = [picture(colour, noise=30, seed=i) for i, colour in enumerate(CLASSES)]
+    answer, whole = classify(again, pictures), classify(loaded, pictures)
+    assert answer["scores"].dtype == np.float32
+    difference = np.abs(answer["scores"] - whole["scores"]).max()
+    assert 1e-5 < difference < 0.05
+    np.testing.assert_array_equal(answer["label"], whole["label"])
+    assert again.signatures[SERVING](image=tf.zeros([0], tf.string))["scores"].shape == (0, 3)
+
+
+def test_in_bfloat16_kernels_are_in_the_graph_once_and_weights_whole_in_the_checkpoint(
+    halved, path, model, loaded
+):
+    nodes = [
+        node
+        for function in loader_impl.parse_saved_model(halved)
+        .meta_graphs[0]
+        .graph_def.library.function
+        for node in function.node_def
+        if node.op == "Const" and node.attr["dtype"].type == tf.bfloat16.as_datatype_enum
+    ]
+    kernels = [v.shape.num_elements() for v in model.variables if "kernel" in v.path]
+    held = sum(tf.TensorShape(n.attr["value"].tensor.tensor_shape).num_elements() for n in nodes)
+    assert sum(kernels) - 3 * 1024 <= held < 1.05 * sum(kernels)  # the head is float32
+    for one, other in zip(
+        *map(
+            tf.train.list_variables,
+            (f"{halved}/variables/variables", f"{path}/variables/variables"),
+        ),
+        strict=True,
+    ):
+        assert one == other
+    assert (description.read(halved).precision, description.read(path).precision) == (
+        "bfloat16",
+        "float32",
+    )
+    images = np.random.default_rng(0).random((2, 37, 50, 3), np.float32)
+    np.testing.assert_allclose(tf.saved_model.load(halved)(images), loaded(images), atol=1e-5)
+
+
 def test_a_loader_of_graphs_restores_every_variable(path, loaded):
     """TensorFlow Serving does not rebuild Python objects: it runs the graph's restore operation."""
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
