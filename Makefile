@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-serving pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-backbones bench-serving pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ bench-bit: setup ## Compare BiT's speed with Keras' layers and PyTorch
 
 bench-accelerator: setup ## Compare training on an accelerator with timm's
 	@$(BIN)/python -m benchmarks.bit.accelerator $(ARGS)
+
+bench-backbones: setup ## Measure released networks as frozen backbones (DATA=folder)
+	@$(BIN)/python -m benchmarks.backbones --data "$(DATA)" $(ARGS)
 
 bench-serving: setup ## Put the embedded server under load and faults
 	@$(BIN)/python -m benchmarks.serving $(ARGS)

@@ -34,7 +34,7 @@ def options(rows: Sequence[Row]) -> Callable[[Callable[..., Any]], Callable[...,
             help="Only this row; can be repeated.",
         ),
         click.option(
-            "--rounds", default=10, show_default=True, callback=_even, help="Turns of each."
+            "--rounds", default=10, show_default=True, callback=even, help="Turns of each."
         ),
         click.option("--json", "json_path", type=path, help="Writes everything that was measured."),
         click.option(
@@ -99,7 +99,8 @@ def run(
         markdown_path.write_text(markdown.markdown(machine, results))
 
 
-def _even(_: click.Context, __: click.Parameter, value: int) -> int:
+def even(_: click.Context, __: click.Parameter, value: int) -> int:
+    """A number of rounds that lets both orders count equally."""
     if value < 2 or value % 2:
         raise click.BadParameter(
             f"must be even, so that both orders count equally. Received: {value}."

@@ -80,7 +80,14 @@ def compare(
         note(f"{row.name}: checking that all compute the same")
         values = {name: worker.check() for name, worker in workers.items()}
         rounds.require_equal(
-            next(iter(workers)), values, training=task.training, bfloat16=task.bfloat16
+            next(iter(workers)),
+            values,
+            training=task.training,
+            bfloat16=set(workers)
+            if task.bfloat16
+            else {
+                worker.contender.name for worker in workers.values() if worker.contender.bfloat16
+            },
         )
         note(f"{row.name}: {count} rounds of {len(workers)}")
         runs = {name: worker.run for name, worker in workers.items()}

@@ -28,6 +28,18 @@ TORCH_COMPILED = Contender("PyTorch, compiled", PYTORCH, "pytorch_resnet", "comp
 TORCH_FROZEN = Contender(
     "PyTorch, folded, compiled", PYTORCH, "pytorch_resnet", "compiled", _KEPT_MEMORY | _FREEZING
 )
+SERVED = Contender("ours, served", OURS, "bitpipe_tensorflow", "served")
+SERVED_BFLOAT16 = Contender(
+    "ours, served, bfloat16", OURS, "bitpipe_tensorflow", "served-bfloat16", bfloat16=True
+)
+TORCH_BFLOAT16 = Contender(
+    "PyTorch, folded, compiled, bfloat16",
+    PYTORCH,
+    "pytorch_resnet",
+    "compiled-bfloat16",
+    _KEPT_MEMORY | _FREEZING,
+    bfloat16=True,
+)
 JAX = Contender(
     "ours, JAX",
     OURS,
@@ -59,7 +71,7 @@ class Row:
         batch: images per iteration.
         training: a step of the optimiser, or inference.
         contenders: the first one's answers are what all others are checked against.
-        judged: of ours, the one that goals are for.
+        judged: of ours, the one that goals are for; with rivals in bfloat16, `judged_bfloat16`.
         keras_goal: how many times the speed of the faster Keras version is wanted.
     """
 
@@ -71,6 +83,7 @@ class Row:
     contenders: tuple[Contender, ...]
     judged: Contender
     keras_goal: float = 1.0
+    judged_bfloat16: Contender | None = None
 
     @property
     def families(self) -> dict[str, str]:
@@ -83,14 +96,17 @@ class Row:
 
     def goals(self, median: Mapping[str, float]) -> list[Goal]:
         """The goals of this row for the medians, in seconds, of those that ran."""
-        ours = median[self.judged.name]
         goals = []
-        for family, least in ((KERAS, self.keras_goal), (PYTORCH, 1.0)):
-            if family not in self.families.values():
-                continue
-            rival = fastest(median, self.families, family)
-            ratio = median[rival] / ours if rival else None
-            goals.append(Goal(f"{self.judged.name} against {rival or family}", least, ratio))
+        for judged in filter(None, (self.judged, self.judged_bfloat16)):
+            of_precision = [one for one in self.contenders if one.bfloat16 == judged.bfloat16]
+            families = {one.name: one.family for one in of_precision}
+            of_those = {name: value for name, value in median.items() if name in families}
+            for family, least in ((KERAS, self.keras_goal), (PYTORCH, 1.0)):
+                if family not in families.values():
+                    continue
+                rival = fastest(of_those, families, family)
+                ratio = median[rival] / median[judged.name] if rival else None
+                goals.append(Goal(f"{judged.name} against {rival or family}", least, ratio))
         return goals
 
 
@@ -105,11 +121,26 @@ _INFERENCE = (
 )
 _TRAINING = (KERAS_GRAPH, KERAS_COMPILE, OURS_GRAPH, TORCH_EAGER, TORCH_COMPILED)
 
+_SERVING = (SERVED, TORCH_FROZEN, SERVED_BFLOAT16, TORCH_BFLOAT16)
+
 # Sizes and goals are the project's own: what a CPU-only user of R50x1 does.
 BIT_ROWS = (
     Row("train", "training step", 128, 32, True, _TRAINING, OURS_GRAPH, keras_goal=1.3),
     Row("infer-1", "inference", 128, 1, False, _INFERENCE, OURS_FOLDED, keras_goal=1.5),
     Row("infer-16", "inference", 128, 16, False, _INFERENCE, OURS_FOLDED, keras_goal=1.5),
+    *(
+        Row(
+            f"serve-{batch}",
+            "served",
+            224,
+            batch,
+            False,
+            _SERVING,
+            SERVED,
+            judged_bfloat16=SERVED_BFLOAT16,
+        )
+        for batch in (1, 16)
+    ),
 )
 
 # Batches that two contenders at once should fit into 40 GB.

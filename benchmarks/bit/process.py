@@ -34,6 +34,7 @@ class Contender:
         module: of `benchmarks.bit.contenders`.
         mode: one of those that the module lists.
         environment: set for its process.
+        bfloat16: it computes in it, whatever the task says.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Contender:
     module: str
     mode: str
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    bfloat16: bool = False
 
     @property
     def python(self) -> str:
@@ -119,6 +121,10 @@ class Worker:
     def run(self, iterations: int) -> list[float]:
         """Seconds of each iteration."""
         return self._ask(f"run {iterations}")["seconds"]
+
+    def peak_bytes(self) -> int:
+        """The most memory that it has had."""
+        return self._ask("memory")["peak_bytes"]
 
     def _ask(self, request: str) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -6,6 +6,7 @@ First it writes {"versions": {...}}, or {"unavailable": reason} and ends. Then i
 its standard input, each with one line of JSON:
 
     check    -> {"values": ...}   the logits, or the losses of the first CHECKED_LOSSES steps
+    memory   -> {"peak_bytes": N}  the most that the process has had
     run N    -> {"seconds": [...]} N iterations one by one, after one that is not counted
 
 It ends with its input. What frameworks print goes to the standard error.
@@ -17,6 +18,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -66,8 +68,11 @@ def answer(
             case ["run", count]:
                 iteration()  # brings back the caches that others have used meanwhile
                 _reply(replies, seconds=[_seconds(iteration) for _ in range(int(count))])
+            case ["memory"]:
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+                _reply(replies, peak_bytes=peak)
             case _:
-                raise ValueError(f"asked for {request.strip()!r}; known: check, run N.")
+                raise ValueError(f"asked for {request.strip()!r}; known: check, memory, run N.")
 
 
 def _seconds(iteration: Callable[[], np.ndarray]) -> float:

@@ -10,9 +10,11 @@ import psutil
 
 
 def describe() -> str:
-    """CPU model, cores and memory in one line."""
+    """CPU model, cores that this process may use and memory in one line."""
     memory = psutil.virtual_memory().total / 2**30
-    return f"{_cpu_model()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
+    usable, all_of_them = len(os.sched_getaffinity(0)), os.cpu_count() or 1
+    cores = f"{usable} of {all_of_them}" if usable < all_of_them else f"{all_of_them}"
+    return f"{_cpu_model()}, {cores} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def _cpu_model() -> str:

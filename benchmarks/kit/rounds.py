@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from benchmarks.kit.project import BenchmarkError
 # Of logits to the largest one, and of each loss to itself: float32 in another order of summation.
 OUTPUT_TOLERANCE = 1e-3
 LOSS_TOLERANCE = 1e-4
-# bfloat16 keeps eight bits.
-BFLOAT16_TOLERANCE = 3e-2
+# bfloat16 keeps eight bits. Logits under random weights differ by 2 to 4 % through the layers; what
+# computes something else, by all of their size.
+BFLOAT16_LOSS_TOLERANCE = 3e-2
+BFLOAT16_OUTPUT_TOLERANCE = 1e-1
 
 MOST_ITERATIONS = 50  # a turn
 
@@ -44,7 +46,11 @@ def interleave(runs: Mapping[str, Run], rounds: int, turn_s: float) -> dict[str,
 
 
 def require_equal(
-    reference: str, values: Mapping[str, np.ndarray], *, training: bool, bfloat16: bool = False
+    reference: str,
+    values: Mapping[str, np.ndarray],
+    *,
+    training: bool,
+    bfloat16: Collection[str] = (),
 ) -> None:
     """Raises BenchmarkError unless all contenders compute what `reference` does.
 
@@ -52,7 +58,7 @@ def require_equal(
         reference: one of the names in `values`.
         values: name -> logits (B, classes), or with `training` the first losses (N,).
         training: see there.
-        bfloat16: the contenders compute in it.
+        bfloat16: names of those that compute in it, or whose reference does.
     """
     expected = values[reference]
     for name, actual in values.items():
@@ -65,8 +71,8 @@ def require_equal(
             np.abs(expected) if training else _scale(expected)
         )
         tolerance = LOSS_TOLERANCE if training else OUTPUT_TOLERANCE
-        if bfloat16:
-            tolerance = BFLOAT16_TOLERANCE
+        if name in bfloat16:
+            tolerance = BFLOAT16_LOSS_TOLERANCE if training else BFLOAT16_OUTPUT_TOLERANCE
         worst = float(np.max(difference))
         if not worst <= tolerance:  # NaN is not, either
             raise BenchmarkError(

@@ -1,7 +1,8 @@
 """BiT's network in PyTorch, as its users write it: weights standardised in `forward`.
 
 Modes: "eager"; "folded", kernels standardised once, for inference; "compiled", `torch.compile`,
-for inference on folded kernels. All of them with channels_last on all cores.
+for inference on folded kernels; "compiled-bfloat16", for inference with all of it in bfloat16.
+All of them with channels_last on all cores that the process may use.
 """
 
 from __future__ import annotations
@@ -135,7 +136,8 @@ class ResNet(nn.Module):
 
 def prepare(task: Task, mode: str) -> Callable[[], np.ndarray]:
     """One iteration: the logits (B, classes), or the loss before an update."""
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    mode, _, precision = mode.partition("-")
     folded = mode == "folded" or (mode == "compiled" and not task.training)
     model = ResNet(variants.get(task.variant), task.num_classes, folded=folded)
     model.load(task.checkpoint())
@@ -143,13 +145,15 @@ def prepare(task: Task, mode: str) -> Callable[[], np.ndarray]:
     model.train(task.training)
     # NHWC as stored is channels_last: nothing is copied.
     images = torch.from_numpy(task.images()).permute(0, 3, 1, 2)
+    if precision:
+        model, images = model.to(torch.bfloat16), images.to(torch.bfloat16)
     labels = torch.from_numpy(task.labels())
     network = _compiled(model, images, task) if mode == "compiled" else model
     optimizer = torch.optim.SGD(model.parameters(), LEARNING_RATE, momentum=MOMENTUM, fused=True)
 
     @torch.inference_mode()
     def infer() -> np.ndarray:
-        return network(images).numpy()
+        return network(images).float().numpy()
 
     def train() -> np.ndarray:
         optimizer.zero_grad()

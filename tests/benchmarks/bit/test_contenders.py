@@ -13,7 +13,12 @@ from benchmarks.bit.process import TORCH_PYTHON, Worker
 from benchmarks.bit.task import CHECKED_LOSSES
 from benchmarks.kit import rounds
 
-TENSORFLOW = [lineup.OURS_GRAPH, lineup.OURS_FOLDED, lineup.KERAS_GRAPH, lineup.KERAS_COMPILE]
+TENSORFLOW = [
+    lineup.OURS_GRAPH,
+    lineup.OURS_FOLDED,
+    lineup.SERVED,
+    lineup.KERAS_COMPILE,
+]
 TORCH = [lineup.TORCH_EAGER, lineup.TORCH_FOLDED]
 
 
