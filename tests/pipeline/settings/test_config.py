@@ -73,7 +73,8 @@ def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
         ("gate.zzz=1", "known keys: gate.metric, gate.min_accuracy"),
         (
             "zzz=1",
-            "known keys: name, data, checks, model, train, export, gate, keep_versions, kubeflow, beam (",
+            "known keys: name, data, checks, model, train, export, gate, serving_check, "
+            "keep_versions, kubeflow, beam (",
         ),
         (
             "train.steps=many",
