@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-backbones bench-serving pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-backbones bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,10 @@ bench-backbones: setup ## Measure released networks as frozen backbones (DATA=fo
 
 bench-serving: setup ## Put the embedded server under load and faults
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+# DATA=folder of zips, CACHE=folder that keeps what was measured.
+bench-transfer: setup ## Compare probe, fine-tuning and scratch over pictures per class, or go on (DATA=dir CACHE=dir; hours)
+	@$(BIN)/python -m benchmarks.transfer "$(DATA)" "$(CACHE)" --docs docs $(ARGS)
 
 # DATA=folder of zips, CACHE=folder outside the repository, PRETRAIN_PYTHON=another interpreter, with `.[pretrain]`.
 pretrain: setup ## Pre-train bit-mini, or go on (DATA=dir CACHE=dir)

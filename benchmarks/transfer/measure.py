@@ -1,0 +1,202 @@
+"""Measures a cell with the training functions of the product itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from benchmarks.transfer import cells, datasets, examples
+from benchmarks.transfer.cells import Cell
+from benchmarks.transfer.examples import Examples, Prepared
+from benchmarks.transfer.results import Measured
+from components.bit import hyperrule, resnet_v2, weights
+from components.bit.hyperrule import HyperRule
+from components.bit.packaged import BACKBONE, SOURCES
+from components.code_version import code_version
+from components.settings import LabelSafe, TrainSettings
+from components.training import head, held_out, inputs, probe
+from components.training.best import Score
+from components.training.fine_tuning import fine_tune
+from components.training.frozen import Frozen
+from components.training.method import BOTH, PROBE
+from components.training.selection import Selection, select
+
+# By which a rate is judged: unused training pictures, as these cost as much as training.
+_MOST_UNUSED = 500
+_AREA = 1.0  # of pictures: the sizes that follow from it are overridden
+_NEVER = 10**6
+
+
+class Bench:
+    """Measures cells.
+
+    Args:
+        source: the folder of the archives.
+        folder: the cache, of examples and features.
+    """
+
+    def __init__(self, source: Path, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+        self._variant = SOURCES[BACKBONE].variant
+        self._code = "-".join(
+            map(code_version, ("components.preprocessing", "components.bit.resnet_v2"))
+        )
+
+    def measure(self, cell: Cell, rate: float | None) -> Measured:
+        """Trains and judges.
+
+        Args:
+            cell: what.
+            rate: peak learning rate at the cell's batch; not read for a probe.
+        """
+        data = datasets.DATA[cell.data]
+        ingested = examples.ingest(data, self._source, self._folder)
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(cell.seed)
+        model = resnet_v2.build(self._variant, num_classes=len(ingested.class_names))
+        if cell.method != cells.SCRATCH:
+            weights.load(model, BACKBONE)
+        settings = TrainSettings(
+            label_safe=LabelSafe(flip=data.flip),
+            examples_per_class=cell.shots,
+            seed=cell.seed,
+            checkpoint_every=cells.CURVE_EVERY if cell.kind == "curve" else _NEVER,
+        )
+        chosen = select(ingested.train, settings)
+        run = _Run(cell, data, ingested, model, settings, chosen)
+        started = time.monotonic()
+        if cell.method in (PROBE, BOTH):
+            size = data.probe_size if cell.method == PROBE else data.train_size
+            self._train_head(run, size)
+        if cell.method == PROBE:
+            facts, accuracy = {"size": data.probe_size}, self._judged_by_features(run)
+        else:
+            assert rate is not None
+            facts, accuracy = self._train_network(run, rate)
+        return Measured(
+            cell,
+            accuracy,
+            round(time.monotonic() - started, 1),
+            facts | {"pictures": chosen.num_trained},
+        )
+
+    def _frozen(self, run: _Run, files: list[str], chosen: Selection, size: int) -> Frozen:
+        return Frozen(
+            run.model,
+            files,
+            Prepared(run.examples.class_names, size, size),
+            chosen,
+            run.examples.class_names,
+            size=size,
+            mirrored=run.data.flip,
+            kept_in=str(self._folder / "features"),
+            code=self._code,
+        )
+
+    def _train_head(self, run: _Run, size: int) -> None:
+        rule = hyperrule.for_dataset(run.chosen.num_trained, _AREA)
+        head.train(
+            run.model,
+            self._frozen(run, run.examples.train, run.chosen, size),
+            probe.rule_for(rule, rate_is_given=False),
+            run.settings,
+        )
+
+    def _judged_by_features(self, run: _Run) -> float:
+        whole = select(run.examples.judged, TrainSettings())
+        frozen = self._frozen(run, run.examples.judged, whole, run.data.probe_size)
+        judged, _ = frozen.examples()
+        found = probe.Head(*run.model.get_layer(resnet_v2.HEAD).get_weights())
+        right = probe.answers(found, judged.values[:, 0]).argmax(1) == judged.labels
+        return float(np.mean(right))
+
+    def _train_network(self, run: _Run, rate: float) -> tuple[dict, float]:
+        cell, chosen = run.cell, run.chosen
+        is_curve = cell.kind == "curve"
+        batch_size = cells.CURVE_BATCH if is_curve else cells.BATCH
+        steps = cells.CURVE_STEPS if is_curve else cells.steps(chosen.num_trained)
+        rule = _rule(chosen.num_trained, run.data, batch_size, steps, rate)
+        look = self._look(run)
+        with tempfile.TemporaryDirectory(prefix="bitpipe-transfer-") as folder:
+            finished = fine_tune(
+                run.model,
+                lambda start: inputs.training_dataset(
+                    run.examples.train,
+                    run.prepared,
+                    rule,
+                    run.settings,
+                    num_examples=chosen.num_trained,
+                    cache_dir=Path(folder),
+                    start_step=start,
+                    keep=chosen.trained,
+                ),
+                rule,
+                run.settings,
+                checkpoint_dir=f"{folder}/checkpoints",
+                look=look if is_curve else None,
+            )
+            finished.discard()
+        facts = {"size": run.data.train_size, "steps": steps, "batch": batch_size, "rate": rate}
+        if not is_curve:
+            return facts, look()[1]
+        points = [
+            (one.step, one.held_out_accuracy)
+            for one in finished.curve
+            if one.held_out_accuracy is not None
+        ]
+        return facts | {"curve": points}, points[-1][1]
+
+    def _look(self, run: _Run) -> Callable[[], Score]:
+        """Cross-entropy and accuracy on the judged pictures, or on unused ones of training."""
+        if run.cell.kind == "rate":
+            files = run.examples.train
+            shown = examples.unused(run.chosen, _MOST_UNUSED, run.cell.seed)
+        else:
+            files = run.examples.judged
+            whole = select(files, TrainSettings())
+            shown = dataclasses.replace(whole, held_out=whole.trained)
+        return held_out.look(run.model, files, run.prepared, shown, run.data.train_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What the parts of a cell share."""
+
+    cell: Cell
+    data: datasets.DataSet
+    examples: Examples
+    model: keras.Model
+    settings: TrainSettings
+    chosen: Selection
+
+    @property
+    def prepared(self) -> Prepared:
+        """For training the whole network: larger pictures, from which crops are cut."""
+        return Prepared(
+            self.examples.class_names, resize(self.data.train_size), self.data.train_size
+        )
+
+
+def resize(crop: int) -> int:
+    """The side from which a crop is cut, an eighth larger (the rule's 512 to 480: a fifteenth)."""
+    return crop + math.ceil(crop / 8)
+
+
+def _rule(
+    num_examples: int, data: datasets.DataSet, batch_size: int, steps: int, rate: float
+) -> HyperRule:
+    return hyperrule.for_dataset(num_examples, _AREA).with_overrides(
+        batch_size=batch_size,
+        steps=steps,
+        learning_rate=rate,
+        resize=resize(data.train_size),
+        crop=data.train_size,
+    )
