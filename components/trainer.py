@@ -108,6 +108,7 @@ def run_fn(fn_args: Any) -> None:
             {key: value for key, value in config.items() if key != "export"},
             fn_args.base_model,
         ),
+        pictures_per_class=selection.num_trained / len(class_names),
     )
     choice = planning.plan(job)
     curve: tuple[Point, ...] = ()

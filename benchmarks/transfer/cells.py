@@ -24,7 +24,7 @@ LEAST_STEPS = 100
 # 0.00019.
 RATES: Mapping[str, Sequence[float]] = {
     BOTH: (0.0002, 0.001, 0.003, 0.01),
-    FINE_TUNE: (0.003, 0.01, 0.03),
+    FINE_TUNE: (0.001, 0.003, 0.01, 0.03),
     SCRATCH: (0.01, 0.03, 0.1),
 }
 RATE_SHOTS = 25
@@ -66,12 +66,13 @@ def steps(pictures: int) -> int:
 def grid(names: Sequence[str]) -> list[Cell]:
     """All cells of these data sets, in the order in which they are worth having.
 
-    Probes first, as they take seconds; then rates, a curve, few pictures a class, many, more
-    curves. In each of these seed by seed, so that whatever ends it leaves rows for all.
+    Probes first, as they take seconds, of all pictures before few, whose features are then kept;
+    then rates, a curve, few pictures a class, many, more curves. In each of these seed by seed, so
+    that whatever ends it leaves rows for all.
     """
     return [
-        *_accuracy(names, (PROBE,), few=True),
         *_accuracy(names, (PROBE,), few=False),
+        *_accuracy(names, (PROBE,), few=True),
         *(
             Cell("rate", data, method, RATE_SHOTS, 0, rate)
             for data in names

@@ -36,6 +36,7 @@ class Job:
         strategy: devices.
         freeze: makes the pictures' features available; reads those that are kept.
         checkpoint_dir: of this very run.
+        pictures_per_class: pictures to train on, by the number of classes.
     """
 
     model: keras.Model
@@ -46,6 +47,7 @@ class Job:
     strategy: tf.distribute.Strategy
     freeze: Callable[[], Frozen]
     checkpoint_dir: str
+    pictures_per_class: float
 
     @functools.cached_property
     def frozen(self) -> Frozen:
@@ -107,7 +109,13 @@ def plan(job: Job) -> Choice:
         choice = Choice(job.settings.method, "train.method says so")
     else:
         accelerated = devices.accelerated(job.strategy)
-        facts = Facts(job.pretrained, one_machine, accelerated, job.settings.minutes)
+        facts = Facts(
+            job.pretrained,
+            one_machine,
+            accelerated,
+            job.settings.minutes,
+            job.pictures_per_class,
+        )
         budget_s = facts.budget_s
         remembered = _remembered(job) if budget_s is not None else None
         if budget_s is not None and not remembered:

@@ -13,8 +13,8 @@ README = Path(__file__).parents[3] / "README.md"
 UNKNOWN = {}  # an estimate that is looked up without need is a KeyError
 
 
-def facts(pretrained=True, one_machine=True, accelerated=False, minutes=None):
-    return Facts(pretrained, one_machine, accelerated, minutes)
+def facts(pretrained=True, one_machine=True, accelerated=False, minutes=None, pictures=1000.0):
+    return Facts(pretrained, one_machine, accelerated, minutes, pictures)
 
 
 def estimates(probe, fine_tune):
@@ -43,6 +43,26 @@ def test_several_workers_or_a_tpu_train_all(minutes):
     assert (chosen.method, "one machine" in chosen.reason) == (FINE_TUNE, True)
 
 
+@pytest.mark.parametrize("minutes", [None, 1.0, 1e6])
+@pytest.mark.parametrize(("pictures", "few"), [(1, True), (199.9, True), (200, False)])
+def test_a_cpu_with_few_pictures_probes_however_much_time_there_is(minutes, pictures, few):
+    given = facts(minutes=minutes, pictures=pictures)
+    assert (given.budget_s is None) == few  # nothing is measured
+    chosen = choose(given, UNKNOWN if few else estimates(0.1, 0.2))
+    assert chosen.method == (PROBE if few else BOTH)
+    assert ("pictures a class" in chosen.reason) == few
+
+
+@pytest.mark.parametrize("minutes", [None, 5.0])
+def test_a_gpu_decides_by_time_alone(minutes):
+    given = facts(accelerated=True, minutes=minutes, pictures=1)
+    assert choose(given, estimates(1, 2)).method == (FINE_TUNE if minutes is None else BOTH)
+
+
+def test_from_scratch_few_pictures_are_no_reason_to_probe():
+    assert choose(facts(pretrained=False, pictures=1), UNKNOWN).method == FINE_TUNE
+
+
 def test_a_gpu_without_a_limit_trains_all_as_the_paper_does():
     chosen = choose(facts(accelerated=True), UNKNOWN)
     assert (chosen.method, "GPU" in chosen.reason) == (FINE_TUNE, True)
@@ -52,11 +72,11 @@ def test_a_gpu_without_a_limit_trains_all_as_the_paper_does():
     ("probe", "fine_tune", "minutes", "expected"),
     [
         (1, 8.9, None, BOTH),  # 10 on a CPU
-        (1, 9.1, None, FINE_TUNE),
+        (1, 9.1, None, PROBE),  # a head of zeros ends below it
         (1, 10.1, None, PROBE),
         (11, 300, None, PROBE),  # none fits
         (1, 10.1, 12, BOTH),
-        (1, 2, 2.5, FINE_TUNE),
+        (1, 2, 2.5, PROBE),
         (0.5, 2, 1, PROBE),
         (2, 3, 1, PROBE),
     ],
@@ -75,10 +95,9 @@ def test_time_takes_the_best_that_fits(accelerated, probe, fine_tune, minutes, e
 
 
 def test_the_reason_names_what_would_take_too_long_and_how_long():
-    late = estimates(2, 150) | {FINE_TUNE: Estimate(9000, at_least=True)}
+    late = estimates(2, 150) | {BOTH: Estimate(9000, at_least=True)}
     assert choose(facts(), late).reason == (
-        "no train.minutes, so 10 on a CPU: it fits, probe_then_fine_tune (2.5 h) and fine_tune "
-        "(at least 2.5 h) would not"
+        "no train.minutes, so 10 on a CPU: it fits, probe_then_fine_tune (at least 2.5 h) would not"
     )
 
 
@@ -89,7 +108,7 @@ def test_the_readme_shows_the_table_of_the_code():
         ]
 
     table = rows(method.__doc__)
-    assert len(table) == 5
+    assert len(table) == 6
     assert rows(README.read_text(encoding="utf-8")) == table
 
 

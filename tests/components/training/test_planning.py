@@ -40,6 +40,7 @@ def job(new_tiny, tmp_path):
             "strategy": tf.distribute.get_strategy(),
             "freeze": lambda: Measured(forward_s, probe_s),
             "checkpoint_dir": str(tmp_path / "checkpoints"),
+            "pictures_per_class": 600.0,
         }
         return planning.Job(**(values | changes))
 
@@ -63,6 +64,16 @@ def test_auto_tells_its_choice_and_its_time(job):
     assert why == f"train.method=auto takes probe: {choice.reason}"
     assert "(at least 7 days)" in why
     assert time == "probe takes about 60 s here"
+
+
+def test_with_few_pictures_a_cpu_probes_whatever_would_fit(job):
+    quick = RULE.with_overrides(steps=2, batch_size=4)
+    choice, said = planned(job(forward_s=1e-6, rule=quick, pictures_per_class=121.5))
+    assert choice.method == PROBE
+    assert said[0].endswith(
+        "122 pictures a class are fewer than 200, and the steps that a CPU has time for gain "
+        "nothing, or ruin the network"
+    )
 
 
 def test_what_fits_is_measured(job):
