@@ -36,7 +36,7 @@ def add(results, method, shots, accuracies, kind="accuracy", data="tf_flowers", 
 
 def test_a_row_holds_median_minimum_and_maximum_and_says_which_seeds_lack(page):
     results, write, _ = page
-    add(results, PROBE, 25, [0.7, 0.5, 0.6, 0.8, 0.9])
+    add(results, PROBE, 25, [0.7, 0.5, 0.6, 0.9, 0.9])
     add(results, BOTH, 25, [0.4, 0.6, 0.5])
     row = next(line for line in write().splitlines() if line.startswith("| 25 | 0"))
     assert row == (
