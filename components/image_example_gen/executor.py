@@ -1,6 +1,7 @@
 """Runs the ingest on Beam and publishes its report beside the examples."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -13,11 +14,22 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from bitpipe import beam as options_of_beam
 from bitpipe.errors import DataError
 from bitpipe.names import printable
 from components import progress
-from components.image_example_gen import appearance, outcomes, repeats, shard, sides
-from components.image_example_gen.listing import ListedPicture, Listing
+from components.image_example_gen import (
+    appearance,
+    earlier,
+    made,
+    outcomes,
+    repeats,
+    reuse,
+    shard,
+    sides,
+    workers,
+)
+from components.image_example_gen.listing import Listing
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import given_splits, registry
 
@@ -77,28 +89,25 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 listing.path,
             )
         progress.report(STAGE, 0, len(listing.pictures))
-        shards = shard.plan(listing.pictures)
-        if shards:
-            with self._make_beam_pipeline() as pipeline:
-                _ = (
-                    pipeline
-                    | "Shards" >> beam.Create(shards)
-                    | "Spread" >> beam.Reshuffle()
-                    | "Write"
-                    >> beam.ParDo(
-                        _WriteShard(
-                            path=listing.path,
-                            max_pixels=options.max_pixels,
-                            allow_truncated=options.allow_truncated,
-                            longest_side=options.longest_side,
-                            buckets=splits,
-                            split_folders=split_folders,
-                            outcome_folder=outcome_folder,
-                            num_files=len(listing.pictures),
-                        )
-                    )
-                )
-        files = list(shard.read_outcomes(outcome_folder))
+        write = partial(
+            shard.write,
+            path=listing.path,
+            max_pixels=options.max_pixels,
+            allow_truncated=options.allow_truncated,
+            longest_side=options.longest_side,
+            choose_split=partial(sides.choose_split, buckets=splits),
+            split_folders=split_folders,
+            outcome_folder=outcome_folder,
+        )
+        made_by = earlier.maker(options)
+        before = earlier.find(artifact.uri, made_by)
+        known = reuse.known(listing, before, splits) if before else {}
+        shards = [reuse.with_kept(part, known) for part in shard.plan(listing.pictures)]
+        self._run(
+            write, shards, lambda count: progress.advance(STAGE, count, len(listing.pictures))
+        )
+        pictures = {part.index: reuse.gather(part, known, outcome_folder) for part in shards}
+        files = [one.outcome for of_shard in pictures.values() for one in of_shard]
         accepted = [file for file in files if isinstance(file, outcomes.AcceptedFile)]
         placed, found = _place(listing, files, accepted, splits, options)
         kept_folder = _kept_folder(artifact.uri)
@@ -116,14 +125,60 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if found.repeats:
                 _write_text(kept_folder, outcomes.REPEATED_FILE, found.repeated_jsonl())
             raise
-        if any(placed.get(file.key) != file.split for file in accepted):
-            shard.move(placed, split_folders=split_folders, outcome_folder=outcome_folder)
+        again = [
+            reuse.without(part, lacking)
+            for part in shards
+            if (lacking := reuse.lacking(pictures[part.index], placed))
+        ]
+        self._run(write, again, lambda _: None)
+        for part in again:
+            pictures[part.index] = reuse.gather(part, known, outcome_folder)
+        in_place = [
+            one
+            for part in shards
+            for one in shard.move(
+                part,
+                pictures[part.index],
+                placed,
+                split_folders=split_folders,
+                outcome_folder=outcome_folder,
+            )
+        ]
         tf.io.gfile.rmtree(outcome_folder)
         _write_text(artifact.uri, outcomes.REJECTED_FILE, found.rejected_jsonl())
         _write_text(artifact.uri, outcomes.REPEATED_FILE, found.repeated_jsonl())
         _write_text(artifact.uri, outcomes.REPORT_FILE, found.to_json())
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, "tfrecords_gzip")
+        sizes = [len(part.pictures) for part in shards]
+        made.write_index(
+            artifact.uri, made.Head(maker=made_by, path=listing.path, shards=sizes), in_place
+        )
+
+    def _run(
+        self,
+        write: Callable[..., None],
+        shards: Sequence[shard.Shard],
+        on_files: Callable[[int], None],
+    ) -> None:
+        """Writes shards in processes of this machine, or wherever Beam's runner has workers."""
+        if not shards:
+            return
+        if options_of_beam.is_in_process(self._beam_pipeline_args):
+            workers.run(
+                shards,
+                write,
+                workers=options_of_beam.workers(self._beam_pipeline_args),
+                on_files=on_files,
+            )
+            return
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(shards)
+                | "Spread" >> beam.Reshuffle()
+                | "Write" >> beam.ParDo(_WriteShard(write))
+            )
 
 
 def _place(
@@ -152,48 +207,13 @@ def _place(
     return placed.splits, report
 
 
-def choose_split(picture: ListedPicture, digest: str, buckets: Mapping[str, int]) -> str:
-    """The split that the picture was given, or else that of its group, or of its pixels."""
-    if picture.split is not None:
-        return picture.split
-    return sides.split_of(sides.group_key(picture.group) if picture.group else digest, buckets)
-
-
 class _WriteShard(beam.DoFn):
-    def __init__(
-        self,
-        *,
-        path: str,
-        max_pixels: int,
-        allow_truncated: bool,
-        longest_side: int,
-        buckets: dict[str, int],
-        split_folders: dict[str, str],
-        outcome_folder: str,
-        num_files: int,
-    ) -> None:
+    def __init__(self, write: Callable[..., None]) -> None:
         super().__init__()
-        self._path = path
-        self._max_pixels = max_pixels
-        self._allow_truncated = allow_truncated
-        self._longest_side = longest_side
-        self._buckets = buckets
-        self._split_folders = split_folders
-        self._outcome_folder = outcome_folder
-        self._num_files = num_files
+        self._write = write
 
     def process(self, element: shard.Shard) -> Iterator[None]:
-        shard.write(
-            element,
-            path=self._path,
-            max_pixels=self._max_pixels,
-            allow_truncated=self._allow_truncated,
-            longest_side=self._longest_side,
-            split_folders=self._split_folders,
-            choose_split=lambda picture, digest: choose_split(picture, digest, self._buckets),
-            outcome_folder=self._outcome_folder,
-            on_file=lambda: progress.advance(STAGE, 1, self._num_files),
-        )
+        self._write(element)
         yield from ()
 
 

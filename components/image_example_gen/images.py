@@ -2,12 +2,12 @@
 
 import ctypes
 import hashlib
-import os
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from bitpipe import cores
 from bitpipe.errors import UnreadablePictureError
 from bitpipe.names import storable
 from bitpipe.pictures.decoder import count_pixels
@@ -15,6 +15,7 @@ from bitpipe.pictures.limits import MAX_PIXELS
 from bitpipe.pictures.normalise import normalise
 from bitpipe.stores.store import UNREADABLE
 from components import decoding, features
+from components.image_example_gen import room
 from components.image_example_gen.appearance import is_single_colour
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.looks import look
@@ -22,7 +23,7 @@ from components.image_example_gen.room import Room
 from components.image_example_gen.sources import registry
 
 # Pillow and TensorFlow release the GIL while they decode.
-THREADS = min(os.cpu_count() or 1, 16)
+THREADS = min(cores.available(), 16)
 
 _CAMERA_PIXELS = 25_000_000
 # Of all pictures that are decoded at a time: a camera's for each thread, and at least the largest
@@ -66,7 +67,37 @@ def read_image(
     allow_truncated: bool = False,
     longest_side: int = 0,
 ) -> Image:
-    """Reads a picture of the data folder `path` and proves that TensorFlow can decode it.
+    """`read` and `convert`."""
+    return convert(
+        read(path, picture),
+        picture,
+        max_pixels,
+        allow_truncated=allow_truncated,
+        longest_side=longest_side,
+    )
+
+
+def read(path: str, picture: ListedPicture) -> bytes:
+    """Reads a picture of the data folder `path`; RejectedImageError where its file is to blame."""
+    try:
+        return registry.by_name(picture.source).read(path, picture)
+    # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
+    # than a data set that silently lost pictures.
+    except UNREADABLE as error:
+        raise RejectedImageError(
+            f"cannot be opened: {error.strerror or error}", "unreadable"
+        ) from None
+
+
+def convert(
+    data: bytes,
+    picture: ListedPicture,
+    max_pixels: int,
+    *,
+    allow_truncated: bool = False,
+    longest_side: int = 0,
+) -> Image:
+    """Makes a picture what the model will see, and proves that TensorFlow can decode it.
 
     Pillow's verdict is not enough: one picture that `tf.io.decode_image` refuses would end a whole
     Transform or training run, so each is decoded once here, by the decoder of training and serving.
@@ -74,16 +105,8 @@ def read_image(
     Raises:
         RejectedImageError: with the reason, when the file cannot become an example.
     """
-    try:
-        data = registry.by_name(picture.source).read(path, picture)
-    # Anything else (a store that is down, a full disk) is raised: better a retry, or a failed run,
-    # than a data set that silently lost pictures.
-    except UNREADABLE as error:
-        raise RejectedImageError(
-            f"cannot be opened: {error.strerror or error}", "unreadable"
-        ) from None
     pixels = count_pixels(data)
-    with _ROOM.take(pixels):
+    with _ROOM.take(pixels), room.turn(pixels > _CAMERA_PIXELS):
         try:
             return _convert(data, picture, max_pixels, allow_truncated, longest_side)
         finally:

@@ -1,8 +1,12 @@
-"""Bounds the pixels that are in memory at once, whatever the number of threads."""
+"""Bounds the pixels that are in memory at once, whatever the number of threads and processes."""
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+_turn_file: Path | None = None
 
 
 class Room:
@@ -31,3 +35,31 @@ class Room:
             with self._changed:
                 self._taken -= amount
                 self._changed.notify()
+
+
+@contextmanager
+def sharing(turn_file: str) -> Iterator[None]:
+    """While inside, processes that name the same file take turns where `turn` says so."""
+    global _turn_file
+    before, _turn_file = _turn_file, Path(turn_file)
+    try:
+        yield
+    finally:
+        _turn_file = before
+
+
+@contextmanager
+def turn(wanted: bool) -> Iterator[None]:
+    """Waits until no other thread or process is inside; at once where nothing is shared.
+
+    The lock falls with the process that holds it, however that ends.
+
+    Args:
+        wanted: else nothing is waited for.
+    """
+    if not wanted or _turn_file is None:
+        yield
+        return
+    with _turn_file.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+        yield

@@ -6,20 +6,28 @@ that training needs comes from the order of the names, see `plan`.
 """
 
 import hashlib
-import json
+import logging
+import os
 import uuid
+import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
+import msgspec
 import tensorflow as tf
 
 from bitpipe.names import storable
-from components.image_example_gen import images
+from components.image_example_gen import images, made
+from components.image_example_gen.kept import Kept, Records, records_place
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.made import Made
 from components.image_example_gen.outcomes import AcceptedFile, Key, RejectedFile
+
+_log = logging.getLogger(__name__)
 
 # About 50 MB of photographs: small enough to spread over workers and to repeat after a failure,
 # large enough that a runner's cost per element vanishes.
@@ -36,11 +44,20 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Pictures that are converted together, number `index` of `count` such groups."""
+    """Pictures that are converted together, number `index` of `count` such groups.
+
+    Attributes:
+        index: from 0.
+        count: of all shards.
+        pictures: in the order of their records.
+        kept: of each that an earlier ingest has converted, by its place in `pictures`: its record,
+            or None where it has none.
+    """
 
     index: int
     count: int
     pictures: tuple[ListedPicture, ...]
+    kept: Mapping[int, Kept | None] = field(default_factory=dict)
 
 
 def plan(pictures: Iterable[ListedPicture]) -> list[Shard]:
@@ -65,20 +82,21 @@ def write(
     *,
     path: str,
     max_pixels: int,
-    split_folders: dict[str, str],
+    split_folders: Mapping[str, str],
     choose_split: Callable[[ListedPicture, str], str],
     outcome_folder: str,
-    on_file: Callable[[], None],
+    on_file: Callable[[], None] = lambda: None,
     allow_truncated: bool = False,
     longest_side: int = 0,
+    threads: int = images.THREADS,
 ) -> None:
-    """Converts a shard's pictures and writes the examples, and their outcomes as JSON Lines.
+    """Writes a shard's examples, and as JSON Lines what became of those it has converted for that.
 
     Safe to repeat, and to run twice at once as some runners do: files are written under a name of
     their own and put in place by a rename, and every run writes the same bytes.
 
     Args:
-        shard: what to convert.
+        shard: what to convert, or to copy from where it is kept.
         path: the data folder.
         max_pixels: larger pictures are rejected.
         split_folders: where the records of each split go.
@@ -87,90 +105,135 @@ def write(
         on_file: called once per picture, for progress.
         allow_truncated: see `bitpipe.pictures.normalise.normalise`.
         longest_side: see there.
+        threads: that convert pictures.
     """
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
-    outcomes: list[str] = []
+    converted: list[Made] = []
 
-    def convert(picture: ListedPicture) -> images.Image | RejectedFile:
-        try:
-            return images.read_image(
-                path,
-                picture,
-                max_pixels,
-                allow_truncated=allow_truncated,
-                longest_side=longest_side,
-            )
-        except images.RejectedImageError as error:
-            return RejectedFile(storable(picture.path), str(error), error.kind)
+    to_image = partial(
+        images.convert,
+        max_pixels=max_pixels,
+        allow_truncated=allow_truncated,
+        longest_side=longest_side,
+    )
 
+    def convert(picture: ListedPicture) -> tuple[Made, bytes]:
+        return _convert(picture, path, to_image, choose_split)
+
+    todo = [one for number, one in enumerate(shard.pictures) if number not in shard.kept]
+    records = Records()
     with _Writers(unfinished) as writers:
-        results = map_in_order(convert, shard.pictures)
-        for picture, result in zip(shard.pictures, results, strict=True):
-            outcome: AcceptedFile | RejectedFile
-            if isinstance(result, RejectedFile):
-                outcome = result
-            else:
-                example = images.to_example(result)
-                split = choose_split(picture, result.sha256)
-                writers.write(split, example.SerializeToString(deterministic=True))
-                outcome = AcceptedFile(
-                    *(result.filename, result.label, split, result.sha256, result.changed),
-                    group=picture.group,
-                    given=picture.split is not None,
-                    look=result.look,
-                    width=result.width,
-                    height=result.height,
-                    single_colour=result.single_colour,
-                )
-            outcomes.append(json.dumps(asdict(outcome)))
+        results = map_in_order(convert, todo, threads)
+        for number, picture in enumerate(shard.pictures):
+            kept = shard.kept.get(number)
+            record = records.read(kept) if kept is not None else None
+            if record is not None and kept is not None:
+                writers.write(kept.split, record)
+            elif kept is not None or number not in shard.kept:
+                one, record = next(results) if kept is None else convert(picture)
+                converted.append(one)
+                if one.written:
+                    writers.write(one.written, record)
             on_file()
-    name = f"{shard.index:05d}-of-{shard.count:05d}"
     for split in writers.splits:
-        place = _records_place(split_folders[split], name)
+        place = records_place(split_folders[split], shard.index, shard.count)
         tf.io.gfile.rename(f"{unfinished}-{split}", place, overwrite=True)
-    with tf.io.gfile.GFile(unfinished, "w") as file:
-        file.write("\n".join(outcomes))
-    place = tf.io.gfile.join(outcome_folder, f"outcomes-{name}.jsonl")
+    made.write(unfinished, converted)
+    place = tf.io.gfile.join(outcome_folder, f"outcomes-{shard.index:05d}.jsonl")
     tf.io.gfile.rename(unfinished, place, overwrite=True)
+    # Tells on a cluster how the work is shared.
+    _log.info("Shard %d of %d by process %d.", shard.index, shard.count, os.getpid())
 
 
-def read_outcomes(outcome_folder: str) -> Iterator[AcceptedFile | RejectedFile]:
-    """What `write` noted of every file, from all shards."""
-    for place in _outcome_files(outcome_folder):
-        yield from _read_outcomes(place)
+def _convert(
+    picture: ListedPicture,
+    path: str,
+    to_image: Callable[[bytes, ListedPicture], images.Image],
+    choose_split: Callable[[ListedPicture, str], str],
+) -> tuple[Made, bytes]:
+    """What becomes of a picture, and its record; empty for none."""
+    name = storable(picture.path)
+    made_of = Made(label=picture.label, size=picture.size, mtime_ns=picture.mtime_ns, content="")
+    try:
+        data = images.read(path, picture)
+        made_of = msgspec.structs.replace(made_of, content=hashlib.sha256(data).hexdigest())
+        image = to_image(data, picture)
+    except images.RejectedImageError as error:
+        rejected = RejectedFile(name, str(error), error.kind)
+        return msgspec.structs.replace(made_of, rejected=rejected), b""
+    split = choose_split(picture, image.sha256)
+    accepted = AcceptedFile(
+        *(image.filename, image.label, split, image.sha256, image.changed),
+        group=picture.group,
+        given=picture.split is not None,
+        look=image.look,
+        width=image.width,
+        height=image.height,
+        single_colour=image.single_colour,
+    )
+    record = images.to_example(image).SerializeToString(deterministic=True)
+    checksum = zlib.crc32(record)
+    return (
+        msgspec.structs.replace(made_of, accepted=accepted, written=split, checksum=checksum),
+        record,
+    )
 
 
-def move(splits: Mapping[Key, str], *, split_folders: dict[str, str], outcome_folder: str) -> None:
-    """Moves records that `write` wrote to where they belong, each to its place in their order.
+def read_converted(outcome_folder: str, shard: Shard) -> Iterator[Made]:
+    """What `write` noted of a shard's pictures that it has converted, in their order."""
+    return made.read(tf.io.gfile.join(outcome_folder, f"outcomes-{shard.index:05d}.jsonl"))
 
-    Only shards that hold one are written again. Not safe to repeat: what fails on its way here must
-    be ingested anew.
+
+def move(
+    shard: Shard,
+    pictures: Sequence[Made],
+    splits: Mapping[Key, str],
+    *,
+    split_folders: Mapping[str, str],
+    outcome_folder: str,
+) -> list[Made]:
+    """Moves a shard's records to where they belong, each to its place in their order.
+
+    Not safe to repeat: what fails on its way here must be ingested anew.
 
     Args:
-        splits: of each record, by its key; one without is removed.
+        shard: whose records are written.
+        pictures: all of its pictures, with where their records are.
+        splits: where they shall be, by the keys; one without is removed.
         split_folders: as of `write`.
-        outcome_folder: as of `write`, of which what is noted there stays as it is.
+        outcome_folder: as of `write`.
+
+    Returns:
+        The same pictures, with where their records are now.
     """
-    for place in _outcome_files(outcome_folder):
-        accepted = [one for one in _read_outcomes(place) if isinstance(one, AcceptedFile)]
-        if all(splits.get(one.key) == one.split for one in accepted):
-            continue
-        name = place.rsplit("/outcomes-", 1)[1].removesuffix(".jsonl")
-        places = {split: _records_place(folder, name) for split, folder in split_folders.items()}
-        records = {
-            split: tf.data.TFRecordDataset(places[split], "GZIP").as_numpy_iterator()
-            for split in {one.split for one in accepted}
-        }
-        unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
-        with _Writers(unfinished) as writers:
-            for one in accepted:
-                record = next(records[one.split])
-                if one.key in splits:
-                    writers.write(splits[one.key], record)
-        for split in records.keys() - writers.splits:
-            tf.io.gfile.remove(places[split])
-        for split in writers.splits:
-            tf.io.gfile.rename(f"{unfinished}-{split}", places[split], overwrite=True)
+    moved = [_placed(one, splits) for one in pictures]
+    if moved == list(pictures):
+        return moved
+    places = {
+        split: records_place(folder, shard.index, shard.count)
+        for split, folder in split_folders.items()
+    }
+    records = {
+        split: tf.data.TFRecordDataset(places[split], "GZIP").as_numpy_iterator()
+        for split in {one.written for one in pictures if one.written}
+    }
+    unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)
+    with _Writers(unfinished) as writers:
+        for before, after in zip(pictures, moved, strict=True):
+            if before.written:
+                record = next(records[before.written])
+                if after.written:
+                    writers.write(after.written, record)
+    for split in records.keys() - writers.splits:
+        tf.io.gfile.remove(places[split])
+    for split in writers.splits:
+        tf.io.gfile.rename(f"{unfinished}-{split}", places[split], overwrite=True)
+    return moved
+
+
+def _placed(one: Made, splits: Mapping[Key, str]) -> Made:
+    split = splits.get(one.accepted.key, "") if one.accepted is not None else ""
+    return one if split == one.written else msgspec.structs.replace(one, written=split)
 
 
 class _Writers:
@@ -199,33 +262,23 @@ class _Writers:
             writer.close()
 
 
-def _records_place(folder: str, name: str) -> str:
-    return tf.io.gfile.join(folder, f"data_tfrecord-{name}.gz")
-
-
-def _outcome_files(outcome_folder: str) -> list[str]:
-    return sorted(tf.io.gfile.glob(tf.io.gfile.join(outcome_folder, "outcomes-*.jsonl")))
-
-
-def _read_outcomes(place: str) -> Iterator[AcceptedFile | RejectedFile]:
-    with tf.io.gfile.GFile(place) as file:
-        for line in file.read().splitlines():
-            values = json.loads(line)
-            yield RejectedFile(**values) if "reason" in values else AcceptedFile(**values)
-
-
 def _order(picture: ListedPicture) -> tuple[bytes, str, str]:
     digest = hashlib.sha256(picture.path.encode("utf-8", "surrogateescape")).digest()
     return digest, picture.label, picture.split or ""
 
 
-def map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def map_in_order(
+    function: Callable[[T], R], items: Iterable[T], threads: int = images.THREADS
+) -> Iterator[R]:
     """`map` on threads, at most two items per thread ahead of the consumer: memory is bounded."""
-    with ThreadPoolExecutor(images.THREADS) as pool:
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
         running: deque[Future[R]] = deque()
         for item in items:
             running.append(pool.submit(function, item))
-            if len(running) == 2 * images.THREADS:
+            if len(running) == 2 * threads:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()

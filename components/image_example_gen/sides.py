@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, Key
 
 # Where pictures without a split go that belong to pictures which were given several.
@@ -44,6 +45,13 @@ def split_of(key: str, buckets: Mapping[str, int]) -> str:
     ends = list(itertools.accumulate(buckets.values()))
     bucket = int(hashlib.sha256(_FEATURE + key.encode()).hexdigest(), 16) % ends[-1]
     return list(buckets)[bisect.bisect(ends, bucket)]
+
+
+def choose_split(picture: ListedPicture, digest: str, buckets: Mapping[str, int]) -> str:
+    """The split that the picture was given, or else that of its group, or of its pixels."""
+    if picture.split is not None:
+        return picture.split
+    return split_of(group_key(picture.group) if picture.group else digest, buckets)
 
 
 def group_key(group: str) -> str:

@@ -1,12 +1,14 @@
 import gzip
 import json
 import shutil
+import threading
 import zipfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -15,11 +17,14 @@ from tfx.utils import proto_utils
 
 from bitpipe.errors import DataError
 from components import progress
-from components.image_example_gen import shard
+from components.image_example_gen import earlier, images, kept, shard, workers
 from components.image_example_gen.component import ImageExampleGen
-from components.image_example_gen.executor import Executor, choose_split
+from components.image_example_gen.executor import Executor
 from components.image_example_gen.listing import ListedPicture
+from components.image_example_gen.made import Made
 from components.image_example_gen.options import IngestOptions
+from components.image_example_gen.outcomes import AcceptedFile
+from components.image_example_gen.sides import choose_split
 from components.image_example_gen.sources import registry
 
 pytestmark = pytest.mark.tfx
@@ -93,6 +98,7 @@ def test_every_picture_becomes_one_example_and_the_report_agrees(photos, ingest)
         "Split-eval",
         "Split-train",
         "ingest.json",
+        "pictures.jsonl",
         "rejected.jsonl",
         "repeated.jsonl",
     ]
@@ -104,6 +110,133 @@ def test_two_runs_write_the_same_examples(photos, ingest):
     for split in ("Split-train", "Split-eval"):
         (a,), (b,) = (one / split).iterdir(), (two / split).iterdir()
         assert gzip.decompress(a.read_bytes()) == gzip.decompress(b.read_bytes())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The records of each file, and the other files, but for what is written for the next run."""
+    return {
+        str(path.relative_to(folder)): gzip.decompress(path.read_bytes())
+        if path.suffix == ".gz"
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def alter(photos: Path, encode) -> list[str]:
+    """One night's changes; the files that are new then, by what is in them."""
+    (photos / "bees/late.png").write_bytes(encode(seed=99))  # new
+    (photos / "ants/3.png").write_bytes(encode(seed=98))  # another picture by the same name
+    (photos / "ants/4.png").unlink()
+    (photos / "ants/5.png").rename(photos / "bees/5.png")  # a corrected label
+    (photos / "ants/0.png").unlink()  # so that its copy, which was left out, is an example now
+    (photos / "bees/mended.png").write_bytes(encode(seed=97))  # was rejected
+    return ["ants/3.png", "bees/5.png", "bees/late.png", "bees/mended.png"]
+
+
+def test_the_next_night_reads_what_is_new_and_writes_what_a_first_run_would(
+    photos, ingest, encode, monkeypatch, tmp_path
+):
+    shutil.copy(photos / "ants/0.png", photos / "ants/copy.png")
+    (photos / "bees/mended.png").write_text("no picture yet")
+    (photos / "bees/never.png").write_text("no picture")
+    for number in range(3):
+        picture = Image.effect_mandelbrot((96, 72), (-1, -1, 1, 1 + number), 50).convert("RGB")
+        picture.save(photos / f"bees/like {number}.png")
+        picture.save(photos / f"bees/like {number}.jpg", quality=50)
+    options = IngestOptions(max_rejected_share=0.5)
+    ingest(photos, "1", options=options)
+    renamed = photos / "ants/1.png"
+    shutil.copy2(renamed, tmp_path / "same")  # touched, and the same
+    (tmp_path / "same").replace(renamed)
+    new = alter(photos, encode)
+    read = []
+    read_file = images.read
+    monkeypatch.setattr(
+        images, "read", lambda path, one: read.append(one.path) or read_file(path, one)
+    )
+
+    nightly = ingest(photos, "2", options=options)
+    (tmp_path / "node").rename(tmp_path / "elsewhere")
+    nightly = tmp_path / "elsewhere" / nightly.relative_to(tmp_path / "node")
+    # The copy that was left out has no record yet; its shard is written once more for it.
+    assert sorted(set(read)) == sorted([*new, "ants/copy.png"])
+    read.clear()
+    fresh = ingest(photos, "2", options=options)
+    assert len(read) > 20
+    assert contents(nightly) == contents(fresh)
+
+
+@pytest.mark.parametrize("harm", ["cut", "swapped", "gone", "index", "other code"])
+def test_what_is_damaged_or_of_other_code_is_read_again(photos, ingest, harm, monkeypatch):
+    before = ingest(photos, "1")
+    (train,), (evaluation,) = ((before / f"Split-{s}").iterdir() for s in ("train", "eval"))
+    if harm == "cut":
+        train.write_bytes(train.read_bytes()[:1000])
+    elif harm == "swapped":
+        shutil.copy(evaluation, train)
+    elif harm == "gone":
+        train.unlink()
+    elif harm == "index":
+        (before / "pictures.jsonl").write_text((before / "pictures.jsonl").read_text()[:2000])
+    else:
+        monkeypatch.setattr(earlier, "code_version", lambda _: "another")
+        monkeypatch.setattr(kept.Records, "read", None)  # not even looked at
+    after = contents(ingest(photos, "2"))
+    shutil.rmtree(before.parent)
+
+    assert after == contents(ingest(photos, "3"))
+
+
+def test_a_process_that_is_killed_amid_its_work_costs_no_record(photos, ingest, monkeypatch):
+    alone = contents(ingest(photos, "1"))
+    shutil.rmtree(photos.parent / "node")
+    monkeypatch.setattr(shard, "MAX_FILES", 2)
+    monkeypatch.setattr(workers, "_processes", lambda _, number: number)
+    helped, killed = threading.Event(), threading.Event()
+    read_file = images.read
+
+    def read(path, picture):  # in this process only: waits until the other one has its turn
+        assert killed.wait(300)
+        return read_file(path, picture)
+
+    monkeypatch.setattr(images, "read", read)
+
+    def kill():
+        helped.wait(300)
+        for child in psutil.Process().children():
+            child.kill()
+        killed.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with progress.listen(lambda _, done, __, ___: helped.set() if done else None):
+        out = ingest(photos, "1", beam=[*BEAM, "--direct_num_workers=2"])
+    killer.join()
+
+    assert helped.is_set()
+    assert len(list((out / "Split-train").iterdir())) > 5
+    for split in ("train", "eval"):
+        written = sorted((out / f"Split-{split}").iterdir())
+        (expected,) = (data for name, data in alone.items() if f"Split-{split}" in name)
+        assert b"".join(gzip.decompress(file.read_bytes()) for file in written) == expected
+    assert json.loads((out / "ingest.json").read_text()) == json.loads(alone["ingest.json"])
+
+
+def test_pictures_in_a_store_are_known_by_size_and_time(photos):
+    one = ListedPicture("ants/0.png", "ants", None, 9, 7, "class_folders")
+    outcome = AcceptedFile("ants/0.png", "ants", "train", "0" * 64, changed=False)
+    made = Made(label="ants", size=9, mtime_ns=7, content="c", accepted=outcome)
+    before = earlier.Earlier({made.name: (made, None)}, "gs://bucket")
+
+    assert before.find(one, "gs://bucket", None) == (made, None)
+    assert before.find(one, "gs://other", None) is None
+    assert before.find(replace(one, size=8), "gs://bucket", None) is None
+    assert before.find(replace(one, mtime_ns=8), "gs://bucket", None) is None
+    assert before.find(replace(one, label="bees"), "gs://bucket", None) is None
+    assert before.find(replace(one, mtime_ns=8), "/disk", "c") == (made, None)
+    assert before.find(one, "gs://bucket", "d") is None
+    assert before.find(one, "gs://bucket", "") is None  # could not be read
 
 
 def test_added_pictures_leave_the_others_on_their_side(photos, ingest, encode):
@@ -344,18 +477,18 @@ def test_progress_is_reported_in_this_process(photos, ingest):
     assert heard == [("ImageExampleGen", done, 24) for done in range(25)]
 
 
-def test_several_shards_on_several_workers_write_the_same_examples(tmp_path, ingest, encode):
+def test_beams_job_server_writes_what_this_process_writes(tmp_path, ingest, encode):
     for index in range(shard.MAX_FILES + 88):
         path = tmp_path / "data" / "ab"[index % 2] / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(seed=index, size=(2, 2)))
-    one = ingest(tmp_path / "data", "1")
-    threads = ["--direct_running_mode=multi_threading", "--direct_num_workers=2", *BEAM[2:]]
-    two = ingest(tmp_path / "data", "2", beam=threads)
+    here = contents(ingest(tmp_path / "data"))
+    shutil.rmtree(tmp_path / "node")  # else nothing would be left to do
+    portable = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+    there = contents(ingest(tmp_path / "data", beam=[*portable, BEAM[2]]))
 
-    for split in ("train", "eval"):
-        assert len(list((two / f"Split-{split}").iterdir())) == 2
-        assert filenames(two, split) == filenames(one, split)
+    assert len([name for name in there if name.endswith("of-00002.gz")]) == 4
+    assert there == here
 
 
 @pytest.mark.skipif(not SHARED_PHOTOS.exists(), reason="needs the photographs of ../shared/data")

@@ -144,7 +144,7 @@ def write(photos: Path, tmp_path: Path):
 
 def test_records_and_outcomes_of_all_files_are_written(write):
     out = write()
-    outcomes = list(shard.read_outcomes(str(out / "unfinished")))
+    outcomes = [one.outcome for one in converted(out)]
     accepted = [outcome for outcome in outcomes if isinstance(outcome, AcceptedFile)]
     rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedFile)]
 
@@ -168,7 +168,7 @@ def test_a_repeated_shard_replaces_itself_with_the_same_bytes(write):
     for split in ("Split-train", "Split-eval"):
         (a,), (b,) = (once / split).iterdir(), (twice / split).iterdir()
         assert gzip.decompress(a.read_bytes()) == gzip.decompress(b.read_bytes())
-    assert len(list(shard.read_outcomes(str(twice / "unfinished")))) == 25
+    assert len(converted(twice)) == 25
 
 
 def test_progress_counts_every_file_also_rejected_ones(write):
@@ -191,29 +191,36 @@ def test_a_shard_that_fails_midway_leaves_nothing_in_a_split(write, tmp_path):
         write(on_file=fail)
     assert not list((tmp_path / "out/Split-train").iterdir())
     assert not list((tmp_path / "out/Split-eval").iterdir())
-    assert not list(shard.read_outcomes(str(tmp_path / "out/unfinished")))
+    assert not list((tmp_path / "out/unfinished").glob("outcomes-*"))
 
 
 @pytest.mark.parametrize("chosen", [slice(0, 1), slice(3, 9), slice(0, 12)])
 def test_moved_records_are_where_they_would_have_been_written_and_others_are_gone(write, chosen):
     out, as_if = write(), write("as if")
-    found = [o for o in shard.read_outcomes(str(out / "unfinished")) if isinstance(o, AcceptedFile)]
+    found = [one.accepted for one in converted(out) if one.accepted]
     splits = {one.key: one.split for one in found}
     ants = sorted(one.key for one in found if one.label == "ants")
     bees = sorted(one.key for one in found if one.label == "bees")
     splits.update(dict.fromkeys(ants[chosen], "train") | {bees[0]: "eval", bees[1]: "train"})
     del splits[bees[2]]
-    shard.move(
+    moved = shard.move(
+        shard.Shard(0, 1, ()),
+        converted(out),
         splits,
         split_folders={s: str(out / f"Split-{s}") for s in ("train", "eval")},
         outcome_folder=str(out / "unfinished"),
     )
 
+    assert {one.name: one.written for one in moved if one.written} == splits
     records = [r for split in ("train", "eval") for r in read(as_if / f"Split-{split}")]
     for split in ("train", "eval"):
         assert read(out / f"Split-{split}") == sorted(
             (record for record in records if splits.get(key(record)) == split), key=name_hash
         )
+
+
+def converted(out):
+    return list(shard.read_converted(str(out / "unfinished"), shard.Shard(0, 1, ())))
 
 
 def read(folder):
@@ -306,5 +313,5 @@ def test_path_label_and_split_of_a_record_survive_to_the_example(tmp_path_factor
             path, label = (values[name].bytes_list.value[0] for name in ("filename", "label"))
             found.add((path.decode(), label.decode(), split))
     assert found == {(picture.path, picture.label, picture.split) for picture in pictures}
-    outcomes = shard.read_outcomes(str(root / "unfinished"))
+    outcomes = [one.accepted for one in converted(root)]
     assert {(o.filename, o.label, o.split) for o in outcomes} == found
