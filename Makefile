@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-backbones bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-backbones bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean test-portable bench-ingest
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ test-bad-models: setup ## Let bad models through the whole graph, of which none 
 	@BAD_MODELS=1 $(BIN)/pytest -m bad_models $(ARGS)
 
 # SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
+test-portable: setup ## Run all data stages by Beam's job service and workers in other processes (10 minutes)
+	@PORTABLE=1 $(BIN)/pytest -m portable -n 0 $(ARGS)
+
 test-serving: setup ## Test any server's API (SERVING_ADDRESS=host:port)
 	@$(BIN)/pytest tests/contract $(ARGS)
 
@@ -62,6 +65,9 @@ bench-accelerator: setup ## Compare training on an accelerator with timm's
 
 bench-backbones: setup ## Measure released networks as frozen backbones (DATA=folder)
 	@$(BIN)/python -m benchmarks.backbones --data "$(DATA)" $(ARGS)
+
+bench-ingest: setup ## Compare the ingest with a plain loop, and a night with the first run
+	@$(BIN)/python -m benchmarks.ingest $(ARGS)
 
 bench-serving: setup ## Put the embedded server under load and faults
 	@$(BIN)/python -m benchmarks.serving $(ARGS)

@@ -24,6 +24,7 @@ from tfx.proto import infra_validator_pb2, range_config_pb2, trainer_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.channel import BaseChannel
 
+from bitpipe.beam import ALL_CORES
 from components import features
 from components.code_version import code_version
 from components.data_checks.component import ExampleValidator
@@ -36,6 +37,7 @@ from components.image_example_gen.settings import DataSettings
 from components.release.component import Pusher
 from components.serving_check.component import ServingCheck
 from pipeline import earlier_models, stage_code, stages
+from pipeline.settings import beam as engine
 from pipeline.settings.config import Config
 
 # From a new node that has to pull the image of TensorFlow Serving to a loaded model.
@@ -96,6 +98,9 @@ def build(
         range_config=late.range_config if late else _latest_spans(config.data),
         options=_ingest_options(config.data),
     )
+    if config.beam.runner == "local":  # no property: the examples are the same with any number
+        workers = f"--direct_num_workers={config.data.workers or ALL_CORES}"
+        example_gen.with_beam_pipeline_args([workers])
     examples = example_gen.outputs["examples"]
 
     statistics_gen = StatisticsGen(examples=examples, stats_options=_statistics_options())
@@ -239,7 +244,7 @@ def build(
         components=components,
         enable_cache=True,
         metadata_connection_config=metadata,
-        beam_pipeline_args=list(config.beam),
+        beam_pipeline_args=engine.options(config.beam),
     )
 
 

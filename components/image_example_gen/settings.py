@@ -56,6 +56,9 @@ class DataSettings(Settings, frozen=True):
     # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
     max_megapixels: PositiveFloat = MAX_PIXELS / 1e6
 
+    # Cores that the ingest uses, by processes where there is enough to do; None for all, up to 16.
+    workers: PositiveInt | None = None
+
     @property
     def has_spans(self) -> bool:
         """Whether the data folder holds spans of class folders."""

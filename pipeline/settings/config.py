@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import ConfigError
 from components.data_checks.settings import CheckSettings
 from components.gate import settings as gate
@@ -20,8 +19,10 @@ from components.gate.settings import GateSettings
 from components.image_example_gen.settings import DataSettings
 from components.serving_check.settings import ServingCheckSettings
 from components.settings import ExportSettings, ModelSettings, PositiveInt, TrainSettings
+from pipeline.settings import beam as engine
 from pipeline.settings import kubeflow as cluster
 from pipeline.settings import layers, mistakes, shipped
+from pipeline.settings.beam import BeamSettings
 from pipeline.settings.kubeflow import KubeflowSettings
 
 # A model's name is a folder name, a gRPC model_spec name and part of a URL.
@@ -50,13 +51,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # service, bears a label or is pinned stays as well.
     keep_versions: PositiveInt | None = 5
     kubeflow: KubeflowSettings = KubeflowSettings()
-    # Beam options: with the defaults everything runs in this process.
-    beam: tuple[str, ...] = (
-        *IN_PROCESS,
-        # Unless an image is named, TFX packs its own sources for remote workers before every stage
-        # (2 to 5 s each); the local runner uses neither.
-        "--sdk_container_image=unused",
-    )
+    beam: BeamSettings = BeamSettings()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +138,7 @@ def _check_together(config: Config) -> None:
     except ConfigError as error:
         raise ConfigError(f"model.variant: {error}") from None
     cluster.check(config.kubeflow)
+    engine.check(config.beam)
     config.data.of_source()  # tells of what contradicts itself
     gate.check(config.gate)
     if config.data.span_window > 1 and not config.data.has_spans:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bitpipe.stores import files
+from pipeline.settings import beam
 from pipeline.settings.config import Config
 from serving.batch import beam_pipeline, job
 from serving.batch.job import Progress, Request
@@ -28,7 +29,7 @@ def begin(tmp_path, photos, saved_model):
 
 
 def run(begun, batch_size=3):
-    beam_pipeline.run(begun, batch_size=batch_size, options=Config().beam)
+    beam_pipeline.run(begun, batch_size=batch_size, options=beam.options(Config().beam))
 
 
 def records(folder: Path):
