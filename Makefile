@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-serving bench-bit bench-accelerator bench-backbones bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean test-portable bench-ingest
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-portable test-benchmarks test-serving bench-bit bench-accelerator bench-backbones bench-ingest bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -50,10 +50,13 @@ test-signals: setup ## Interrupt runs at random moments of each stage, and run t
 test-bad-models: setup ## Let bad models through the whole graph, of which none may be pushed (a quarter of an hour)
 	@BAD_MODELS=1 $(BIN)/pytest -m bad_models $(ARGS)
 
-# SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
+test-benchmarks: setup ## Run every benchmark once on tiny models (five minutes)
+	@BENCHMARKS=1 $(BIN)/pytest -m benchmarks $(ARGS)
+
 test-portable: setup ## Run all data stages by Beam's job service and workers in other processes (10 minutes)
 	@PORTABLE=1 $(BIN)/pytest -m portable -n 0 $(ARGS)
 
+# SERVING_ADDRESS=host:port is asked instead of the embedded server; more variables in tests/contract/target.py.
 test-serving: setup ## Test any server's API (SERVING_ADDRESS=host:port)
 	@$(BIN)/pytest tests/contract $(ARGS)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -32,6 +33,10 @@ def result():
     return Result(TRAIN, task, seconds, left_out, {"keras": "3.0", "tensorflow": "2.16"})
 
 
+@pytest.mark.benchmarks
+@pytest.mark.skipif(
+    not os.environ.get("BENCHMARKS"), reason="takes a minute; `make test-benchmarks` runs it"
+)
 def test_quick_run_measures_checks_and_reports_without_torch(without_torch, tmp_path, monkeypatch):
     # Half of the contenders: the other half has starting a process in common with them.
     fewer = (lineup.KERAS_GRAPH, lineup.OURS_GRAPH, lineup.TORCH_EAGER)
