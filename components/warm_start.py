@@ -38,13 +38,13 @@ class ServedModel(ResolverStrategy):
     Args:
         versions: the folder that the Pusher writes to.
         custom_config: JSON of the Trainer's.
-        added: keys of it that are added where the Trainer runs, and do not count.
+        ignored: keys of it that change no weights, or are added only where the Trainer runs.
     """
 
-    def __init__(self, versions: str, custom_config: str, added: list[str]) -> None:
+    def __init__(self, versions: str, custom_config: str, ignored: list[str]) -> None:
         self._versions = versions
-        self._config = json.loads(custom_config)
-        self._added = frozenset(added)
+        self._ignored = frozenset(ignored)
+        self._config = self._counting(json.loads(custom_config))
 
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
@@ -83,7 +83,10 @@ class ServedModel(ResolverStrategy):
         found = json.loads(stored) if stored else None
         if not isinstance(found, dict) or "train" not in found:
             return None
-        return {key: value for key, value in found.items() if key not in self._added}
+        return self._counting(found)
+
+    def _counting(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in config.items() if key not in self._ignored}
 
 
 def _inputs(store: mlmd.MetadataStore, execution: int) -> dict[str, set[int]]:

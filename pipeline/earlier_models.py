@@ -33,7 +33,7 @@ def to_start_from(
         config={
             "versions": versions,
             "custom_config": json.dumps(custom_config),
-            "added": [weights_key.IDENTITY],
+            "ignored": [weights_key.IDENTITY, "export"],
         },
         **{
             warm_start.MODEL: Channel(type=Model),

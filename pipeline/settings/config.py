@@ -75,7 +75,7 @@ def load(source: str | None = None, overrides: Sequence[str] = ()) -> Effective:
     file = shipped.find(source or shipped.DEFAULT)
     called = f"the configuration {file.stem}" if file.parent == shipped.FOLDER else None
     merged, origins = layers.merge(file, overrides, called=called)
-    _read_off(merged)
+    _read_off(merged, Config)
     try:
         # Not strict, because YAML 1.1 reads 1e-3 as a string.
         config = msgspec.convert(merged, Config, strict=False)
@@ -109,13 +109,23 @@ def _check_longest_side(longest_side: int | None, resize: int | None) -> None:
         )
 
 
-def _read_off(merged: dict[str, Any]) -> None:
-    """YAML 1.1 reads the word off as false, and a severity is a word."""
-    checks = merged.get("checks")
-    if isinstance(checks, dict):
-        for name, value in checks.items():
-            if value is False:
-                checks[name] = "off"
+def _read_off(tree: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """YAML 1.1 reads the word off as false; where a setting takes the word, that is what is meant.
+
+    Args:
+        tree: of settings of this kind; changed in place.
+        kind: with the words that each setting takes.
+    """
+    for field in msgspec.structs.fields(kind):
+        value = tree.get(field.encode_name)
+        if isinstance(value, dict) and _is_struct(field.type):
+            _read_off(value, field.type)
+        elif value is False and "off" in getattr(field.type, "__args__", ()):
+            tree[field.encode_name] = "off"
+
+
+def _is_struct(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _check_finite(config: Config, origins: Mapping[str, str]) -> None:

@@ -63,7 +63,7 @@ class Nights:
         """A night's model, which is version 100, 101 and so on where it is pushed."""
         data, settings = night
         model = self.artifact("Model")
-        config = {"train": settings, "backbone_sha256": f"{model}"}
+        config = {"train": settings, "backbone_sha256": f"{model}", "export": "of then"}
         start = self.start(night)
         inputs = self.inputs(data) | ({"base_model": start} if start else {})
         self.execution("Trainer", inputs, model, json.dumps(config))
@@ -101,7 +101,9 @@ class Nights:
             made.set_string_custom_property(pusher.VERSION, str(100 + number))
             pushes.append(made)
         strategy = warm_start.ServedModel(
-            self.versions, json.dumps({"train": settings}), ["backbone_sha256"]
+            self.versions,
+            json.dumps({"train": settings, "export": f"of now, {len(self.pushes)}"}),
+            ["backbone_sha256", "export"],
         )
         found = strategy.resolve_artifacts(
             self.store,

@@ -62,7 +62,8 @@ def better_again(pipeline, first, better):
 def _better(pipeline, first):
     backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
     start = (f"model.backbone={backbone}", "train.warm_start=served")
-    return ("train.steps=40", "train.keep_best=true", *start, UNASKED)
+    method = "train.method=probe_then_fine_tune"
+    return ("train.steps=40", "train.keep_best=true", method, *start, UNASKED)
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,15 @@ def test_scientific_notation_is_a_number():
     assert config.load("smoke", ["train.learning_rate=1e-3"]).config.train.learning_rate == 1e-3
 
 
+def test_off_is_a_word_wherever_a_setting_takes_it(tmp_path):
+    """Of a file and of --set; YAML 1.1 reads false."""
+    file = write(tmp_path / "c.yaml", "checks: {small_pictures: off}\n")
+    found = config.load(file, ["serving_check.server=off"]).config
+    assert (found.checks.small_pictures, found.serving_check.server) == ("off", "off")
+    with pytest.raises(ConfigError, match=r"train\.method must be"):
+        config.load(file, ["train.method=off"])
+
+
 def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
     with pytest.raises(ConfigError, match=r"Set it to upstream, or kubeflow\.target"):
         config.load("smoke", ["kubeflow.target=vertex", "train.warm_start=served"])
