@@ -225,13 +225,13 @@ def _rates(results: Results) -> str:
                 best = results.best_rate(name, method, rates)
                 taken = "not all tried" if best is None else f"{best:g}"
                 rows.append((name, NAMES[method], ", ".join(shown), taken))
-    if not rows:
-        return ""
     text = (
         f"## Rates\n\nPeak rate at a batch of {cells.BATCH}: accuracy on up to 500 unused training "
         f"pictures, {cells.RATE_SHOTS} a class, one seed. "
         + " ".join(f"{one} takes those of {other}." for one, other in cells.RATES_OF.items())
     )
+    if not rows:
+        return f"{text}\n\nNone has been tried yet.\n"
     return "\n".join([text + "\n", *_table(("data", "method", "tried", "taken"), rows)]) + "\n"
 
 
