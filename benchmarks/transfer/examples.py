@@ -15,7 +15,7 @@ from benchmarks.kit.project import BenchmarkError
 from benchmarks.transfer.datasets import DataSet
 from bitpipe.pictures.limits import MAX_PIXELS
 from components import features, preprocessing
-from components.image_example_gen import outcomes, repeats, shard, sides
+from components.image_example_gen import repeats, shard, sides
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.sources import given_splits, registry
 from components.training import selection
@@ -125,7 +125,8 @@ def _write(source: str, place: Path) -> None:
     def choose(picture: ListedPicture, digest: str) -> str:
         return picture.split or sides.split_of(digest, _BUCKETS)
 
-    for part in shard.plan(pictures):
+    shards = shard.plan(pictures)
+    for part in shards:
         shard.write(
             part,
             path=listing.path,
@@ -133,15 +134,20 @@ def _write(source: str, place: Path) -> None:
             split_folders=folders,
             choose_split=choose,
             outcome_folder=outcome_folder,
-            on_file=lambda: None,
         )
-    accepted = [
-        one for one in shard.read_outcomes(outcome_folder) if isinstance(one, outcomes.AcceptedFile)
-    ]
+    made = {part.index: list(shard.read_converted(outcome_folder, part)) for part in shards}
+    accepted = [one.accepted for of_shard in made.values() for one in of_shard if one.accepted]
     _, left_out = repeats.find(accepted, "drop", "drop")
     kept = [one for one in accepted if one.key not in left_out]
     placed = sides.assign(kept, repeats.near(kept), _BUCKETS, tuple(_BUCKETS)).splits
-    shard.move(placed, split_folders=folders, outcome_folder=outcome_folder)
+    for part in shards:
+        shard.move(
+            part,
+            made[part.index],
+            placed,
+            split_folders=folders,
+            outcome_folder=outcome_folder,
+        )
     tf.io.gfile.rmtree(outcome_folder)
     counts = collections.Counter(one.label for one in kept if placed[one.key] == "train")
     names = sorted(counts, key=lambda name: (-counts[name], name))
