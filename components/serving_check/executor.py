@@ -102,11 +102,13 @@ def check(
             with starting as server:
                 return _judge(server, known, shown, settings, log) if shown else _empty(server)
         except servers.NotServedError as error:
+            lines = servers.last_lines(log)
+            why = f"; the last that it said: {lines[-1]}" if lines else ""
             return Said(
                 blessed=False,
                 server=words,
-                objections=(f"{words} could not load it: {error}",),
-                log=servers.last_lines(log),
+                objections=(f"{words} could not load it: {error}{why}",),
+                log=lines,
             )
 
 

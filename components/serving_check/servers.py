@@ -28,6 +28,8 @@ _POLL_S = 0.2
 _LOG_LINES = 15
 _TOP = Path(__file__).parents[2]
 
+# Exit codes of `docker run` that are its own, not the container's.
+_DOCKERS_OWN = (125, 126, 127)
 # The container has no child of this process in it that would be ended with it, so it watches its
 # standard input, which Docker closes when `docker run` is gone, for whatever reason.
 _IN_CONTAINER = (
@@ -106,10 +108,15 @@ def docker_server(image: str, folder: Path, log: Path) -> Iterator[Server]:
     command += ["--publish", "127.0.0.1::8500", "--publish", "127.0.0.1::8501"]
     command += ["--volume", f"{folder / NAME}:/models/{NAME}:ro", "--entrypoint", "/bin/sh"]
     with _running([*command, image, "-c", _IN_CONTAINER], log, os.environ) as process:
-        ports = {port: _published(container, port, process, started) for port in (8500, 8501)}
-        server = Server(f"TensorFlow Serving ({image})", ports[8500], f"http://{ports[8501]}", 0.0)
-        _wait_until_available(server, process, started)
-        yield dataclasses.replace(server, load_s=time.monotonic() - started)
+        try:
+            grpc, rest = (_published(container, port, process, started) for port in (8500, 8501))
+            _wait_until_available(grpc, process, started)
+        except NotServedError:
+            if process.poll() in _DOCKERS_OWN:
+                raise _no_docker("docker run", log.read_text(errors="replace")) from None
+            raise
+        load_s = time.monotonic() - started
+        yield Server(f"TensorFlow Serving ({image})", grpc, f"http://{rest}", load_s)
 
 
 def last_lines(log: Path) -> tuple[str, ...]:
@@ -185,9 +192,9 @@ def _published(container: str, port: int, process: subprocess.Popen[str], starte
     raise AssertionError
 
 
-def _wait_until_available(server: Server, process: subprocess.Popen[str], started: float) -> None:
+def _wait_until_available(grpc: str, process: subprocess.Popen[str], started: float) -> None:
     """Returns when the model is loaded and warmed up."""
-    with PredictionClient(server.grpc, NAME, timeout_s=5) as client:
+    with PredictionClient(grpc, NAME, timeout_s=5) as client:
         while _is_in_time(process, started):
             try:
                 known = client.status()
@@ -212,8 +219,12 @@ def _docker(*arguments: str, otherwise: Sequence[str] = ()) -> None:
     if done.returncode and otherwise:
         _docker(*otherwise)
     elif done.returncode:
-        told = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise NoDockerError(
-            f"`docker {' '.join(arguments)}` failed: {told}. See that Docker runs and has the "
-            "image of serving_check.image, or set serving_check.server=embedded."
-        )
+        raise _no_docker(f"docker {' '.join(arguments)}", done.stderr)
+
+
+def _no_docker(command: str, told: str) -> NoDockerError:
+    last = (told.strip().splitlines() or ["it says nothing"])[-1].rstrip(".")
+    return NoDockerError(
+        f"`{command}` failed: {last}. See that Docker runs and has the image of "
+        "serving_check.image, or set serving_check.server=embedded."
+    )

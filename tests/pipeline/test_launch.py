@@ -64,6 +64,13 @@ def test_without_an_installed_script_the_module_is_called(commands, monkeypatch,
     assert all(" -m pipeline " in command for command in commands())
 
 
+def test_docker_that_is_asked_for_and_not_there_is_told_before_anything_runs(monkeypatch):
+    monkeypatch.setattr(launch.shutil, "which", lambda _: None)
+    asked = config.load("smoke", ["serving_check.server=docker"]).config
+    with pytest.raises(ConfigError, match="wants the command `docker`, which is not there"):
+        launch.check(asked, "no such photos")
+
+
 @pytest.fixture
 def photos_by_class(tmp_path, encode):
     for name in ("red", "blue"):

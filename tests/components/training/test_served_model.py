@@ -1,17 +1,23 @@
 """What the exported SavedModel answers."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.python.saved_model import loader_impl
+from tensorflow_serving.apis import prediction_log_pb2
 
 from bitpipe.model import description
 from bitpipe.model import signature as names
 from bitpipe.model.signature import SERVING, TRANSFORM_FEATURES
 from components import preprocessing
 from components.bit import resnet_v2, weights
-from components.training import served_model, served_signatures
+from components.training import own_answers, served_model, served_signatures, warm_up
+from serving.model.servable import SavedModelServable
+from serving.server.options import Batching
 from tests.pictures import picture
 
 # In the order of the vocabulary: by falling frequency (conftest.COUNTS).
@@ -254,3 +260,60 @@ def test_an_exported_model_is_a_source_of_weights(path, model):
     weights.load(copy, path, head=True)
     images = np.random.default_rng(1).random((2, 33, 32, 3), np.float32)
     np.testing.assert_allclose(copy(images), model(images), atol=1e-4)
+
+
+def test_warm_up_requests_are_there_for_every_signature_and_batch_size(path, loaded):
+    records = tf.data.TFRecordDataset(f"{path}/{warm_up.FILE}").as_numpy_iterator()
+    logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+    requests = [log.predict_log.request for log in logs]
+    asked = {
+        (one.model_spec.signature_name, value.tensor_shape.dim[0].size)
+        for one in requests
+        for value in one.inputs.values()
+    }
+    assert asked == {(name, size) for name in loaded.signatures for size in warm_up.BATCH_SIZES}
+    assert len(requests) == len(asked)
+    assert Path(path, warm_up.FILE).stat().st_size < 2**16
+
+
+def test_a_server_answers_the_warm_up_requests_while_it_loads(path, monkeypatch):
+    asked = []
+    predict = SavedModelServable.predict
+    monkeypatch.setattr(
+        SavedModelServable, "predict", lambda *args: asked.append(1) or predict(*args)
+    )
+    SavedModelServable(path).close()
+    assert len(asked) == 4 * len(warm_up.BATCH_SIZES)
+
+
+def test_the_largest_batch_of_the_warm_up_is_that_of_the_servers():
+    assert warm_up.BATCH_SIZES[-1] == Batching().max_batch_size
+    manifests = Path(__file__).parents[3] / "kubernetes" / "serving" / "base"
+    told = (manifests / "batching_parameters.txt").read_text()
+    assert int(re.search(r"max_batch_size { value: (\d+) }", told)[1]) == warm_up.BATCH_SIZES[-1]
+
+
+def test_the_networks_own_answers_are_those_of_the_exported_model(
+    model, transform_output, loaded, tmp_path
+):
+    """On the first pictures of the split, by name of the file that they are in."""
+    served = served_model.ServedModel(model, transform_output, CLASSES)
+    pictures = [picture(colour, noise=40, seed=seed) for seed in range(7) for colour in CLASSES]
+    files = []
+    for number, some in enumerate((pictures[:10], pictures[10:])):
+        files.insert(0, str(tmp_path / f"{number}.gz"))
+        with tf.io.TFRecordWriter(files[0], "GZIP") as writer:
+            for index, data in enumerate(some, start=10 * number):
+                values = {"image": data, "filename": b"%d.png" % index, "sha256": b"%064x" % index}
+                feature = {
+                    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                    for name, value in values.items()
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                writer.write(example.SerializeToString())
+    said = own_answers.ask(served, files)
+    assert said.labels == CLASSES
+    assert [one.filename for one in said.answers] == [f"{index}.png" for index in range(16)]
+    scores = [one.scores for one in said.answers]
+    np.testing.assert_allclose(scores, classify(loaded, pictures[:16])["scores"], atol=1e-6)
+    assert own_answers.ask(served, []).answers == ()

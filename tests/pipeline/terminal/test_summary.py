@@ -205,3 +205,17 @@ def test_of_many_objections_the_first_are_shown():
     assert "'c11'" in text
     assert "'c12'" not in text
     assert "and 28 more, which the report lists\n" in text
+
+
+def test_what_a_server_did_with_the_candidate_is_told_with_request_and_log():
+    said = types.SimpleNamespace(
+        sentences=("the embedded server loads it in 3.0 s",),
+        request="gRPC Predict, model candidate, a.png",
+        log=("INFO Loading version 1", "ERROR out of order"),
+    )
+    objections = ["the embedded server takes 30 ms, and 10 ms are allowed"]
+    text = summary(blessed=False, version=None, objections=objections, serving_check=said)
+    assert (
+        text.index(objections[0]) < text.index("request   gRPC Predict") < text.index("ERROR out")
+    )
+    assert "loads it in 3.0 s" in text

@@ -111,6 +111,15 @@ def test_a_pattern_with_spans_brings_the_parameter(package):
     assert "--param=span=NUMBER_INTEGER:{{$.inputs.parameters['span']}}" in arguments
 
 
+def test_docker_is_refused_where_pods_run():
+    from bitpipe.errors import ConfigError
+    from pipeline.kubeflow.compile import compiler
+
+    asked = config.load(CLUSTER, ["serving_check.server=docker"]).config
+    with pytest.raises(ConfigError, match=r"Set kubeflow\.infra_validator"):
+        compiler.compile_pipeline(asked)
+
+
 @pytest.mark.parametrize("ending", [":2.19.1", "@sha256:" + "0" * 64])
 def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that(ending):
     from tfx.proto import infra_validator_pb2
@@ -167,7 +176,11 @@ def test_the_code_of_a_stage_is_in_its_key_and_travels_with_its_task(package):
         ("components/bit/download.py", set()),
         ("components/training/step.py", {"Trainer"}),
         ("components/preprocessing.py", {"Transform", "Trainer"}),
-        ("components/features.py", {"ImageExampleGen", "HyperRule", "Transform", "Trainer"}),
+        (
+            "components/features.py",
+            {"ImageExampleGen", "HyperRule", "Transform", "Trainer", "ServingCheck"},
+        ),
+        ("serving/server/rest.py", {"ServingCheck"}),
     ],
 )
 def test_a_change_of_code_reaches_the_stages_that_import_it(
