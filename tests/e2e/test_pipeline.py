@@ -192,6 +192,11 @@ def test_a_model_tells_how_it_was_trained(pipeline, first, better):
     assert steps[training.NETWORK] == [0, 20, 40]
     assert of_better.best_step in (0, 40)
     assert list((pipeline.out / "artifacts" / "features").glob("*/*.npz"))
+    # Heads that have not seen a picture say what they take it for: by that, labels are suspected.
+    (told,) = (pipeline.out / "artifacts" / "Trainer" / "model_run").glob("*/cross_validated.jsonl")
+    assert len(told.read_text().splitlines()) == first.result["splits"]["train"]
+    assert "heads that were trained without" in Path(better.result["report"]).read_text()
+    assert Path(better.result["report"]).with_name("suspects.csv").is_file()
 
 
 def test_training_starts_from_the_model_in_service_and_an_unchanged_run_is_cached(
