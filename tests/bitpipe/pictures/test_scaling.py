@@ -42,9 +42,10 @@ def test_sizes(size, scaled):
 
 
 def photo(size, form="JPEG", **options):
-    """Smooth colours with stripes finer than what is left of them."""
+    """Smooth colours, with stripes finer than what is left and broad ones that must be left."""
     x, y = np.meshgrid(np.linspace(0, 255, size[0]), np.linspace(0, 255, size[1]))
-    stripes = 40 * (np.arange(size[0]) % 4 < 2)
+    columns = np.arange(size[0])
+    stripes = 20 * (columns % 4 < 2) + 30 * (columns % 30 < 15)
     pixels = np.stack([x, y, (x + y) / 2], 2) * 0.8 + stripes[None, :, None]
     buffer = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(buffer, form, **options)
