@@ -52,8 +52,8 @@ def _judged(written: Mapping[str, Sequence[Artifact]]) -> str:
             text += _checks(kept_checks.read(artifact.uri))
         elif artifact.type_name == "InfraBlessing":
             loads = artifact.get_int_custom_property("blessed") == 1
-            if said := serving_check.read(artifact.uri):
-                text += _verdict(loads, said.all_sentences) + _log(said.log)
+            if checked := serving_check.read(artifact.uri):
+                text += _verdict(loads, checked.all_sentences) + _log(checked.log)
             else:
                 text += _verdict(loads, () if loads else ("TensorFlow Serving could not load it.",))
         elif remark := artifact.get_string_custom_property(pusher.REMARK):
