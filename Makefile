@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-bad-models test-portable test-benchmarks test-serving bench-bit bench-accelerator bench-backbones bench-ingest bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-disk-full test-bad-models test-portable test-benchmarks test-serving bench-bit bench-accelerator bench-backbones bench-ingest bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ test-docker: setup ## Run the tests of what `make image` has built
 MOMENTS ?= 10
 test-signals: setup ## Interrupt runs at random moments of each stage, and run them to the end (an hour)
 	@MOMENTS="$(MOMENTS)" SEED="$(SEED)" $(BIN)/pytest -m signals -s $(ARGS)
+
+test-disk-full: setup ## Let disks be full in each stage, and runs go on when there is room (minutes; wants root)
+	@DISK_FULL=1 $(BIN)/pytest -m disk_full $(ARGS)
 
 test-bad-models: setup ## Let bad models through the whole graph, of which none may be pushed (a quarter of an hour)
 	@BAD_MODELS=1 $(BIN)/pytest -m bad_models $(ARGS)

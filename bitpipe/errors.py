@@ -4,7 +4,7 @@ The exit code that a command ends with belongs to the error (see `bitpipe.exits`
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bitpipe import exits
 
@@ -23,6 +23,12 @@ class DataError(BitpipeError):
 
 class ConfigError(BitpipeError, ValueError):
     """A setting is unknown, malformed, or contradicts another one."""
+
+    exit_code = exits.USER
+
+
+class DiskFullError(BitpipeError):
+    """There is no room for what is to be written; see `bitpipe.full_disk`."""
 
     exit_code = exits.USER
 
@@ -60,6 +66,10 @@ class UnreachableWeightsError(WeightsError):
 
 class TrainingError(BitpipeError):
     """Training cannot go on: the loss is no longer a number."""
+
+
+class UnfitModelError(BitpipeError):
+    """The model that was trained cannot be judged: it is damaged, or does not answer as it must."""
 
 
 class ServingError(BitpipeError):
@@ -181,3 +191,12 @@ class AnswerFileError(ServingError):
     """The file of answers cannot be written, or cannot be continued."""
 
     exit_code = exits.USER
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it came of, the last one first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

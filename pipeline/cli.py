@@ -49,7 +49,11 @@ def as_failure(error: Exception, command: str | None = None) -> Failure | None:
         error: what ended the command.
         command: its name; `None` for `bitpipe` alone.
     """
+    from bitpipe import full_disk
+
     told = extras.explained(error, command)
+    if not isinstance(told, BitpipeError) and full_disk.is_meant(error):
+        told = full_disk.explained(error, {}) or told
     return Failure(str(told), told.exit_code) if isinstance(told, BitpipeError) else None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import errno
 import logging
 import os
 import shlex
 import shutil
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bitpipe import exits, frameworks
-from bitpipe.errors import BitpipeError, ConfigError
+from bitpipe import frameworks, full_disk
+from bitpipe.errors import BitpipeError, ConfigError, causes
 from bitpipe.stores.paths import is_remote, require_plain
 from components.bit import packaged, sources
 from components.gate import settings as gate
@@ -42,15 +42,11 @@ _SHOWN_CHARACTERS = 300
 # In the folder of all outputs: the summary of the last run that ended.
 SUMMARY = "summary.txt"
 
+_GOES_ON = "run the same command again: it goes on where this one stopped"
+
 
 class UnexpectedError(BitpipeError):
     """A stage failed for a reason that is not the user's."""
-
-
-class DiskFullError(BitpipeError):
-    """There is no room for what a stage writes."""
-
-    exit_code = exits.USER
 
 
 def check(config: Config, data: str) -> Listing | None:
@@ -244,6 +240,15 @@ class _Work:
     log_file: Path
     verbose: bool
 
+    @property
+    def _places(self) -> dict[Path, str]:
+        """Where a run writes, and what the user calls it."""
+        temporary = self.temporary.parent
+        return {
+            self.space.out: f"--out {self.out}",
+            temporary: f"the temporary files, {temporary} (TMPDIR names another one)",
+        }
+
     @contextlib.contextmanager
     def shown(self) -> Iterator[Display]:
         """A display on stderr; what is raised below it becomes a `BitpipeError`."""
@@ -256,18 +261,15 @@ class _Work:
             ):
                 try:
                     yield display
-                except Exception:
+                except Exception as error:
                     logging.exception("the run failed")
+                    _let_go(error)
                     raise
         except BitpipeError:
             raise
         except Exception as error:
-            if _is_full(error):
-                raise DiskFullError(
-                    f"there is no room left on the disk of --out {self.out} or of its temporary "
-                    f"files, {self.temporary.parent}. Make room and run the same command again: "
-                    "it goes on where this one stopped."
-                ) from error
+            if full := full_disk.explained(error, self._places, _GOES_ON):
+                raise full from error
             raise UnexpectedError(
                 f"{type(error).__name__}: {_first_line(error)} The whole log is in {self.log_file}."
             ) from error
@@ -319,7 +321,10 @@ def _run(
             device=device.describe(),
         )
         result = local.run(config, space, position, told)
-    _keep(space.out / SUMMARY, result)
+    try:
+        _keep(space.out / SUMMARY, result)
+    except OSError as error:  # the model is pushed, which no failure here may undo
+        display.note(f"  {space.out / SUMMARY} could not be written: {error.strerror or error}")
     return result
 
 
@@ -332,20 +337,10 @@ def _keep(path: Path, result: RunResult) -> None:
     unfinished.replace(path)
 
 
-def _is_full(error: BaseException) -> bool:
-    """Whether it, or what it came of, says that a disk is full; each library in its own words."""
-    return any(
-        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT))
-        or os.strerror(errno.ENOSPC) in str(one)
-        or "database or disk is full" in str(one)  # SQLite
-        for one in _causes(error)
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _let_go(error: BaseException) -> None:
+    """Closes what a failed stage has left open, while what TensorFlow says of that is logged."""
+    for one in causes(error):
+        traceback.clear_frames(one.__traceback__)
 
 
 def _first_line(error: BaseException) -> str:

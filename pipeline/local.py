@@ -16,6 +16,7 @@ from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import runtime_parameter_utils
 
+from bitpipe import full_disk
 from bitpipe.errors import BitpipeError
 from components import progress
 from pipeline import dag, damage, leftovers, node, stages, workspace
@@ -51,7 +52,7 @@ def run(
         ran.outcomes,
         ran.connection,
         model_dir=f"{space.serving}/{config.name}",
-        report=_report(ran, space, told),
+        report=_report(ran, space, position, told),
     )
 
 
@@ -86,7 +87,7 @@ def _run(
     try:
         leftovers.clear(connection, space.artifacts)
     except mlmd_errors.StatusError as error:
-        if "full" in str(error):  # the disk
+        if full_disk.is_meant(error):
             raise
         raise workspace.damaged_metadata(space, str(error)) from error
     places = dag.Places(space.data, str(space.artifacts), str(space.serving))
@@ -104,8 +105,9 @@ def _run(
                 outcomes[stage] = node.run(ir, entry.pipeline_node)
             except BitpipeError:
                 raise
-            except Exception:
-                damage.require_readable(connection)
+            except Exception as error:
+                if not full_disk.is_meant(error):
+                    damage.require_readable(connection)
                 raise
             position.finished(stage, outcomes[stage])
             if stage == stages.IMAGE_EXAMPLE_GEN:
@@ -118,13 +120,20 @@ def _run(
     return _Ran(outcomes, connection, run_id)
 
 
-def _report(ran: _Ran, space: workspace.Workspace, told: facts.Told) -> str | None:
+def _report(
+    ran: _Ran, space: workspace.Workspace, position: Position, told: facts.Told
+) -> str | None:
     """Writes the report; the model is judged and pushed, which no failure here may undo."""
     folder = space.reports / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
     try:
         with metadata.Metadata(ran.connection) as handle:
             found = lineage.find(handle.store, ran.run_id)
         return str(writing.write(folder, told, found))
-    except Exception:
+    except Exception as error:
         logging.exception("the report could not be written")
+        full = full_disk.explained(
+            error, {space.out: f"--out {space.out}"}, "run the same command again: it writes it"
+        )
+        if full:
+            position.said("report", str(full))
         return None

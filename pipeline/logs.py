@@ -31,9 +31,8 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(
-            log_file.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
-        )
+        log = log_file.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        stack.callback(_close, log)
         handler = logging.StreamHandler(log)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handlers: list[logging.Handler] = [handler]
@@ -56,6 +55,11 @@ def captured(log_file: Path, *, verbose: bool = False) -> Iterator[Terminal]:
             logging.captureWarnings(False)
             for each in handlers:
                 logging.getLogger().removeHandler(each)
+
+
+def _close(log: TextIO) -> None:
+    with contextlib.suppress(OSError):  # lines for which a full disk has no room fail no run
+        log.close()
 
 
 @contextlib.contextmanager
@@ -91,7 +95,8 @@ def _redirected(descriptor: int, log: TextIO, encoding: str) -> Iterator[TextIO]
         yield stream
     finally:
         for standard in (sys.stdout, sys.stderr):
-            standard.flush()
+            with contextlib.suppress(OSError):  # see `_close`
+                standard.flush()
         stream.close()
         os.dup2(real, descriptor)
         os.close(real)

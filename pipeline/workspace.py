@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from bitpipe import full_disk
 from bitpipe.errors import ConfigError
 from bitpipe.names import require_utf8
 from bitpipe.stores.paths import is_remote, require_plain
@@ -153,6 +154,9 @@ def _check_metadata(workspace: Workspace) -> None:
             with contextlib.closing(sqlite3.connect(database)) as connection:
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.DatabaseError as error:
+            # What a killed run has left half-written in it is to be taken back, which needs room.
+            if full := full_disk.explained(error, {workspace.out: f"--out {workspace.out}"}):
+                raise full from error
             verdict = str(error)
         if verdict != "ok":
             raise damaged_metadata(workspace, verdict)

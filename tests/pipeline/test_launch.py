@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bitpipe.errors import ConfigError, WeightsError
+from bitpipe.errors import ConfigError, DiskFullError, WeightsError
 from pipeline import launch
 from pipeline.settings import config
 
@@ -114,21 +114,14 @@ def test_a_backbone_is_known_by_its_absolute_path(tmp_path, monkeypatch):
         assert launch._with_absolute_backbone(settings).model.backbone == meant
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
-        RuntimeError("/x/ckpt: No space left on device [Op:SaveV2]"),
-        RuntimeError("database or disk is full"),
-    ],
-)
-def test_a_full_disk_is_told_as_one(photos_by_class, tmp_path, monkeypatch, error):
+def test_a_full_disk_is_told_as_one(photos_by_class, tmp_path, monkeypatch):
     def full(*_):
-        raise ValueError("while writing") from error
+        raise ValueError("while writing") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(launch, "_run", full)
-    with pytest.raises(launch.DiskFullError, match=r"no room left .* goes on") as told:
+    with pytest.raises(DiskFullError, match=r"no room left .* goes on") as told:
         run(photos_by_class, tmp_path / "out")
+    assert str(tmp_path / "out") in str(told.value)
     assert told.value.exit_code == 2
 
 

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from bitpipe.errors import ConfigError
+from bitpipe.errors import ConfigError, DiskFullError
 from pipeline import workspace
 
 
@@ -117,6 +117,21 @@ def test_a_full_disk_is_told_and_leaves_a_folder_that_can_be_used(tmp_path, data
         patch.setattr(os, "fsync", full)
         assert "No space left on device. Make room" in refusal(tmp_path / "out", data)
     with workspace.opened(tmp_path / "out", data):
+        pass
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_database(tmp_path, data, monkeypatch):
+    with workspace.opened(tmp_path / "out", data) as space:
+        space.metadata.write_bytes(b"of an earlier run")
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    with (
+        pytest.raises(DiskFullError, match=r"no room left on the disk of --out .*out\. Make room"),
+        workspace.opened(tmp_path / "out", data),
+    ):
         pass
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bitpipe import frameworks
+from bitpipe import frameworks, full_disk
 from bitpipe.errors import BitpipeError, ConfigError
 from components import progress
 from pipeline import stage_code
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 # Progress goes to the log, where a line every so often is enough.
 _SECONDS_BETWEEN_LINES = 15.0
+
+_GOES_ON = "run the pipeline again: finished tasks come from the cache"
 
 _EVALUATOR = "components.gate.component."
 
@@ -78,6 +82,16 @@ def main(
         except BitpipeError as error:
             _log.error("%s", error)
             sys.exit(error.exit_code)
+        except Exception as error:
+            # A pod's own files lie on its node's disk.
+            own = Path(tempfile.gettempdir())
+            full = full_disk.is_meant(error) and full_disk.explained(
+                error, {own: f"the task's node, {own}"}, _GOES_ON
+            )
+            if not full:
+                raise
+            _log.error("%s", full)
+            sys.exit(full.exit_code)
 
 
 def prepare(
