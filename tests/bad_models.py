@@ -139,13 +139,15 @@ class Kind:
 
     Attributes:
         write: writes the model into a folder.
-        said: what the gate says of it; None where it cannot judge it at all, and the stage fails.
+        said: words of what the gate says of it.
+        judged: whether the gate comes to a verdict, and the stage does not fail.
         by_comparison: it is bad only beside the model in service.
     """
 
     write: Callable[[Path], None]
-    said: str | None
+    said: str
     by_comparison: bool = False
+    judged: bool = True
 
 
 def _saved(**how: Any) -> Callable[[Path], None]:
@@ -179,15 +181,15 @@ def _nothing(folder: Path) -> None:
 
 
 KINDS = {
-    "no files": Kind(_nothing, None),
-    "no graph": Kind(_without_graph, None),
-    "a graph of noise": Kind(_of_noise, None),
-    "no weights": Kind(_without_weights, None),
-    "weights cut off": Kind(_with_cut_weights, None),
-    "no serving signature": Kind(_saved(serves=False), None),
-    "another input": Kind(_saved(image="photo"), None),
-    "another output": Kind(_saved(scores="probabilities"), None),
-    "fails on pictures": Kind(_saved(answer=_fails), None),
+    "no files": Kind(_nothing, "has no saved_model.pb", judged=False),
+    "no graph": Kind(_without_graph, "damaged", judged=False),
+    "a graph of noise": Kind(_of_noise, "damaged", judged=False),
+    "no weights": Kind(_without_weights, "damaged", judged=False),
+    "weights cut off": Kind(_with_cut_weights, "damaged", judged=False),
+    "no serving signature": Kind(_saved(serves=False), "no signature", judged=False),
+    "another input": Kind(_saved(image="photo"), "takes photo", judged=False),
+    "another output": Kind(_saved(scores="probabilities"), "probabilities, where", judged=False),
+    "fails on pictures": Kind(_saved(answer=_fails), "fails on a picture", judged=False),
     "NaN weights": Kind(_saved(answer=_not_finite), "finite"),
     "infinite scores": Kind(_saved(answer=_infinite), "finite"),
     "NaN on one class": Kind(_saved(answer=_not_finite_on_blue), "finite"),

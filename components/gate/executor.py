@@ -16,9 +16,20 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
+from bitpipe import full_disk
+from bitpipe.errors import BitpipeError, UnfitModelError
 from bitpipe.model.evaluation import ACCURACY, PICTURES
 from bitpipe.model.signature import TOP_K
-from components.gate import extractors, kept, labels, paired, predictions, recording, rules
+from components.gate import (
+    diagnosis,
+    extractors,
+    kept,
+    labels,
+    paired,
+    predictions,
+    recording,
+    rules,
+)
 from components.gate.measures import Measures, measure
 from components.gate.settings import GateSettings
 from components.gate.verdict import Compared, Measured, Verdict
@@ -51,7 +62,30 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Fills `evaluation` and `blessing`."""
+        """Fills `evaluation` and `blessing`.
+
+        Raises:
+            UnfitModelError: the candidate cannot be asked.
+        """
+        try:
+            self._judge(input_dict, output_dict, exec_properties)
+        except BitpipeError:
+            raise
+        except Exception as error:
+            candidate = input_dict[standard_component_specs.MODEL_KEY]
+            if full_disk.is_meant(error) or (fault := diagnosis.fault(_path(candidate))) is None:
+                raise
+            raise UnfitModelError(
+                f"the trained model cannot be judged, and is not pushed: {fault}. Delete "
+                f"{candidate[0].uri} and run the same command again: it is trained anew."
+            ) from error
+
+    def _judge(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
         gate = settings(exec_properties)
         notes = []
         candidate_labels: tuple[str, ...] = ()
@@ -62,6 +96,8 @@ class Executor(executor.Executor):
                 served_labels = labels.of(_path(baseline))
             # Damaged files make TensorFlow raise whatever they lead to.
             except Exception as error:
+                if full_disk.is_meant(error):  # it is as it was, and no worse one may pass
+                    raise
                 _log.warning("The model in service cannot be loaded.", exc_info=True)
                 notes.append(
                     f"the model in service cannot be loaded ({type(error).__name__}): judged "
