@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitpipe import full_disk
-from bitpipe.errors import ConfigError
+from bitpipe.errors import BitpipeError, ConfigError
 from bitpipe.names import require_utf8
 from bitpipe.stores.paths import is_remote, require_plain
 from pipeline import reports
@@ -77,6 +77,7 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
     """Claims `out` for this data set and this process, making it where it is missing.
 
     Raises:
+        DiskFullError: there is no room for what marks `out`.
         ConfigError: `out` is no folder of ours, belongs to another data set or format, cannot be
             written, is damaged, another run is using it, or it or `data` is not valid UTF-8.
     """
@@ -134,10 +135,9 @@ def _mark(workspace: Workspace) -> None:
     unfinished.replace(workspace.out / _MARKER)
 
 
-def _not_writable(out: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"--out {out} cannot be written: {error.strerror or error}. Make room or choose another "
-        "folder."
+def _not_writable(out: Path, error: OSError) -> BitpipeError:
+    return full_disk.explained(error, {out: f"--out {out}"}) or ConfigError(
+        f"--out {out} cannot be written: {error.strerror or error}. Choose another folder."
     )
 
 

@@ -115,7 +115,11 @@ def test_a_full_disk_is_told_and_leaves_a_folder_that_can_be_used(tmp_path, data
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        assert "No space left on device. Make room" in refusal(tmp_path / "out", data)
+        with (
+            pytest.raises(DiskFullError, match=r"on the disk of --out .*out\. Make room, and run"),
+            workspace.opened(tmp_path / "out", data),
+        ):
+            pass
     with workspace.opened(tmp_path / "out", data):
         pass
 
