@@ -3,7 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/stable.txt requirements/current.txt requirements/image.txt requirements/image-gpu.txt requirements/stable-gpu.txt \
-	requirements/uv.txt requirements/supply.txt
+	requirements/uv.txt requirements/supply.txt requirements/stores.txt
 # Words after the target's own, e.g. make test ARGS="-k lanes -x"
 ARGS ?=
 # Processes that share the tests; each may take 6 GB.
@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 export LANE PYTHON VENV GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-disk-full test-bad-models test-portable test-benchmarks test-serving bench-bit bench-accelerator bench-backbones bench-ingest bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
+.PHONY: help setup demo test test-fast image test-image test-docker test-signals test-disk-full test-bad-models test-portable test-benchmarks test-stores test-serving bench-bit bench-accelerator bench-backbones bench-ingest bench-serving bench-transfer pretrain check docs-pictures docs-tutorial format lock sbom audit clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,10 @@ test-bad-models: setup ## Let bad models through the whole graph, of which none 
 
 test-benchmarks: setup ## Run every benchmark once on tiny models (five minutes)
 	@BENCHMARKS=1 $(BIN)/pytest -m benchmarks $(ARGS)
+
+test-stores: setup ## Test s3:// and gs:// against object stores that run here (minutes)
+	@sh tools/stores.sh "$(BIN)/python"
+	@STORES=1 $(BIN)/pytest -m stores $(ARGS)
 
 test-portable: setup ## Run all data stages by Beam's job service and workers in other processes (10 minutes)
 	@PORTABLE=1 $(BIN)/pytest -m portable -n 0 $(ARGS)
@@ -107,7 +111,7 @@ format: setup ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# All that the shipped code may need; `bench`, `dataflow` and `heic` are in no lock.
+# All that the shipped code may need; `bench`, `dataflow`, `heic` and `s3` are in no lock.
 EXTRAS := --extra train --extra serve --extra batch --extra kubeflow
 # Pins that still fit are kept; UPGRADE=1 takes the newest of everything.
 COMPILE = $$(sh tools/uv.sh) pip compile --quiet --generate-hashes --no-header --no-annotate \
@@ -123,6 +127,7 @@ lock: ## Resolve the locks again (UPGRADE=1: newest versions)
 		--override requirements/current.override.in --python-version 3.11 --universal || exit; done
 	@$(COMPILE) requirements/uv.txt requirements/uv.in --python-version 3.8 --universal
 	@$(COMPILE) requirements/supply.txt requirements/supply.in --python-version 3.10 --universal
+	@$(COMPILE) requirements/stores.txt requirements/stores.in --python-version 3.10 --universal
 	@python3 tools/check_locks.py $(LOCKS)
 
 sbom: setup ## Write dist/*.cdx.json, what the images hold, and dist/licences.md, this environment's licences

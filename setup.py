@@ -58,6 +58,7 @@ EXTRAS_REQUIRE = {
     ],
     "batch": [BEAM, NUMPY, TENSORFLOW, SERVING_API],
     "kubeflow": [*TRAIN, "kfp>=2.5,<3"],  # what is compiled is the pipeline itself
+    "s3": ["boto3>=1.35,<2"],  # addresses s3://
     "dataflow": ["apache-beam[gcp]>=2.73,<3"],
     # Pictures of phones; in no lock, because its packages bring an encoder under the GPL.
     "heic": ["pillow-heif>=0.22,<2"],

@@ -268,6 +268,9 @@ class _Work:
         except BitpipeError:
             raise
         except Exception as error:
+            for one in causes(error):
+                if isinstance(one, BitpipeError):  # Beam and TFX put errors into theirs
+                    raise one from None
             if full := full_disk.explained(error, self._places, _GOES_ON):
                 raise full from error
             raise UnexpectedError(

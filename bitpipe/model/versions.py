@@ -87,12 +87,11 @@ def find(models: str, name: str) -> tuple[str, dict[int, str]]:
 
 
 def _find_remote(models: str, name: str) -> tuple[str, dict[int, str]]:
-    store_of(models)  # tells of an unknown one
-    from bitpipe.stores.remote import match
-
+    store = store_of(models)
     for folder in (join(models, name), models):
         # One listing: a store has no folders of its own, only files with long names.
-        paths = match(join(folder, "*", SAVED_MODEL))
+        pattern = join(folder, "*", SAVED_MODEL)
+        paths = [found.path for found in store.find(pattern, lambda _: True)]
         folders = {path.split("/")[-2]: path.rpartition("/")[0] for path in paths}
         if found := complete_versions(folders, folders.__contains__):
             return folder, {version: folders[name] for version, name in found.items()}

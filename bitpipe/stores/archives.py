@@ -4,6 +4,7 @@ import errno
 import lzma
 import posixpath
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,6 +25,10 @@ _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
     *(EOFError, RuntimeError, NotImplementedError, KeyError, OSError),
 )
+
+# APPNOTE.TXT of PKWARE, 4.3.7 and 4.4.4: the lengths at the end of a local file header; a flag.
+_ZIP_HEAD = struct.Struct("<26xHH")
+_ENCRYPTED = 1
 
 _MAX_LINKS = 40  # from one to the next, as Linux follows them
 
@@ -80,6 +85,21 @@ class ArchiveStore:
             reason = f"it is damaged in its archive ({error})"
             raise UnfitFileError(errno.EIO, reason, path) from error
 
+    def read_range(self, path: str, start: int, size: int) -> bytes:
+        """See `ReadableStore`."""
+        inside = self._inside(path)
+        whole = self._opened.sizes.get(inside)
+        if whole is None:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        try:
+            offset = self._opened.offset(inside)
+        except _DAMAGED as error:
+            reason = f"it cannot be read in its archive ({error})"
+            raise UnfitFileError(errno.EIO, reason, path) from error
+        with Path(self._archive).open("rb") as file:
+            file.seek(offset + start)
+            return file.read(max(0, min(size, whole - start)))
+
     def _inside(self, path: str) -> str:
         return path[len(self._archive) :].strip("/")
 
@@ -104,9 +124,13 @@ class _Archive(Protocol):
     def read(self, path: str) -> bytes:
         """The bytes of a file; from any thread."""
 
+    def offset(self, path: str) -> int:
+        """Where the bytes of a file begin in the archive; an error where they are compressed."""
+
 
 class _Zip:
     def __init__(self, archive: str) -> None:
+        self._archive = archive
         self._file = zipfile.ZipFile(archive)
         self._names = {
             _clean(info.filename): info for info in self._file.infolist() if not info.is_dir()
@@ -118,6 +142,16 @@ class _Zip:
     def read(self, path: str) -> bytes:
         # Threads may read at once: ZipFile locks the file alone, not the unpacking.
         return self._file.read(self._names[path])
+
+    def offset(self, path: str) -> int:
+        info = self._names[path]
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & _ENCRYPTED:
+            raise zipfile.BadZipFile("it is compressed there: unpack it, or pack it with `zip -0`")
+        with Path(self._archive).open("rb") as file:
+            file.seek(info.header_offset)
+            head = file.read(_ZIP_HEAD.size)
+            name_bytes, extra_bytes = _ZIP_HEAD.unpack(head)
+        return info.header_offset + _ZIP_HEAD.size + int(name_bytes) + int(extra_bytes)
 
 
 class _Tar:
@@ -132,6 +166,16 @@ class _Tar:
         self.folders = _folders(self.sizes, (_clean(one.name) for one in members if one.isdir()))
 
     def read(self, path: str) -> bytes:
+        member = self._member(path)
+        with Path(self._archive).open("rb") as file:
+            file.seek(member.offset_data)
+            return file.read(member.size)
+
+    def offset(self, path: str) -> int:
+        return self._member(path).offset_data
+
+    def _member(self, path: str) -> tarfile.TarInfo:
+        """What holds the bytes of a file: links are followed."""
         member = self._members[path]
         for _ in range(_MAX_LINKS):
             if not (member.islnk() or member.issym()):
@@ -142,9 +186,7 @@ class _Tar:
             raise tarfile.TarError("too many links")
         if member.sparse is not None:
             raise tarfile.TarError("a sparse file")
-        with Path(self._archive).open("rb") as file:
-            file.seek(member.offset_data)
-            return file.read(member.size)
+        return member
 
 
 @lru_cache(maxsize=4)

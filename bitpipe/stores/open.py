@@ -11,10 +11,19 @@ def store_of(path: str) -> Store:
 
     Raises:
         StoreError: an address of a kind that Beam, as it is installed, does not know; or there is
-            no Beam.
+            no Beam, or for s3:// no boto3.
     """
     if not is_remote(path):
         return LocalStore()
+    if path.startswith("s3://"):
+        try:
+            from bitpipe.stores.s3 import S3Store
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"Addresses such as {path} are read with boto3, which is not installed here. "
+                "Install it with `uv pip install 'bitpipe[s3]'`, or name a folder of this machine."
+            ) from error
+        return S3Store(path)
     try:
         from bitpipe.stores.remote import RemoteStore
     except ModuleNotFoundError as error:

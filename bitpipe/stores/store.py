@@ -73,6 +73,13 @@ class ReadableStore(Protocol):
             OSError: anything else; see `UNREADABLE`.
         """
 
+    def read_range(self, path: str, start: int, size: int) -> bytes:
+        """`size` bytes from a position on, fewer where the file ends; fails as `read`.
+
+        Raises:
+            UnfitFileError: it is compressed, and would have to be unpacked up to there.
+        """
+
 
 class Store(ReadableStore, Protocol):
     """A store where files are looked for, and written."""

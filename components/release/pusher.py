@@ -24,7 +24,8 @@ from bitpipe.model.evaluation import ACCURACY, PICTURES, Evaluation
 from bitpipe.model.layout import SAVED_MODEL, as_version, complete_versions
 from bitpipe.model.origin import Origin
 from bitpipe.model.release import Release
-from components.release import sources
+from bitpipe.stores.paths import is_remote
+from components.release import in_store, sources
 
 # Custom properties of the PushedModel artifact.
 MODEL_ID = "model_id"  # the Model artifact that is in service after this run; 0 if not blessed
@@ -77,7 +78,8 @@ class Executor(executor.Executor):
         base = destination.filesystem.base_directory
         model_path = self.GetModelPath(input_dict)
         config = json_utils.loads(exec_properties.get("custom_config") or "null") or {}
-        fileio.makedirs(base)
+        if not is_remote(base):
+            fileio.makedirs(base)
         with release.held(base):
             found = find_versions(base)
             before = release.read(base)
@@ -165,6 +167,8 @@ def _user() -> str:
 
 def find_versions(base: str) -> dict[int, str]:
     """Version -> folder of all complete ones below `base`, which may be in a store."""
+    if is_remote(base):
+        return in_store.find_versions(base)
     if not fileio.exists(base):
         return {}
     names = [name.rstrip("/") for name in fileio.listdir(base)]
@@ -213,51 +217,66 @@ def push(
             f"the highest there can be: remove or rename it."
         )
     target = posixpath.join(base, str(version))
-    # Object stores rename file by file, so nothing is gained there; servers wait for SAVED_MODEL.
-    staging = target if "://" in base else posixpath.join(base, f"{_TEMPORARY}{version}")
+    beside = {
+        **({evaluation.FILE: judged.encode()} if judged is not None else {}),
+        **({origin.FILE: told.to_json()} if told is not None else {}),
+    }
+    if is_remote(base):
+        in_store.push(model_path, target, beside)
+        logging.info("pushed %s to %s", model_path, target)
+        return version
+    staging = posixpath.join(base, f"{_TEMPORARY}{version}")
     fileio.makedirs(base)
     for leftover in fileio.glob(posixpath.join(base, f"{_TEMPORARY}*")):
         fileio.rmtree(leftover)  # of a push that was killed
     io_utils.copy_dir(model_path, staging, deny_regex_patterns=[re.escape(SAVED_MODEL)])
-    if judged is not None:
-        io_utils.write_string_file(posixpath.join(staging, evaluation.FILE), judged.encode())
-    if told is not None:
-        io_utils.write_string_file(posixpath.join(staging, origin.FILE), told.to_json())
+    for name, text in beside.items():
+        io_utils.write_string_file(posixpath.join(staging, name), text)
     io_utils.copy_file(
         posixpath.join(model_path, SAVED_MODEL), posixpath.join(staging, SAVED_MODEL)
     )
-    if staging != target:
-        fileio.rename(staging, target)
+    fileio.rename(staging, target)
     logging.info("pushed %s to %s", model_path, target)
     return version
 
 
 def remove(version: str) -> None:
     """Removes a version's folder, of which no server sees a half."""
-    if "://" in version:
-        fileio.remove(posixpath.join(version, SAVED_MODEL))
-        gone = version
+    if is_remote(version):
+        in_store.remove(version)
     else:
         folder, name = posixpath.split(version)
         gone = posixpath.join(folder, f"{_TEMPORARY}{name}")  # what `push` clears away
         fileio.rename(version, gone)
-    fileio.rmtree(gone)
+        fileio.rmtree(gone)
     logging.info("removed %s", version)
 
 
 def _digest(model_path: str) -> str:
     """sha256 over names and contents of all files of a SavedModel, but for what is told of it."""
+    if model_path.startswith("s3://"):
+        found = in_store.contents(model_path, without=_TOLD)
+    else:
+        found = _contents(model_path)
     digest = hashlib.sha256()
-    for folder, _, names in sorted(fileio.walk(model_path)):
-        for name in sorted(names):
+    # By folders, as earlier versions of the Pusher have walked them.
+    for path in sorted(found, key=lambda path: (posixpath.dirname(path), path)):
+        digest.update(f"{path}\0{found[path]}\0".encode())
+    return digest.hexdigest()
+
+
+def _contents(model_path: str) -> dict[str, str]:
+    """Path of each file, relative to the folder -> sha256 of its content."""
+    found = {}
+    for folder, _, names in fileio.walk(model_path):
+        for name in names:
             path = posixpath.join(folder, name)
-            if posixpath.relpath(path, model_path) in _TOLD:
+            relative = posixpath.relpath(path, model_path)
+            if relative in _TOLD:
                 continue
             content = hashlib.sha256()
             with fileio.open(path, "rb") as file:
                 while block := file.read(1 << 20):
                     content.update(block)
-            digest.update(
-                f"{posixpath.relpath(path, model_path)}\0{content.hexdigest()}\0".encode()
-            )
-    return digest.hexdigest()
+            found[relative] = content.hexdigest()
+    return found

@@ -5,19 +5,66 @@ to look at its label. Here the pictures are stepped over.
 """
 
 import struct
-from collections.abc import Iterator
-from mmap import mmap
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple, Protocol, overload
 
 # TFRecord: length, a checksum of it, the record, a checksum of that.
 _LENGTH = struct.Struct("<Q4x")
 _FOOT_BYTES = 4
+
+_PAGE_BYTES = 4 << 20
 
 # Protocol buffers: wire types, and the fields of tensorflow/core/example/{example,feature}.proto.
 _VARINT, _FIXED_64, _LEN, _FIXED_32 = 0, 1, 2, 5
 _FEATURES, _ENTRY, _KEY, _VALUE = 1, 1, 1, 2
 _BYTES_LIST, _INT64_LIST = 1, 3
 _ITEM = 1
+
+
+class Readable(Protocol):
+    """A file's bytes: `bytes`, a memory map, or `Paged`."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+
+
+class Paged:
+    """The bytes of a file that is no file of this machine's disks, a part of it in memory.
+
+    Args:
+        read: (position, size) -> the bytes there.
+        size: of the file.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        self._size = size
+        # Two, for what begins on one and ends on the next.
+        self._page = lru_cache(maxsize=2)(lambda number: read(number * _PAGE_BYTES, _PAGE_BYTES))
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+
+    def __getitem__(self, key: int | slice) -> int | bytes:
+        if isinstance(key, int):
+            number, at = divmod(key, _PAGE_BYTES)
+            return self._page(number)[at]
+        start, stop, _ = key.indices(self._size)
+        pages = range(start // _PAGE_BYTES, -(-stop // _PAGE_BYTES))
+        together = b"".join(map(self._page, pages))
+        skipped = start // _PAGE_BYTES * _PAGE_BYTES
+        return together[start - skipped : stop - skipped]
 
 
 class DamagedRecordError(ValueError):
@@ -38,7 +85,7 @@ class Value(NamedTuple):
     number: int = 0
 
 
-def examples(data: bytes | mmap) -> Iterator[tuple[int, dict[str, Value]]]:
+def examples(data: Readable) -> Iterator[tuple[int, dict[str, Value]]]:
     """Position and features of each example in a whole file, those with bytes or an int64.
 
     Raises:
@@ -48,7 +95,7 @@ def examples(data: bytes | mmap) -> Iterator[tuple[int, dict[str, Value]]]:
     while at < len(data):
         if at + _LENGTH.size > len(data):
             raise DamagedRecordError(f"it ends in the middle of a record at byte {at}")
-        (length,) = _LENGTH.unpack_from(data, at)
+        (length,) = _LENGTH.unpack(data[at : at + _LENGTH.size])
         start = at + _LENGTH.size
         end = start + length
         if end + _FOOT_BYTES > len(data):
@@ -61,7 +108,7 @@ def examples(data: bytes | mmap) -> Iterator[tuple[int, dict[str, Value]]]:
         at = end + _FOOT_BYTES
 
 
-def _features(data: bytes | mmap, start: int, end: int) -> dict[str, Value]:
+def _features(data: Readable, start: int, end: int) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for field, at, until in _parts(data, start, end):
         if field != _FEATURES:
@@ -74,7 +121,7 @@ def _features(data: bytes | mmap, start: int, end: int) -> dict[str, Value]:
     return found
 
 
-def _entry(data: bytes | mmap, start: int, end: int) -> tuple[str, Value | None]:
+def _entry(data: Readable, start: int, end: int) -> tuple[str, Value | None]:
     name, value = "", None
     for field, at, until in _parts(data, start, end):
         if field == _KEY:
@@ -89,7 +136,7 @@ def _entry(data: bytes | mmap, start: int, end: int) -> tuple[str, Value | None]
     return name, value
 
 
-def _number(data: bytes | mmap, start: int, end: int) -> Value | None:
+def _number(data: Readable, start: int, end: int) -> Value | None:
     if start == end:
         return None
     tag, at = _varint(data, start, end)
@@ -101,7 +148,7 @@ def _number(data: bytes | mmap, start: int, end: int) -> Value | None:
     return Value(-1, 0, number - 2**64 if number >= 2**63 else number)
 
 
-def _parts(data: bytes | mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _parts(data: Readable, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Number, start and end of each length-delimited field; others are stepped over."""
     at = start
     while at < end:
@@ -123,7 +170,7 @@ def _parts(data: bytes | mmap, start: int, end: int) -> Iterator[tuple[int, int,
         raise ValueError
 
 
-def _varint(data: bytes | mmap, at: int, end: int) -> tuple[int, int]:
+def _varint(data: Readable, at: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         if at >= end or shift > 63:

@@ -3,7 +3,8 @@
 import mmap
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from bitpipe.errors import DataError
@@ -41,29 +42,18 @@ def fits(found: tree.Tree) -> bool:
 
 def list_file(path: str, options: SourceOptions) -> Listing:
     """Lists the records of one file; fails as `from_tree`."""
-    file = Path(path)
-    try:
-        facts = file.stat()
-    except OSError as error:
-        raise DataError(
-            f"The TFRecord file {path} cannot be read ({error.strerror}). Check the path."
-        ) from error
-    stamp = (facts.st_ctime_ns, facts.st_ino)
-    one = tree.File(file.name, facts.st_size, facts.st_mtime_ns, stamp)
-    return from_tree(tree.Tree(str(file.parent), (one,), (), ()), options)
+    folder, _, name = path.rpartition("/")
+    folder = folder or ("/" if path.startswith("/") else ".")
+    return from_tree(tree.Tree(folder, (tree.one(folder, name),), (), ()), options)
 
 
 def from_tree(found: tree.Tree, options: SourceOptions) -> Listing:
     """See `registry.list_pictures`.
 
     Raises:
-        DataError: a file is damaged or compressed, is not on a disk, or lacks a feature.
+        DataError: a file is damaged, compressed (or in an archive that is), or lacks a feature.
+        StoreError: the store of an address does not answer.
     """
-    if is_remote(found.path) or tree.archive_kind(found.path):
-        raise DataError(
-            "TFRecords must lie on a disk of this machine, in files of their own. "
-            f"Received: {found.path}; copy or unpack them."
-        )
     files = sorted(
         (file for file in (*found.files, *found.skipped) if is_named(file.path)),
         key=lambda file: file.path,
@@ -97,9 +87,7 @@ def read(path: str, picture: ListedPicture) -> bytes:
     place = _PLACE.match(picture.path)
     assert place  # this source listed it
     name, start, size = place[1], int(place[2]), int(place[3])
-    with Path(path, name).open("rb") as file:
-        file.seek(start)
-        data = file.read(size)
+    data = tree.read_range(path, name, start, size)
     if len(data) < size:
         raise UnfitFileError(0, "its file has become shorter", name)
     return data
@@ -108,37 +96,54 @@ def read(path: str, picture: ListedPicture) -> bytes:
 def _pictures(folder: str, file: tree.File, options: SourceOptions) -> Iterator[ListedPicture]:
     place = join(folder, file.path)
     split = _split_of(file.path)
-    with Path(place).open("rb") as opened:
-        if opened.read(2) == _GZIP_MAGIC:
-            raise DataError(
-                "TFRecord files must not be compressed, as each record is read by itself. "
-                f"Received: {place}, compressed with gzip; "
-                f"`gunzip --suffix '' --stdout FILE > {printable(file.path).removesuffix('.gz')}` "
-                "unpacks it."
-            )
-        if not file.size:
-            return
-        with closing(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)) as data:
-            try:
-                for at, features in tf_examples.examples(data):
-                    where = f"the record at byte {at} of {place}"
-                    image = _value(features, options.image_feature, _IMAGE_FEATURES, "image", where)
-                    value = _value(features, options.label_feature, _LABEL_FEATURES, "label", where)
-                    if image.start < 0:
-                        raise DataError(
-                            "The image feature must hold an encoded picture. "
-                            f"Received: a number in {where}; set data.image_feature."
-                        )
-                    label = _label(data, value, where)
-                    yield ListedPicture(
-                        f"{file.path}@{image.start}+{image.size}",
-                        *(label, split, image.size, file.mtime_ns, NAME, file.stamp),
-                    )
-            except tf_examples.DamagedRecordError as error:
+    with _opened(folder, file) as data:
+        try:
+            if data[:2] == _GZIP_MAGIC:
                 raise DataError(
-                    f"TFRecord files must be whole and hold tf.Examples. Received: {place}: "
-                    f"{error}; make it again."
-                ) from error
+                    "TFRecord files must not be compressed, as each record is read by itself. "
+                    f"Received: {place}, compressed with gzip; "
+                    "`gunzip --suffix '' --stdout FILE > "
+                    f"{printable(file.path).removesuffix('.gz')}` unpacks it."
+                )
+            for at, features in tf_examples.examples(data):
+                where = f"the record at byte {at} of {place}"
+                image = _value(features, options.image_feature, _IMAGE_FEATURES, "image", where)
+                value = _value(features, options.label_feature, _LABEL_FEATURES, "label", where)
+                if image.start < 0:
+                    raise DataError(
+                        "The image feature must hold an encoded picture. "
+                        f"Received: a number in {where}; set data.image_feature."
+                    )
+                label = _label(data, value, where)
+                yield ListedPicture(
+                    f"{file.path}@{image.start}+{image.size}",
+                    *(label, split, image.size, file.mtime_ns, NAME, file.stamp),
+                )
+        except tf_examples.DamagedRecordError as error:
+            raise DataError(
+                f"TFRecord files must be whole and hold tf.Examples. Received: {place}: "
+                f"{error}; make it again."
+            ) from error
+        except UnfitFileError as error:
+            raise DataError(
+                "TFRecord files are read where they lie, record by record. "
+                f"Received: {place}: {error.strerror}."
+            ) from error
+
+
+@contextmanager
+def _opened(folder: str, file: tree.File) -> Iterator[tf_examples.Readable]:
+    """The bytes of a file, of which few are in memory at a time."""
+    if not file.size:
+        yield b""
+    elif is_remote(folder) or tree.archive_kind(folder):
+        yield tf_examples.Paged(partial(tree.read_range, folder, file.path), file.size)
+    else:
+        with (
+            Path(folder, file.path).open("rb") as opened,
+            closing(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)) as data,
+        ):
+            yield data
 
 
 def _value(
@@ -160,7 +165,7 @@ def _value(
     return found
 
 
-def _label(data: mmap.mmap, value: tf_examples.Value, where: str) -> str:
+def _label(data: tf_examples.Readable, value: tf_examples.Value, where: str) -> str:
     if value.start < 0:
         return str(value.number)
     try:

@@ -3,6 +3,7 @@
 Standard library only.
 """
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from bitpipe.errors import DataError
 from bitpipe.pictures.formats import is_candidate, is_litter
 from bitpipe.stores.archives import ArchiveStore, archive_of
 from bitpipe.stores.local import LocalStore
+from bitpipe.stores.objects import ObjectStore
 from bitpipe.stores.open import store_of
 from bitpipe.stores.paths import is_remote, join
 from bitpipe.stores.store import Entry, ReadableStore
@@ -23,6 +25,7 @@ _COMPRESSED = {
     **dict.fromkeys((".xz", ".txz"), "unxz"),
     **dict.fromkeys((".zst", ".tzst"), "unzstd"),
 }
+_TARS = frozenset((".tgz", ".tbz2", ".tbz", ".txz", ".tzst"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ def walk(path: str) -> Tree:
         StoreError: the store of an address is unknown, or does not answer.
     """
     store = _store(path)
+    if isinstance(store, ObjectStore):
+        return _walk_objects(store, path)
     files: list[File] = []
     skipped: list[File] = []
     folders: list[str] = []
@@ -90,6 +95,27 @@ def walk(path: str) -> Tree:
                 file = File(name, entry.size, entry.mtime_ns, entry.stamp)
                 (files if is_candidate(entry.name) else skipped).append(file)
     return Tree(path, tuple(files), tuple(skipped), tuple(folders))
+
+
+def _walk_objects(store: ObjectStore, path: str) -> Tree:
+    """The same of a store, in a single listing: it has no folders of its own."""
+    files: list[File] = []
+    skipped: list[File] = []
+    folders: set[str] = set()
+    for name, entry in store.below(path):
+        parts = name.split("/")
+        if any(map(is_litter, parts)):
+            continue
+        folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        file = File(name, entry.size, entry.mtime_ns, entry.stamp)
+        (files if is_candidate(entry.name) else skipped).append(file)
+    if not files and not skipped:
+        if store.exists(path):
+            raise _not_listed(
+                path, "is a file", "archives are read from disks of this machine: copy it to one"
+            )
+        raise _not_listed(path, "does not exist")
+    return Tree(path, tuple(files), tuple(skipped), tuple(sorted(folders)))
 
 
 def top(path: str) -> str:
@@ -143,6 +169,23 @@ def read(path: str, name: str) -> bytes:
     return _store(path).read(join(path, name))
 
 
+def read_range(path: str, name: str, start: int, size: int) -> bytes:
+    """Some bytes of the file `name` below the data folder `path`; fails as `Source.read`."""
+    return _store(path).read_range(join(path, name), start, size)
+
+
+def one(path: str, name: str) -> File:
+    """What is known of a file in the folder `path`.
+
+    Raises:
+        DataError: there is none, or the folder cannot be listed.
+    """
+    for entry in _scan(_store(path), path):
+        if entry.name == name and not entry.is_folder:
+            return File(name, entry.size, entry.mtime_ns, entry.stamp)
+    raise _not_listed(join(path, name), "does not exist")
+
+
 def archive_kind(path: str) -> str:
     """`zip archive` or `tar archive` where the path leads into one; else empty."""
     archive = None if is_remote(path) else archive_of(path)
@@ -183,12 +226,21 @@ def _scan(store: ReadableStore, place: str) -> list[Entry]:
         problem = "is a file"
         suffix = PurePosixPath(place).suffix.lower()
         if suffix in _COMPRESSED:
-            remedy = f"only .zip and .tar can be read in place: `{_COMPRESSED[suffix]}` it"
+            unpacked = str(PurePosixPath(place).with_suffix(".tar" if suffix in _TARS else ""))
+            # To reach a picture in it, all before it would have to be unpacked again.
+            remedy = (
+                "a compressed file cannot be read in place: "
+                f"`{_COMPRESSED[suffix]} --keep {shlex.quote(place)}`, then name {unpacked}"
+            )
         elif suffix in _PACKED:
             remedy = "unpack it and name the folder with the classes"
     except OSError as error:
         problem = f"cannot be listed ({error.strerror or error})"
-    raise DataError(
+    raise _not_listed(place, problem, remedy)
+
+
+def _not_listed(place: str, problem: str, remedy: str = "check the path") -> DataError:
+    return DataError(
         "--data must name a folder with one folder of pictures per class, or an archive (.zip, "
         ".tar), a manifest (.csv, .jsonl) or TFRecords. "
         f"Received: {place}, which {problem}; {remedy}."

@@ -168,7 +168,12 @@ def test_check_leaves_a_remote_address_to_the_ingest():
         (
             ["f.TGZ"],
             "f.TGZ",
-            "f.TGZ, which is a file; only .zip and .tar can be read in place: `gunzip` it",
+            "f.TGZ, which is a file; a compressed file cannot be read in place: `gunzip --keep ",
+        ),
+        (
+            ["a b.tar.xz"],
+            "a b.tar.xz",
+            "a b.tar.xz'`, then name ",
         ),
         ([], "", "no picture in any class folder"),
         (["1.jpg", "2.jpg"], "", "2 files lie directly in it"),

@@ -1,8 +1,9 @@
 import contextlib
+import csv
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bitpipe.errors import DataError
@@ -126,3 +127,36 @@ def test_whatever_is_in_a_manifest_it_is_listed_or_refused(tmp_path_factory, dat
     place.write_bytes((b"path,label\n" if with_head else b"") + data)
     with contextlib.suppress(DataError):
         assert registry.list_pictures(str(place)).pictures
+
+
+# What spreadsheets and programs put into a cell; a label has to fit on one line.
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9)
+LABELS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=9)
+
+
+@settings(max_examples=100, phases=[Phase.explicit, Phase.generate])
+@given(
+    st.lists(
+        st.tuples(CELLS.map("p{}".format), LABELS, CELLS),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda row: row[:2],
+    ),
+    st.sampled_from([",", ";", "\t", "jsonl"]),
+    st.permutations(["path", "label", "group"]),
+)
+def test_whatever_a_cell_holds_comes_out_as_it_was_written(tmp_path_factory, rows, form, columns):
+    place = tmp_path_factory.getbasetemp() / f"written.{'jsonl' if form == 'jsonl' else 'csv'}"
+    records = [dict(zip(("path", "label", "group"), row, strict=True)) for row in rows]
+    with place.open("w", encoding="utf-8", newline="") as file:
+        if form == "jsonl":
+            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        else:
+            table = csv.DictWriter(file, columns, delimiter=form)
+            table.writeheader()
+            table.writerows(records)
+    listing = registry.list_pictures(str(place))
+    # In an order of the listing's own.
+    assert sorted((one.path, one.label, one.group or "") for one in listing.pictures) == sorted(
+        rows
+    )

@@ -1,6 +1,9 @@
 import contextlib
 import gzip
+import shutil
 import struct
+import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -60,6 +63,56 @@ def test_records_are_pictures_whose_bytes_are_read_where_they_lie(data):
         assert registry.by_name(one.source).read(listing.path, one) == b"JPEG bytes"
         assert one.size == 10
     assert listing.recognised == "TFRecords: 1 files with 2 examples"
+
+
+@pytest.mark.parametrize("pack", ["tar", "zip", "store"])
+def test_they_are_read_where_they_lie_in_archives_and_stores(data, tmp_path, bucket, pack):
+    folder = Path(data(train__a_tfrecord=[TEXTS] * 3, val__b_tfrecord=[TEXTS] * 2))
+    if pack == "store":
+        place = bucket(folder)
+    else:
+        place = str(folder.with_suffix(f".{pack}"))
+        if pack == "zip":
+            with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
+                for file in folder.rglob("*.tfrecord"):
+                    archive.write(file, file.relative_to(folder))
+        else:
+            shutil.make_archive(str(folder), pack, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf_examples, "_PAGE_BYTES", 16)  # so that all that is read crosses pages
+        packed = registry.list_pictures(place)
+        named = registry.list_pictures(f"{place}/train/a.tfrecord")
+    here = registry.list_pictures(str(folder))
+    assert [(one.path, one.label, one.split, one.size) for one in packed.pictures] == [
+        (one.path, one.label, one.split, one.size) for one in here.pictures
+    ]
+    assert len(named.pictures) == 3
+    for listing in (packed, named):
+        for one in listing.pictures:
+            assert registry.by_name(one.source).read(listing.path, one) == b"JPEG bytes"
+
+
+def test_compressed_in_an_archive_they_are_refused_with_what_to_do(data, tmp_path):
+    folder = data(a_tfrecord=[TEXTS])
+    place = shutil.make_archive(folder, "zip", folder)
+    with pytest.raises(
+        DataError, match=r"a\.tfrecord: .* compressed there: unpack it, or .*zip -0"
+    ):
+        registry.list_pictures(place)
+
+
+@given(st.binary(min_size=1, max_size=50), st.data())
+def test_pages_of_a_file_read_as_the_file(content, draw):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf_examples, "_PAGE_BYTES", 7)
+        paged = tf_examples.Paged(lambda at, size: content[at : at + size], len(content))
+        ends = st.integers(0, len(content) + 3)
+        for _ in range(5):
+            start, stop = draw.draw(ends), draw.draw(ends)
+            assert paged[start:stop] == content[start:stop]
+            at = draw.draw(st.integers(0, len(content) - 1))
+            assert paged[at] == content[at]
+        assert len(paged) == len(content)
 
 
 def test_one_file_can_be_named(data, tmp_path):

@@ -1,0 +1,87 @@
+"""A server between client and store, which fails as it is told."""
+
+import http.server
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+_PASSED_ON = ("content-type", "etag", "last-modified", "content-length")
+_ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>no</Message></Error>"
+
+
+class Faults:
+    """What goes wrong: part of a request's address -> status, or seconds of silence.
+
+    Attributes:
+        address: of the server.
+        rules: for the requests from now on.
+        seen: the addresses that were asked for.
+    """
+
+    def __init__(self, address):
+        self.address = address
+        self.rules = {}
+        self.seen = []
+
+
+@contextmanager
+def between(store):
+    """A server that passes requests on to the store at an address."""
+    faults = Faults("")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            faults.seen.append(self.path)
+            rule = next((how for part, how in faults.rules.items() if part in self.path), None)
+            if isinstance(rule, tuple):
+                status, code = rule
+                self._answer(status, _ERROR.format(code).encode(), {"Content-Type": "text/xml"})
+                return
+            if rule is not None:
+                time.sleep(rule)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+            asked = urllib.request.Request(
+                store + self.path, data=body, headers=headers, method=self.command
+            )
+            try:
+                with urllib.request.urlopen(asked) as answer:
+                    self._answer(answer.status, answer.read(), dict(answer.headers))
+            except urllib.error.HTTPError as error:
+                self._answer(error.code, error.read(), dict(error.headers))
+
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+        def _answer(self, status, body, headers):
+            known = {k: v for k, v in headers.items() if k.lower() in _PASSED_ON}
+            if self.command != "HEAD":
+                known = {k: v for k, v in known.items() if k.lower() != "content-length"}
+                known["Content-Length"] = str(len(body))
+            try:
+                self.send_response(status)
+                for name, value in known.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+            except OSError:  # the client did not wait
+                self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    faults.address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield faults
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,130 @@
+"""Commands with pictures, answers and models in a store; and one that fails on the way."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bitpipe.stores.open import store_of
+from tests.bad_models import save
+from tests.pictures import write_folder
+
+pytestmark = [pytest.mark.stores, pytest.mark.tfx]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("local") / "photos", per_class=6)
+
+
+@pytest.fixture(scope="module")
+def upload(photos):
+    """Function that copies the pictures to an address."""
+
+    def to(address):
+        for path in photos.rglob("*.*"):
+            store = store_of(address)
+            store.write(f"{address}/{path.relative_to(photos).as_posix()}", [path.read_bytes()])
+        return address
+
+    return to
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save(folder / "colours" / "1")
+    return folder
+
+
+def invoke(*arguments):
+    from pipeline.cli import cli
+
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def ingest(data, out, *more):
+    return invoke("ingest", "--config", "smoke", "--json", "--data", data, "--out", out, *more)
+
+
+def facts(done):
+    assert done.exit_code == 0, done.stderr
+    said = json.loads(done.stdout)
+    return {key: said[key] for key in ("classes", "splits", "num_examples", "rejected")}
+
+
+def test_pictures_of_a_store_are_ingested_as_those_of_a_disk(base, upload, photos, tmp_path):
+    here = ingest(photos, tmp_path / "here")
+    there = ingest(upload(f"{base}/same"), tmp_path / "there")
+    assert facts(there) == facts(here)
+    again = ingest(f"{base}/same", tmp_path / "there")
+    assert json.loads(again.stdout)["cached"]
+
+
+def test_a_manifest_in_a_store_names_pictures_there(base, upload, tmp_path):
+    place = upload(f"{base}/named")
+    rows = [
+        f"named/{one}/{number:03}.{ending}"
+        for one in ("red", "blue")
+        for number, ending in (
+            (0, "png"),
+            (1, "jpg"),
+            (2, "png"),
+            (3, "jpg"),
+            (4, "png"),
+            (5, "jpg"),
+        )
+    ]
+    table = "path,label\n" + "".join(f"{row},{row.split('/')[1]}\n" for row in rows[:-1])
+    table += f"{base}/{rows[-1]},{rows[-1].split('/')[1]}\n"  # an address
+    store_of(base).write(f"{base}/table.csv", [table.encode()])
+    assert facts(ingest(f"{base}/table.csv", tmp_path / "out"))["num_examples"] == len(rows)
+    assert place
+
+
+def test_a_batch_job_reads_from_a_store_and_writes_to_it(base, upload, photos, models, tmp_path):
+    place = upload(f"{base}/asked")
+    answers = {}
+    for data, out in ((photos, str(tmp_path / "answers")), (place, f"{base}/answers")):
+        done = invoke(
+            "batch", "--data", data, "--models", models, "--name", "colours", "--out", out
+        )
+        assert done.exit_code == 0, done.stderr
+        store = store_of(out)
+        [name] = [name for name in store.names(out) if name.startswith("answers-")]
+        lines = store.read(f"{out}/{name}").decode().splitlines()
+        answers[out] = [
+            (one["source"].rpartition("/")[2], one["label"], one["scores"])
+            for one in map(json.loads, lines)
+        ]
+    one, other = answers.values()
+    assert one == other
+    assert len(one) == 18
+
+
+def test_a_picture_that_vanishes_or_is_denied_is_rejected_alone(faults, s3, upload, tmp_path):
+    place = upload(f"{s3}/vanishing")
+    faults.rules["/vanishing/red/000.png"] = (404, "NoSuchKey")
+    faults.rules["/vanishing/red/001.jpg"] = (403, "AccessDenied")
+    done = ingest(place, tmp_path / "out", "--set", "data.max_rejected_share=0.2")
+    said = facts(done)
+    assert said["num_examples"] == 16
+    reasons = {one["path"]: one["reason"] for one in said["rejected"]}
+    assert "No such file" in reasons["red/000.png"]
+    assert "the store denies access" in reasons["red/001.jpg"]
+
+
+@pytest.mark.parametrize("rule", [3, (503, "SlowDown")])
+def test_a_store_that_falls_silent_ends_the_ingest_with_one_sentence(
+    faults, s3, upload, tmp_path, rule
+):
+    place = upload(f"{s3}/silent")
+    faults.rules["/silent/red/003.jpg"] = rule
+    done = ingest(place, tmp_path / "out")
+    assert done.exit_code == 2, done.stderr
+    sentence = done.stderr.splitlines()[-1]
+    assert sentence.startswith(f"Error: {place}/red/003.jpg cannot be read: ")
+    assert sentence.endswith("run the same command again.")
+    assert "Traceback" not in done.stderr
+    faults.rules.clear()
+    assert facts(ingest(place, tmp_path / "out"))["num_examples"] == 18

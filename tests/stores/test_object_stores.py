@@ -1,0 +1,131 @@
+"""What is asked of a store, of ones that speak S3's and Google's protocols."""
+
+import time
+
+import pytest
+
+from bitpipe.errors import StoreError
+from bitpipe.stores.open import store_of
+from bitpipe.stores.store import Found, UnfitFileError
+from components.image_example_gen.sources import tree
+from tests.stores.s3_server import MANY
+
+pytestmark = pytest.mark.stores
+
+
+@pytest.fixture
+def place(base, request):
+    """A folder of its own."""
+    return f"{base}/{abs(hash(request.node.name))}"
+
+
+def test_what_was_written_is_read_found_and_removed(place):
+    there = store_of(place)
+    for name, parts in (("a b", [b"one ", b"two"]), ("sub/c", ()), ("ü#?%.png", [b"3"])):
+        there.write(f"{place}/{name}", parts)
+    assert there.read(f"{place}/a b") == b"one two"
+    assert there.read(f"{place}/sub/c") == b""
+    assert there.read(f"{place}/ü#?%.png") == b"3"
+    found = [Found(f"{place}/{name}") for name in ("a b", "sub/c", "ü#?%.png")]
+    assert list(there.find(place, lambda _: True)) == found
+    assert list(there.find(f"{place}/*", lambda _: True)) == [found[0], found[2]]
+    assert sorted((entry.name, entry.is_folder) for entry in there.scan(place)) == [
+        ("a b", False),
+        ("sub", True),
+        ("ü#?%.png", False),
+    ]
+    there.write(f"{place}/a b", [b"new"])
+    assert there.read(f"{place}/a b") == b"new"
+    for one in found:
+        there.delete(one.path)
+        there.delete(one.path)
+    assert there.names(place) == []
+
+
+def test_what_is_not_there_or_too_large_is_told(place):
+    there = store_of(place)
+    with pytest.raises(FileNotFoundError):
+        there.read(f"{place}/none")
+    with pytest.raises(FileNotFoundError):
+        list(there.scan(f"{place}/none"))
+    there.write(f"{place}/x", [b"12345"])
+    with pytest.raises(UnfitFileError, match="more than 4"):
+        there.read(f"{place}/x", max_bytes=4)
+
+
+def test_a_bucket_that_is_not_there_is_told(base):
+    other = base.replace("photos", "no-such-bucket")
+    with pytest.raises(StoreError, match=r"no-such-bucket.* cannot be listed: .*Look after"):
+        list(store_of(other).scan(f"{other}/photos"))
+
+
+def test_a_file_that_fails_halfway_leaves_the_old_one_and_nothing_else(place):
+    there = store_of(place)
+    there.write(f"{place}/x", [b"old"])
+
+    def parts():
+        yield b"half" * (5 << 20)
+        raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError, match="power"):
+        there.write(f"{place}/x", parts())
+    assert there.read(f"{place}/x") == b"old"
+    assert there.names(place) == ["x"]
+
+
+def test_a_large_file_is_written_in_parts(s3):
+    there, path = store_of(s3), f"{s3}/large"
+    content = bytes(range(256)) * (20 << 12)
+    there.write(path, [content[: 10 << 20], content[10 << 20 :]])
+    assert there.read(path) == content
+
+
+def test_ten_thousand_objects_are_listed_in_bounded_time(s3):
+    began = time.monotonic()
+    found = tree.walk("s3://many/all")
+    took = time.monotonic() - began
+    print(f"{MANY} objects listed in {took:.1f} s")
+    assert len(found.files) == MANY
+    assert found.folders == ("a", "b")
+    assert took < 60
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ((403, "AccessDenied"), r"the store denies access"),
+        ((503, "SlowDown"), r"the store answers 503 SlowDown"),
+        (3, r"Read timeout"),
+    ],
+)
+def test_a_store_that_refuses_or_is_silent_is_told_within_seconds(faults, s3, rule, said):
+    faults.rules["list-type"] = rule
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=rf"^s3://photos/x/ cannot be listed: .*{said}.* Look"):
+        list(store_of(s3).scan(f"{s3}/x"))
+    assert time.monotonic() - began < 60
+
+
+def test_a_moment_s_failure_is_tried_again(faults, s3):
+    store_of(s3).write(f"{s3}/moment", [b"x"])
+    faults.rules["/moment"] = (503, "SlowDown")
+    before = len(faults.seen)
+
+    class Once(dict):
+        def items(self):
+            found = list(super().items())
+            if len(faults.seen) > before + 1:
+                found = []
+            return found
+
+    faults.rules = Once(faults.rules)
+    assert store_of(s3).read(f"{s3}/moment") == b"x"
+
+
+def test_without_boto3_it_is_told_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.delitem(sys.modules, "bitpipe.stores.s3", raising=False)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(StoreError, match=r"s3://b/x .*boto3.*uv pip install 'bitpipe\[s3\]'"):
+        store_of("s3://b/x")
