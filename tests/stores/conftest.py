@@ -106,6 +106,14 @@ def base(request):
 
 
 @pytest.fixture
+def watched(s3, s3_address, monkeypatch):
+    """A store whose requests are noted."""
+    with between(s3_address) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.address)
+        yield server
+
+
+@pytest.fixture
 def faults(s3, s3_address, monkeypatch):
     """A store that fails as it is told, and clients that do not wait long."""
     from bitpipe.stores import s3 as store

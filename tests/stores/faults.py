@@ -8,6 +8,7 @@ import urllib.request
 from contextlib import contextmanager
 
 _PASSED_ON = ("content-type", "etag", "last-modified", "content-length")
+_OWN = ("host", "expect")
 _ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>no</Message></Error>"
 
 
@@ -44,7 +45,8 @@ def between(store):
             if rule is not None:
                 time.sleep(rule)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
-            headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in _OWN}
+            headers.setdefault("Content-Type", "binary/octet-stream")  # else that of a form
             asked = urllib.request.Request(
                 store + self.path, data=body, headers=headers, method=self.command
             )

@@ -21,18 +21,18 @@ def place(base, request):
 
 def test_what_was_written_is_read_found_and_removed(place):
     there = store_of(place)
-    for name, parts in (("a b", [b"one ", b"two"]), ("sub/c", ()), ("ü#?%.png", [b"3"])):
+    for name, parts in (("a b", [b"one ", b"two"]), ("sub/c", ()), ("ü.png", [b"3"])):
         there.write(f"{place}/{name}", parts)
     assert there.read(f"{place}/a b") == b"one two"
     assert there.read(f"{place}/sub/c") == b""
-    assert there.read(f"{place}/ü#?%.png") == b"3"
-    found = [Found(f"{place}/{name}") for name in ("a b", "sub/c", "ü#?%.png")]
+    assert there.read(f"{place}/ü.png") == b"3"
+    found = [Found(f"{place}/{name}") for name in ("a b", "sub/c", "ü.png")]
     assert list(there.find(place, lambda _: True)) == found
     assert list(there.find(f"{place}/*", lambda _: True)) == [found[0], found[2]]
     assert sorted((entry.name, entry.is_folder) for entry in there.scan(place)) == [
         ("a b", False),
         ("sub", True),
-        ("ü#?%.png", False),
+        ("ü.png", False),
     ]
     there.write(f"{place}/a b", [b"new"])
     assert there.read(f"{place}/a b") == b"new"
@@ -73,6 +73,14 @@ def test_a_file_that_fails_halfway_leaves_the_old_one_and_nothing_else(place):
     assert there.names(place) == ["x"]
 
 
+@pytest.mark.parametrize("name", ["a#b", "what?", "100%", "a+b c", "[1]*"])
+def test_odd_names_are_names(s3, name):
+    path = f"{s3}/odd/{name}"
+    store_of(s3).write(path, [b"x"])
+    assert store_of(s3).read(path) == b"x"
+    assert name in store_of(s3).names(f"{s3}/odd")
+
+
 def test_a_large_file_is_written_in_parts(s3):
     there, path = store_of(s3), f"{s3}/large"
     content = bytes(range(256)) * (20 << 12)
@@ -80,14 +88,13 @@ def test_a_large_file_is_written_in_parts(s3):
     assert there.read(path) == content
 
 
-def test_ten_thousand_objects_are_listed_in_bounded_time(s3):
+def test_ten_thousand_objects_are_listed_by_ten_requests(watched):
     began = time.monotonic()
     found = tree.walk("s3://many/all")
-    took = time.monotonic() - began
-    print(f"{MANY} objects listed in {took:.1f} s")
+    print(f"{MANY} objects listed in {time.monotonic() - began:.1f} s")
     assert len(found.files) == MANY
     assert found.folders == ("a", "b")
-    assert took < 60
+    assert len(watched.seen) == MANY / 1000
 
 
 @pytest.mark.parametrize(
