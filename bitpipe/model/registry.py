@@ -220,6 +220,8 @@ class Registry:
             after = change(release.read(self.folder))
             try:
                 release.write(self.folder, after)
+            except StoreError:  # says all of it
+                raise
             except OSError as error:
                 raise StoreError(
                     f"What was decided cannot be written into {self.folder}: "
@@ -240,6 +242,8 @@ class Registry:
             described = None
         try:
             judged, told = evaluation.read(path), origin.read(path)
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
         labels = decided.labels().items()

@@ -145,6 +145,8 @@ def read(folder: str) -> Release:
         content = store_of(folder).read(join(folder, FILE))
     except FileNotFoundError:
         return Release()
+    except StoreError:  # says all of it
+        raise
     except OSError as error:
         raise StoreError(
             f"{join(folder, FILE)}, which says which version is in service, cannot be read: "

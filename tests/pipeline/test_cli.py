@@ -1,5 +1,6 @@
 """The command line answers at once, in one sentence, with the right exit code."""
 
+import errno
 import json
 import re
 import subprocess
@@ -219,3 +220,12 @@ def test_errors_of_our_tree_are_told_in_a_line_and_bugs_are_not():
     foreign = OSError("a bug")
     foreign.exit_code = 2
     assert as_failure(foreign) is None
+
+
+def test_a_full_disk_is_told_in_a_line_by_every_command():
+    failure = as_failure(OSError(errno.ENOSPC, "No space left on device", "/x/answers"))
+    assert failure.exit_code == 2
+    assert failure.message == (
+        "there is no room left on the disk of /x/answers. Make room, and run the same command "
+        "again."
+    )

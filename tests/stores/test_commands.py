@@ -128,3 +128,23 @@ def test_a_store_that_falls_silent_ends_the_ingest_with_one_sentence(
     assert "Traceback" not in done.stderr
     faults.rules.clear()
     assert facts(ingest(place, tmp_path / "out"))["num_examples"] == 18
+
+
+def test_a_version_is_pushed_to_a_store_listed_there_and_removed(base, models):
+    from components.release import pusher
+
+    place, model = f"{base}/serving/colours", str(models / "colours" / "1")
+    version = pusher.push(model, place)
+    found = pusher.find_versions(place)
+    assert found == {version: f"{place}/{version}"}
+    if base.startswith("s3"):  # TensorFlow reads gs:// where it was built for it
+        assert pusher._digest(found[version]) == pusher._digest(model)
+    listed = invoke("models", "list", "--json", "--models", f"{base}/serving", "--name", "colours")
+    assert listed.exit_code == 0, listed.stderr
+    assert str(version) in listed.stdout
+    # Half removed, it is none.
+    store_of(place).delete(f"{place}/{version}/saved_model.pb")
+    assert pusher.find_versions(place) == {}
+    newer = pusher.push(model, place, newest=version)
+    pusher.remove(f"{place}/{newer}")
+    assert store_of(place).names(f"{place}/{newer}") == []
