@@ -29,6 +29,8 @@ from components import features
 from components.code_version import code_version
 from components.data_checks.component import ExampleValidator
 from components.gate.baseline import MODEL
+from components.gate.calibration.component import Calibrator
+from components.gate.calibration.executor import CALIBRATED
 from components.gate.component import Evaluator
 from components.hyperparameters import HyperRule
 from components.image_example_gen.component import ImageExampleGen
@@ -177,7 +179,14 @@ def build(
         custom_config=training,
         **read,
     )
-    model = trainer.outputs["model"]
+    # Copies the model to set its numbers, so it is there where there are some to be set.
+    calibrators = (
+        [Calibrator(model=trainer.outputs["model"], examples=examples, gate=config.gate)]
+        if config.gate.changes_model
+        else []
+    )
+    # What is judged is what is pushed.
+    model = calibrators[0].outputs[CALIBRATED] if calibrators else trainer.outputs["model"]
 
     resolver = (
         earlier_models.latest_blessed()
@@ -229,6 +238,7 @@ def build(
         transform,
         *starts,
         trainer,
+        *calibrators,
         resolver,
         evaluator,
         *checks,

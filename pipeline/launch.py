@@ -68,7 +68,7 @@ def check(config: Config, data: str) -> Listing | None:
         )
     listing = _list(config, data)
     if listing is not None:
-        gate.check_classes(config.gate, len(listing.classes))
+        gate.check_classes(config.gate, listing.classes)
     if config.model.backbone != SCRATCH:
         location, form, _ = sources.locate(config.model.backbone)
         if form == "saved_model":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tfx.utils import path_utils
 from components.data_checks import kept as kept_checks
 from components.data_checks.results import Check as DataCheck
 from components.gate import kept
+from components.gate.calibration.executor import CALIBRATED
 from components.gate.verdict import Check
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.release import pusher
@@ -46,6 +47,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         num_examples: pictures ingested, both splits together.
         splits: examples per split.
         classes: class names, sorted.
+        judged: pictures of the evaluation split that the candidate was judged by.
+        coverage: share of them that it answered with a class, 0 to 1; the others with `unknown`.
+        precision: share of right answers among those with a class; `None` where there is none.
         examples_by_class: examples of each class per split.
         rejected: files that could not be read, each with a reason.
         duplicates: files whose picture another file already holds.
@@ -78,6 +82,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     num_examples: int
     splits: dict[str, int]
     classes: list[str]
+    judged: int
+    coverage: float
+    precision: float | None
     examples_by_class: dict[str, dict[str, int]]
     rejected: list[dict[str, str]]
     duplicates: int
@@ -145,7 +152,7 @@ def collect(
 
         examples = Path(output(stages.IMAGE_EXAMPLE_GEN, "examples").uri)
         tensorboard = output(stages.TRAINER, "model_run").uri
-        candidate = path_utils.serving_model_path(output(stages.TRAINER, "model").uri)
+        candidate = path_utils.serving_model_path(_judged_model(output, outcomes).uri)
         evaluated = output(stages.EVALUATOR, "evaluation").uri
         measured, said = kept.read_measured(evaluated), kept.read_verdict(evaluated)
         blessing = output(stages.EVALUATOR, "blessing")
@@ -171,6 +178,9 @@ def collect(
         num_examples=ingest["num_examples"],
         splits=ingest["splits"],
         classes=sorted(judged.recalls),
+        judged=judged.pictures,
+        coverage=judged.coverage,
+        precision=judged.precision,
         examples_by_class=ingest["classes"],
         rejected=_lines(examples / REJECTED_FILE),
         duplicates=ingest["duplicates"],
@@ -197,6 +207,14 @@ def collect(
             for name, outcome in outcomes.items()
         },
     )
+
+
+def _judged_model(
+    output: Callable[[str, str], types.Artifact], outcomes: Mapping[str, Outcome]
+) -> types.Artifact:
+    if stages.CALIBRATOR in outcomes:
+        return output(stages.CALIBRATOR, CALIBRATED)
+    return output(stages.TRAINER, "model")
 
 
 def _output(handle: metadata.Metadata, outcome: Outcome, key: str) -> types.Artifact:

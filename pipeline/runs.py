@@ -123,8 +123,8 @@ class History:
         one first.
         """
         found: dict[int, Execution] = {}
-        trainer, pusher = run.stage(stages.TRAINER), run.stage(stages.PUSHER)
-        waiting = [execution for execution in (pusher, trainer) if execution is not None]
+        ends = (stages.PUSHER, stages.CALIBRATOR, stages.TRAINER)
+        waiting = [execution for stage in ends if (execution := run.stage(stage)) is not None]
         while waiting:
             execution = self.made_by(waiting.pop())
             if execution.id in found:

@@ -8,6 +8,7 @@ IMAGE_EXAMPLE_GEN = "ImageExampleGen"
 EXAMPLE_VALIDATOR = "ExampleValidator"
 WARM_START = "WarmStart"
 TRAINER = "Trainer"
+CALIBRATOR = "Calibrator"  # where gate.calibrate or gate.reject_below ask for one
 RESOLVER = "Resolver"
 EVALUATOR = "Evaluator"
 SERVING_CHECK = "ServingCheck"

@@ -29,6 +29,7 @@ class Description:
             `variables/0`, `variables/1` and so on.
         precision: in which its signatures compute, "float32" or "bfloat16"; the variables are
             float32.
+        temperature: by which the logits are divided before the softmax.
     """
 
     variant: str
@@ -36,6 +37,7 @@ class Description:
     labels: tuple[str, ...]
     variables: tuple[str, ...]
     precision: str = "float32"
+    temperature: float = 1.0
 
     def to_json(self) -> str:
         """The content of the file."""
@@ -67,6 +69,7 @@ def read(path: str) -> Description | None:
             labels=tuple(map(str, known["labels"])),
             variables=tuple(map(str, known["variables"])),
             precision=str(known.get("precision", "float32")),
+            temperature=float(known.get("temperature", 1)),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelLoadError(

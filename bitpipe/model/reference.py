@@ -44,9 +44,27 @@ class Reference:
     labels: tuple[str, ...]
     answers: tuple[Answer, ...]
 
+    def at(self, temperature: float) -> Reference:
+        """The same answers of a model whose logits are divided by a temperature."""
+        if temperature == 1:
+            return self
+        return dataclasses.replace(
+            self,
+            answers=tuple(
+                dataclasses.replace(one, scores=_tempered(one.scores, temperature))
+                for one in self.answers
+            ),
+        )
+
     def to_json(self) -> str:
         """The content of `FILE`."""
         return json.dumps({"form": _FORM} | dataclasses.asdict(self)) + "\n"
+
+
+def _tempered(scores: tuple[float, ...], temperature: float) -> tuple[float, ...]:
+    best = max(scores)
+    powers = [(score / best) ** (1 / temperature) for score in scores]
+    return tuple(power / sum(powers) for power in powers)
 
 
 def read(folder: str) -> Reference | None:

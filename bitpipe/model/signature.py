@@ -2,7 +2,9 @@
 
 `serving_default` takes `image`, (B,) strings, each an encoded JPEG or PNG, and returns `scores`,
 (B, classes) float32 that sum to 1, `labels`, (B, classes) strings in the same order, and `label`,
-(B,) strings, the best of them. The exporter writes it; the gate judges through it; servers, clients
+(B,) strings, the answer: the best of them, or `UNKNOWN` where the model was told not to answer
+below a score (`gate.reject_below`). Scores and labels are those of the classes either way. The
+exporter writes it; the gate judges through it; servers, clients
 and batch jobs speak it.
 
 Two more give the same answers in another form. `serving_top_5` takes the same and returns the best
@@ -27,8 +29,10 @@ IMAGE = "image"
 SCORES = "scores"
 LABELS = "labels"
 LABEL = "label"
-# What is asked for: `label` follows from them.
+# What no model that can be asked about pictures lacks. `label` follows from them, unless the model
+# may answer `UNKNOWN`.
 OUTPUTS = (SCORES, LABELS)
+UNKNOWN = "unknown"
 
 # tensorflow/cc/saved_model/signature_constants.h: kClassifyMethodName and the names it goes with.
 CLASSIFY_METHOD = "tensorflow/serving/classify"

@@ -115,8 +115,11 @@ def _answer(classifier: Classifier, found: Found) -> tuple[list[str], np.ndarray
 class _Network:
     """A network with class names; its pictures are squashed to a square of `size` pixels."""
 
-    def __init__(self, model: keras.Model, names: Sequence[str], size: int) -> None:
+    def __init__(
+        self, model: keras.Model, names: Sequence[str], size: int, temperature: float = 1.0
+    ) -> None:
         self._model = resnet_v2.fold(model)
+        self._temperature = temperature
         self._names = list(names)
         self._size = size
 
@@ -128,7 +131,8 @@ class _Network:
             # Bilinear without antialiasing, as BiT's own evaluation.
             image = tf.image.resize(pixels, [self._size, self._size]) / 255.0
         logits = self._model.predict_on_batch(image[tf.newaxis])
-        return self._names, keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
+        scores = keras.ops.softmax(logits / self._temperature)
+        return self._names, keras.ops.convert_to_numpy(scores)[0]
 
 
 class ReleasedClassifier(_Network):
@@ -176,7 +180,7 @@ class DescribedClassifier(_Network):
             )
         model = resnet_v2.build(known.variant, len(known.labels))
         weights.load(model, path, head=True)
-        super().__init__(model, known.labels, known.size)
+        super().__init__(model, known.labels, known.size, known.temperature)
 
 
 class ExportedClassifier:

@@ -18,6 +18,7 @@ from tfx.utils import io_utils, path_utils
 
 from bitpipe import full_disk
 from bitpipe.errors import BitpipeError, UnfitModelError
+from bitpipe.model import calibration
 from bitpipe.model.evaluation import ACCURACY, PICTURES
 from bitpipe.model.signature import TOP_K
 from components.gate import (
@@ -51,6 +52,7 @@ class Executor(executor.Executor):
 
     - A model in service that cannot be loaded any more is left out, with a note, instead of failing
       this and every later run; one that knows other classes, as `gate.on_label_change` says.
+    - The pictures that the candidate's temperature was fitted on are shown to no model.
     - Each answer is kept (`predictions.py`), and the rules of `rules.py` judge by them.
     - The verdict is written in words beside the metrics, and the accuracy is a property of the
       blessing, for the Pusher.
@@ -117,7 +119,8 @@ class Executor(executor.Executor):
             if key not in (GATE_KEY, GATE_OF_RUN_KEY)
         }
         uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-        with recording.into(uri):
+        calibrated = calibration.read(_path(input_dict[standard_component_specs.MODEL_KEY]))
+        with recording.into(uri, calibrated.pictures):
             super().Do(
                 input_dict,
                 output_dict,
@@ -134,6 +137,7 @@ class Executor(executor.Executor):
             compared=measured.compared,
             labels=candidate_labels,
             served_labels=served_labels,
+            calibration=calibrated,
         )
         checks = rules.checks(facts, gate)
         verdict = Verdict(

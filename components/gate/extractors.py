@@ -12,8 +12,9 @@ from components.gate import recording
 def custom_extractors(
     eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any
 ) -> list[Any]:
-    """TFMA's own extractors, and one that writes."""
+    """TFMA's own extractors, and before and behind them what the gate needs."""
     return [
+        *recording.filters(),
         *tfma.default_extractors(
             eval_shared_model=eval_shared_model,
             eval_config=eval_config,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import tensorflow as tf
 from PIL import Image
@@ -22,8 +23,13 @@ def of(path: str) -> tuple[str, ...]:
     Raises:
         Exception: of many kinds, when the model is damaged.
     """
+    # Kept alive: its signature does not keep the variables.
+    return of_loaded(tf.saved_model.load(path))
+
+
+def of_loaded(module: Any) -> tuple[str, ...]:
+    """The same of a SavedModel that is loaded already."""
     blank = io.BytesIO()
     Image.new("RGB", (8, 8)).save(blank, "PNG")
-    module = tf.saved_model.load(path)  # kept alive: its signature does not keep the variables
     answer = module.signatures[SERVING](**{IMAGE: tf.constant([blank.getvalue()])})
     return tuple(name.decode() for name in answer[LABELS].numpy()[0])

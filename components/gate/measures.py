@@ -58,9 +58,11 @@ class Measures(msgspec.Struct, frozen=True):
         pictures: how many.
         accuracy: share whose best label is right.
         balanced_accuracy: mean of the recalls of the classes that have pictures.
-        top_5: share whose label is among the best five.
+        top_5: share whose label is among the best five, answered or not.
         calibration_error: expected calibration error over 15 bins of equal width, 0 to 1.
         unusable: pictures on which a score is not a finite number.
+        unknown: pictures whose best score is below that from which the model answers with a class;
+            they count as not right.
         classes: by name, sorted; those that have pictures or are an answer.
         calibration: the bins that hold pictures, in the order of their scores.
     """
@@ -73,6 +75,23 @@ class Measures(msgspec.Struct, frozen=True):
     unusable: int
     classes: dict[str, ClassMeasures]
     calibration: tuple[Bin, ...]
+    unknown: int = 0
+
+    @property
+    def right(self) -> int:
+        """Pictures that are answered with their class."""
+        return round(self.accuracy * self.pictures)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the pictures that are answered with a class, 0 to 1."""
+        return 1 - self.unknown / self.pictures
+
+    @property
+    def precision(self) -> float | None:
+        """Share of right answers among those with a class; None where there is none."""
+        answered = self.pictures - self.unknown
+        return self.right / answered if answered else None
 
     @property
     def recalls(self) -> dict[str, float]:
@@ -102,7 +121,7 @@ def measure(predictions: Iterable[Prediction], role: Role = "candidate") -> Meas
     pictures: Counter[str] = Counter()
     right: Counter[str] = Counter()
     answered: Counter[str] = Counter()
-    top_5 = unusable = 0
+    top_5 = unusable = unknown = 0
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(_BINS)]
     for one in predictions:
         answer = one.of(role)
@@ -110,11 +129,15 @@ def measure(predictions: Iterable[Prediction], role: Role = "candidate") -> Meas
         if answer.best is None:
             unusable += 1
             continue
-        is_right = answer.best == one.label
-        answered[answer.best] += 1
-        right[one.label] += is_right
+        if answer.is_unknown:
+            unknown += 1
+        else:
+            answered[answer.best] += 1
+        right[one.label] += answer.best == one.label
         top_5 += one.label in answer.labels
-        bins[min(int(answer.scores[0] * _BINS), _BINS - 1)].append((answer.scores[0], is_right))
+        # A score speaks of its class, whether the picture is answered with it or not.
+        held = answer.scores[0], answer.labels[0] == one.label
+        bins[min(int(answer.scores[0] * _BINS), _BINS - 1)].append(held)
     total = pictures.total()
     if not total:
         raise ValueError("an evaluation needs pictures.")
@@ -132,6 +155,7 @@ def measure(predictions: Iterable[Prediction], role: Role = "candidate") -> Meas
             for name in sorted(pictures.keys() | answered.keys())
         },
         calibration=calibration,
+        unknown=unknown,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from scipy import special
 
-from components.gate.predictions import Prediction
+from components.gate.predictions import Prediction, Role
 
 # Draws where the classes' pictures weigh differently; p is then exact to about 0.003 near 0.05.
 _DRAWS = 20_000
@@ -64,18 +64,22 @@ def count(predictions: Iterable[Prediction], best: int = 1) -> dict[str, Pairs]:
 
     Args:
         predictions: all with a baseline.
-        best: an answer is right whose best so many labels hold the true one.
+        best: an answer is right whose best so many labels hold the true one; 1 asks for the answer
+            itself, which may be that no class is sure enough.
     """
     found: dict[str, list[int]] = {}
     for one in predictions:
-        candidate, baseline = (
-            one.label in one.of(role).labels[:best] for role in ("candidate", "baseline")
-        )
+        candidate, baseline = (_is_right(one, role, best) for role in ("candidate", "baseline"))
         held = found.setdefault(one.label, [0, 0, 0])
         held[0] += 1
         held[1] += candidate and not baseline
         held[2] += baseline and not candidate
     return {name: Pairs(*held) for name, held in sorted(found.items())}
+
+
+def _is_right(one: Prediction, role: Role, best: int) -> bool:
+    answer = one.of(role)
+    return answer.best == one.label if best == 1 else one.label in answer.labels[:best]
 
 
 def together(pairs: Iterable[Pairs]) -> Pairs:
@@ -115,6 +119,11 @@ def balanced_chance(pairs: Mapping[str, Pairs]) -> Chance:
         drop=float(1 + (drawn <= found + rounding).sum()) / (1 + _DRAWS),
         gain=float(1 + (drawn >= found - rounding).sum()) / (1 + _DRAWS),
     )
+
+
+def at_most(right: int, answers: int, share: float) -> float:
+    """Probability of so few right answers or fewer, were that share of all answers right."""
+    return float(special.bdtr(right, answers, share))
 
 
 def _at_least(heads: int, coins: int) -> float:

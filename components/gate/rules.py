@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from bitpipe.model.calibration import Calibration
 from bitpipe.model.signature import TOP_K
-from components.gate import paired
+from components.gate import fitted, paired
 from components.gate.measures import Measures
 from components.gate.paired import Chance, Pairs
 from components.gate.settings import GateSettings
 from components.gate.verdict import Check, Compared
+from components.gate.wording import ROUNDING, against, apart
 
 _SHOWN = 12  # names in a sentence
 _NAMES = {
@@ -21,8 +23,7 @@ _NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "top_5": "top-5 accuracy",
 }
-# Comparisons of floating-point means; a candidate equal to what is required must pass.
-_ROUNDING = 1e-9
+_UNTOUCHED = Calibration()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,12 +35,14 @@ class Facts:
         compared: beside the model in service; None where it is judged alone.
         labels: classes that the candidate knows; needed beside `served_labels` alone.
         served_labels: classes that the model in service knows; None where there is none.
+        calibration: what was set in the candidate once it was trained, and on which pictures.
     """
 
     candidate: Measures
     compared: Compared | None = None
     labels: tuple[str, ...] = ()
     served_labels: tuple[str, ...] | None = None
+    calibration: Calibration = _UNTOUCHED
 
     @property
     def gone(self) -> list[str]:
@@ -75,6 +78,7 @@ def checks(facts: Facts, gate: GateSettings) -> list[Check]:
         *_class_floors(found, gate),
         *_class_drops(facts.compared, gate),
         *_calibration(found, gate),
+        *fitted.checks(found, facts.calibration, gate),
         *_changed_labels(facts, gate),
         *_removed_classes(facts, gate),
         *_unlearned_classes(found, gate),
@@ -86,6 +90,7 @@ def checks(facts: Facts, gate: GateSettings) -> list[Check]:
 def notes(facts: Facts, gate: GateSettings) -> list[str]:
     """What is worth knowing of a candidate that may go on nevertheless."""
     said = [
+        *fitted.notes(facts.candidate, facts.calibration),
         *([f"new against the model in service: {_names(facts.new)}"] if facts.new else []),
         *([f"gone against the model in service: {_names(facts.gone)}"] if facts.gone else []),
     ]
@@ -119,17 +124,15 @@ def _value(found: Measures, gate: GateSettings) -> float:
 
 def _floor(found: Measures, gate: GateSettings) -> Check:
     value, floor = _value(found, gate), gate.min_accuracy
-    passed = value >= floor - _ROUNDING
-    measured, required = _apart(value, floor)
-    what = "reaches" if passed else "is below"
-    return Check(
-        rule="gate.min_accuracy",
+    passed = value >= floor - ROUNDING
+    return against(
+        "gate.min_accuracy",
+        value,
+        floor,
+        found.pictures,
         passed=passed,
-        sentence=f"{_NAMES[gate.metric]} {measured} on {found.pictures} pictures {what} the floor "
-        f"{required} (gate.min_accuracy)",
-        required=floor,
-        measured=value,
-        pictures=found.pictures,
+        says=f"{_NAMES[gate.metric]} {{measured}} on {found.pictures} pictures "
+        f"{'reaches' if passed else 'is below'} the floor {{required}}",
     )
 
 
@@ -142,13 +145,13 @@ def _drop(compared: Compared | None, gate: GateSettings) -> Iterator[Check]:
         change, chance = paired.balanced_change(by_class), paired.balanced_chance(by_class)
     else:
         change, chance = pairs.change, paired.chance(pairs)
-    passed = -change <= gate.max_drop + _ROUNDING or chance.drop > gate.significance
+    passed = -change <= gate.max_drop + ROUNDING or chance.drop > gate.significance
     name = _NAMES[gate.metric]
-    new, old = _apart(_value(compared.candidate, gate), _value(compared.baseline, gate))
+    new, old = apart(_value(compared.candidate, gate), _value(compared.baseline, gate))
     on = f"on the same {pairs.pictures} pictures"
     if not pairs.decided:
         sentence = f"{name} {new} {on} is that of the model in service: no picture tells them apart"
-    elif abs(change) <= _ROUNDING:
+    elif abs(change) <= ROUNDING:
         sentence = f"{name} {new} {on} is that of the model in service; {_decided(pairs, None)}"
     elif change > 0:
         real = chance.gain <= gate.significance
@@ -191,10 +194,10 @@ def _class_floors(found: Measures, gate: GateSettings) -> Iterator[Check]:
     if floor is None:
         return
     recalls, counts = found.recalls, found.counts
-    failing = [name for name, recall in recalls.items() if recall < floor - _ROUNDING]
+    failing = [name for name, recall in recalls.items() if recall < floor - ROUNDING]
     # Where all keep it, the one that is nearest to the floor tells the rest.
     for name in failing or [min(recalls, key=lambda name: (recalls[name], name))]:
-        measured, required = _apart(recalls[name], floor)
+        measured, required = apart(recalls[name], floor)
         what = "is below" if failing else "is the lowest of a class, and reaches"
         yield Check(
             rule="gate.min_recall_per_class",
@@ -217,7 +220,7 @@ def _class_drops(compared: Compared | None, gate: GateSettings) -> Iterator[Chec
     old = compared.baseline.recalls
     for name, pairs in compared.pairs.items():
         chance: Chance = paired.chance(pairs)
-        if -pairs.change > allowed + _ROUNDING and chance.drop <= level:
+        if -pairs.change > allowed + ROUNDING and chance.drop <= level:
             yield Check(
                 rule="gate.max_recall_drop_per_class",
                 passed=False,
@@ -236,17 +239,15 @@ def _calibration(found: Measures, gate: GateSettings) -> Iterator[Check]:
     if gate.max_calibration_error is None:
         return
     value, most = found.calibration_error, gate.max_calibration_error
-    passed = value <= most + _ROUNDING
-    measured, required = _apart(value, most)
-    what = "is within" if passed else "is above"
-    yield Check(
-        rule="gate.max_calibration_error",
+    passed = value <= most + ROUNDING
+    yield against(
+        "gate.max_calibration_error",
+        value,
+        most,
+        found.pictures,
         passed=passed,
-        sentence=f"calibration error {measured} on {found.pictures} pictures {what} the "
-        f"{required} that is allowed (gate.max_calibration_error)",
-        required=most,
-        measured=value,
-        pictures=found.pictures,
+        says=f"calibration error {{measured}} on {found.pictures} pictures "
+        f"{'is within' if passed else 'is above'} the {{required}} that is allowed",
     )
 
 
@@ -295,18 +296,22 @@ def _unlearned_classes(found: Measures, gate: GateSettings) -> Iterator[Check]:
 
 
 def _no_better_than_guessing(found: Measures) -> Iterator[Check]:
+    """Of the answers that are given: to give few is no guessing."""
     largest, count = found.largest_class
-    # Both are ratios of whole numbers of the same pictures.
-    if round(found.accuracy * found.pictures) <= count and len(found.counts) > 1:
+    answered = found.pictures - found.unknown
+    # Both are ratios of whole numbers.
+    if found.right * found.pictures <= count * answered and len(found.counts) > 1:
         share = count / found.pictures
+        value = found.precision or 0.0
+        what = "precision" if found.unknown else "accuracy"
         yield Check(
             rule="largest class",
             passed=False,
-            sentence=f"accuracy {found.accuracy:.4f} is no better than always answering the "
+            sentence=f"{what} {value:.4f} is no better than always answering the "
             f"largest class ({largest!r}, {share:.4f} of the {found.pictures} evaluation pictures)",
             required=share,
-            measured=found.accuracy,
-            pictures=found.pictures,
+            measured=value,
+            pictures=answered,
         )
 
 
@@ -320,15 +325,6 @@ def _tells_nothing(found: Measures, gate: GateSettings) -> Iterator[Check]:
             f"the best {TOP_K} always hold the right one; use accuracy or balanced_accuracy",
             pictures=found.pictures,
         )
-
-
-def _apart(one: float, other: float) -> tuple[str, str]:
-    """Both with four decimals, or as many as it takes to tell them apart."""
-    for decimals in range(4, 9):
-        texts = f"{one:.{decimals}f}", f"{other:.{decimals}f}"
-        if texts[0] != texts[1] or abs(one - other) <= _ROUNDING:
-            return texts
-    return texts
 
 
 def _missing(wanted: Iterable[str], there: Iterable[str]) -> list[str]:

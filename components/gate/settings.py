@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from bitpipe.errors import ConfigError
-from bitpipe.model.signature import TOP_K
+from bitpipe.model.signature import TOP_K, UNKNOWN
 from components.settings import Settings, Share
 
 # No scores are exactly the shares of right answers, and at level 0 no drop would ever count.
 AboveZero = Annotated[float, Meta(gt=0.0, le=1.0)]
+Between = Annotated[float, Meta(gt=0.0, lt=1.0)]
+
+
+class RejectBelow(Settings, frozen=True):
+    """A score that is chosen by what is wanted of the answers that are given."""
+
+    # The share of them that must be right.
+    precision: AboveZero
 
 
 class GateSettings(Settings, frozen=True):
@@ -32,6 +41,14 @@ class GateSettings(Settings, frozen=True):
     max_recall_drop_per_class: Share | None = 0.25
     # Mean distance between a score and the share of right answers among pictures with such scores.
     max_calibration_error: AboveZero | None = None
+    # Fits a temperature, by which the served scores come closer to the shares of right answers.
+    calibrate: bool = False
+    # The best score below which the served answer is `unknown`: itself, or the precision for which
+    # it is chosen; `None` answers every picture with a class.
+    reject_below: Between | RejectBelow | None = None
+    # Of the evaluation pictures of each class, on which temperature and score are fitted; the
+    # others judge. More of them judge better, and a temperature is one number.
+    calibration_share: Between = 0.3
     # Where candidate and model in service know different classes: compare them on the pictures of
     # the classes that both know, judge by the floors alone, or refuse the candidate.
     on_label_change: Literal["judge_common", "floor_only", "fail"] = "judge_common"
@@ -39,6 +56,11 @@ class GateSettings(Settings, frozen=True):
     allow_removed_classes: bool = False
     # A class of which no evaluation picture is recognised may be served.
     allow_unlearned_classes: bool = False
+
+    @property
+    def changes_model(self) -> bool:
+        """Whether what is served differs from what was trained."""
+        return self.calibrate or self.reject_below is not None
 
 
 def check(gate: GateSettings) -> None:
@@ -55,15 +77,32 @@ def check(gate: GateSettings) -> None:
         )
 
 
-def check_classes(gate: GateSettings, num_classes: int) -> None:
-    """Refuses what says nothing about a model of so many classes.
+def check_classes(gate: GateSettings, classes: Collection[str]) -> None:
+    """Refuses what says nothing about a model of these classes.
 
     Raises:
-        ConfigError: the best 5 of 5 classes or fewer always hold the right one.
+        ConfigError: the best 5 of 5 classes or fewer always hold the right one, or a class cannot
+            be told from the answer that is none.
     """
+    num_classes = len(classes)
+    check_names(gate, classes)
     if gate.metric == "top_5" and num_classes <= TOP_K:
         raise ConfigError(
             f"gate.metric=top_5 wants more than {TOP_K} classes: of fewer, the best {TOP_K} always "
             f"hold the right one. Received: {num_classes} classes; use accuracy or "
             "balanced_accuracy."
+        )
+
+
+def check_names(gate: GateSettings, classes: Iterable[str]) -> None:
+    """Refuses a class that cannot be told from the answer that is none.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if gate.reject_below is not None and UNKNOWN in classes:
+        raise ConfigError(
+            f"with gate.reject_below the answer {UNKNOWN!r} says that no class is sure enough, and "
+            f"no class may be called so. Received: a class {UNKNOWN!r}; rename its folder, or "
+            "leave gate.reject_below out."
         )

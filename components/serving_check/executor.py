@@ -19,7 +19,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from bitpipe.errors import DataError, ModelLoadError
-from bitpipe.model import description, reference
+from bitpipe.model import calibration, description, reference
 from bitpipe.model.reference import Reference
 from bitpipe.stores.paths import is_remote
 from components import features
@@ -52,10 +52,13 @@ class Executor(base_executor.BaseExecutor):
         """Fills `blessing`; a model that does not do is no error."""
         settings = msgspec.json.decode(exec_properties[SETTINGS_KEY], type=ServingCheckSettings)
         model = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])
+        exported = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         known = _reference(artifact_utils.get_single_uri(input_dict[MODEL_RUN_KEY]))
+        # The Trainer asked before the temperature was known.
+        known = known.at(calibration.read(exported).temperature)
         examples = input_dict[standard_component_specs.EXAMPLES_KEY]
         said = check(
-            path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
+            exported,
             known,
             list(_shown(examples, known)),
             settings,

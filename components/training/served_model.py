@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from bitpipe.model import description, signature, training
+from bitpipe.model import calibration, description, signature, training
 from bitpipe.stores.paths import join
 from components import features, preprocessing
 from components.bit import matching, networks, resnet_v2
@@ -55,6 +55,9 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         self.regularization_losses: list[tf.Tensor] = []
         self.transform_layer = transform.transform_features_layer()
         self.class_names = tf.constant(list(class_names))
+        # Set in the finished export, by what is seen of it (components/gate/calibration).
+        self.temperature = tf.Variable(1.0, trainable=False, name=calibration.TEMPERATURE)
+        self.reject_below = tf.Variable(0.0, trainable=False, name=calibration.REJECT_BELOW)
         self._logits = _also_of_none(served_precision.network(folded, precision))
         features_of = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
         # Standardising twice changes nothing, so the network that standardises runs on the folded
@@ -76,14 +79,18 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
         """Encoded JPEG or PNG (B,) string -> scores, labels and label.
 
         The scores are (B, classes) float32 and sum to 1, the labels (B, classes) string in the
-        same order; the label (B,) string is the best one.
+        same order; the label (B,) string is the best one, or `signature.UNKNOWN` where its score is
+        below `reject_below`.
         """
         with tf.control_dependencies([_assert_format(image)]):
             pictures = self.transform_layer({features.IMAGE: tf.expand_dims(image, 1)})
-        scores = tf.nn.softmax(self._logits(pictures[preprocessing.EVAL_IMAGE]))
+        logits = self._logits(pictures[preprocessing.EVAL_IMAGE])
+        scores = tf.nn.softmax(logits / self.temperature)
         names = tf.broadcast_to(self.class_names, tf.shape(scores))
         best = tf.gather(self.class_names, tf.argmax(scores, axis=1))
-        return {signature.SCORES: scores, signature.LABELS: names, signature.LABEL: best}
+        is_rejected = tf.reduce_max(scores, axis=1) < self.reject_below
+        label = tf.where(is_rejected, signature.UNKNOWN, best)
+        return {signature.SCORES: scores, signature.LABELS: names, signature.LABEL: label}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.LABEL)])
     def transform_features(self, label: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -115,7 +115,7 @@ class Facts:
         started: when the run began, in words.
         stages: in the order they ran.
         versions: of what ran, by name.
-        verdict: the gate's.
+        verdict: the gate's; None where no gate was asked, and only counted.
         served: the serving check's; `None` where no server was asked.
         measured: what it is made of.
         predictions: picture by picture.
@@ -129,13 +129,16 @@ class Facts:
         looked_for_suspects: the splits in which they were looked for.
         pushed: the version that was pushed; None where none was.
         candidate: the candidate's SavedModel.
+        notes: what is said in place of a verdict.
+        called: what the model, and the one that it is compared with, are called.
+        split: which pictures samples are of.
     """
 
     told: Told
     started: str
     stages: tuple[StageTime, ...]
     versions: Mapping[str, str]
-    verdict: Verdict
+    verdict: Verdict | None
     served: Said | None = None
     measured: Measured
     predictions: tuple[Prediction, ...]
@@ -149,8 +152,12 @@ class Facts:
     looked_for_suspects: tuple[str, ...]
     pushed: str | None
     candidate: str
+    notes: tuple[str, ...] = ()
+    called: tuple[str, str] = ("this model", "model in service")
+    split: str = "training split"
 
     @property
     def blessed(self) -> bool:
         """Whether gate and serving check let the candidate through."""
-        return self.verdict.blessed and (self.served is None or self.served.blessed)
+        gate = self.verdict is not None and self.verdict.blessed
+        return gate and (self.served is None or self.served.blessed)

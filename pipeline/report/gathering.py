@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import math
-import platform
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -24,11 +22,10 @@ from components.hyperparameters import FILE_NAME
 from components.image_example_gen.outcomes import REJECTED_FILE, REPORT_FILE
 from components.serving_check import verdict as serving_check
 from components.training import guesses as kept_guesses
-from pipeline.report import suspects, thumbnails
+from pipeline.report import suspects, thumbnails, versions
 from pipeline.report.facts import Facts, Point, Size, Told, Training
 from pipeline.report.lineage import Lineage
 
-_PACKAGES = ("bitpipe", "tfx", "tensorflow", "keras", "apache-beam", "numpy", "pillow")
 # The Trainer may leave it beside the model: {"curve": [{"step": 20, "loss": 0.7, ...}, ...], ...}.
 _TRAINING_FILE = "assets.extra/training.json"
 
@@ -50,7 +47,7 @@ def gather(told: Told, lineage: Lineage) -> Facts:
         told=told,
         started=lineage.started,
         stages=lineage.stages,
-        versions={"Python": platform.python_version()} | dict(_versions()),
+        versions=versions.of_packages(),
         verdict=kept.read_verdict(sources.evaluation),
         served=serving_check.read(sources.serving_check) if sources.serving_check else None,
         measured=kept.read_measured(sources.evaluation),
@@ -125,14 +122,6 @@ def _points(curve: Iterable[Mapping[str, Any]]) -> Iterator[Point]:
             if name != "step" and isinstance(value, (int, float)) and math.isfinite(value)
         }
         yield Point(step=last, values=values)
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for package in _PACKAGES:
-        try:
-            yield package, importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout
-            continue
 
 
 def _sizes(statistics: str) -> Iterator[Size]:

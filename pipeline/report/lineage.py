@@ -24,6 +24,8 @@ _WANTED = {
     "model": (stages.TRAINER, "Model"),
     "model_run": (stages.TRAINER, "ModelRun"),
 }
+# Of a model whose numbers were set behind the Trainer, that one is judged.
+_CALIBRATED = (stages.CALIBRATOR, "Model")
 
 
 class NoRunError(BitpipeError):
@@ -84,6 +86,7 @@ def find(store: metadata_store.MetadataStore, run_id: str) -> Lineage:
     if missing:
         raise NoRunError(f"the run {run_id!r} has no {', '.join(missing)}.")
     checked = outputs.get((stages.SERVING_CHECK, "InfraBlessing"))
+    wanted = _WANTED | ({"model": _CALIBRATED} if _CALIBRATED in outputs else {})
     in_order = sorted(executions.values(), key=lambda one: one.id)
     pushed = outputs.get((stages.PUSHER, "PushedModel"))
     version = pushed.custom_properties[pusher.VERSION].string_value if pushed else ""
@@ -98,7 +101,7 @@ def find(store: metadata_store.MetadataStore, run_id: str) -> Lineage:
             for one in in_order
         ),
         sources=Sources(
-            **{name: outputs[wanted].uri for name, wanted in _WANTED.items()},
+            **{name: outputs[kind].uri for name, kind in wanted.items()},
             serving_check=checked.uri if checked else None,
         ),
         pushed=version or None,

@@ -55,9 +55,9 @@ def render(facts: Facts, picks: Picks, images: Images, files: Mapping[str, bytes
     )
     environment.filters["share"] = _share
     environment.filters["percent"] = _percent
-    names = list(facts.measured.candidate.classes)
+    names = tables.answers(facts.measured)
     found = facts.measured.candidate
-    accuracies = tables.accuracies(facts.measured)
+    accuracies = tables.accuracies(facts.measured, facts.called)
     return environment.get_template("report.html").render(
         facts=facts,
         found=found,

@@ -58,7 +58,8 @@ class Picks:
 def pick(predictions: Sequence[Prediction]) -> Picks:
     """Chooses; the same answers give the same choice."""
     usable = [one for one in predictions if one.candidate.labels]
-    wrong = [one for one in usable if one.candidate.best != one.label]
+    answered = [one for one in usable if not one.candidate.is_unknown]
+    wrong = [one for one in answered if one.candidate.best != one.label]
     by_score = sorted(wrong, key=lambda one: (-one.candidate.scores[0], one.filename))
     least = sorted(usable, key=lambda one: (one.candidate.scores[0], one.filename))
     return Picks(
@@ -72,14 +73,14 @@ def pick(predictions: Sequence[Prediction]) -> Picks:
 def _matrix(usable: Iterable[Prediction]) -> dict[tuple[str, str], int]:
     found: defaultdict[tuple[str, str], int] = defaultdict(int)
     for one in usable:
-        found[one.label, one.candidate.labels[0]] += 1
+        found[one.label, one.candidate.best or ""] += 1
     return dict(sorted(found.items()))
 
 
 def _confusions(by_score: Iterable[Prediction]) -> list[Confusion]:
     groups: defaultdict[tuple[str, str], list[Prediction]] = defaultdict(list)
     for one in by_score:
-        groups[one.label, one.candidate.labels[0]].append(one)
+        groups[one.label, one.candidate.best or ""].append(one)
     largest = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
         Confusion(label, answer, len(found), tuple(found[:_PER_CONFUSION]))

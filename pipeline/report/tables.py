@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from bitpipe.model.signature import UNKNOWN
 from components.gate.measures import Measures
 from components.gate.verdict import Measured
 from pipeline.report.facts import Facts
@@ -62,17 +63,30 @@ def classes(measured: Measured) -> list[dict[str, Any]]:
     return rows
 
 
-def accuracies(measured: Measured) -> list[dict[str, Any]]:
-    """Rows of the candidate, what it is compared with, and the simplest guess."""
+def answers(measured: Measured) -> list[str]:
+    """All classes, and what is answered where none is sure enough."""
+    found = measured.candidate
+    return [*found.classes, *([UNKNOWN] if found.unknown else [])]
+
+
+def accuracies(
+    measured: Measured, called: tuple[str, str] = ("this model", "model in service")
+) -> list[dict[str, Any]]:
+    """Rows of the candidate, what it is compared with, and the simplest guess.
+
+    Args:
+        measured: of both.
+        called: what they are called.
+    """
     found = measured.candidate
     largest, count = found.largest_class
-    rows = [_accuracy("this model", found.accuracy, found.pictures)]
+    rows = [_accuracy(called[0], found.accuracy, found.pictures)]
     if compared := measured.compared:
         if compared.candidate.pictures != found.pictures:
-            rows.append(_of("this model, classes that both know", compared.candidate))
-        rows.append(_of("model in service", compared.baseline))
+            rows.append(_of(f"{called[0]}, classes that both know", compared.candidate))
+        rows.append(_of(called[1], compared.baseline))
     if measured.test:
-        rows.append(_of("this model, on the split test", measured.test))
+        rows.append(_of(f"{called[0]}, on the split test", measured.test))
     rows.append(_accuracy(f"always answering {largest!r}", count / found.pictures, found.pictures))
     return rows
 
@@ -108,7 +122,7 @@ def as_json(value: Any) -> bytes:
 def files(facts: Facts, picked: Picks) -> Mapping[str, bytes]:
     """The tables by their files' names."""
     rows = classes(facts.measured)
-    names = list(facts.measured.candidate.classes)
+    names = answers(facts.measured)
     counts = matrix(names, picked.matrix)
     return {
         "classes.csv": as_csv(rows[0], (row.values() for row in rows)),
@@ -142,9 +156,12 @@ def _summary(facts: Facts) -> dict[str, Any]:
     return {
         "started": facts.started,
         "pushed": facts.pushed,
+        "notes": facts.notes,
         "verdict": msgspec.to_builtins(facts.verdict),
         "data_checks": msgspec.to_builtins(facts.data_checks),
-        "accuracies": accuracies(facts.measured),
+        "accuracies": accuracies(facts.measured, facts.called),
+        "coverage": facts.measured.candidate.coverage,
+        "precision": facts.measured.candidate.precision,
         "stages": msgspec.to_builtins(facts.stages),
         "versions": dict(facts.versions),
         "told": msgspec.to_builtins(facts.told),

@@ -30,7 +30,7 @@ def find(examples: str, wanted: Collection[str], split: str = "eval") -> dict[st
     for example in _read(examples, split):
         name = _text(example, features.FILENAME)
         if name in wanted:
-            found[name] = _thumbnail(_bytes(example, features.IMAGE))
+            found[name] = thumbnail(_bytes(example, features.IMAGE))
             if len(found) == len(wanted):
                 break
     return found
@@ -58,7 +58,7 @@ def samples(examples: str, classes: Collection[str]) -> dict[str, tuple[str, str
     for example in _read(examples, "train"):
         label = _text(example, features.LABEL)
         if label in classes and label not in found:
-            image = _thumbnail(_bytes(example, features.IMAGE))
+            image = thumbnail(_bytes(example, features.IMAGE))
             found[label] = (_text(example, features.FILENAME), image)
             if len(found) == len(classes):
                 break
@@ -80,8 +80,8 @@ def _text(example: tf.train.Example, name: str) -> str:
     return _bytes(example, name).decode("utf-8", "backslashreplace")
 
 
-def _thumbnail(data: bytes) -> str:
-    """The ingest wrote the bytes: they are upright and can be decoded."""
+def thumbnail(data: bytes) -> str:
+    """A picture as a `data:` URL; its bytes are upright and can be decoded, as the ingest's are."""
     with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (_EDGE, _EDGE))
         small = image.convert("RGB")

@@ -97,4 +97,5 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
         return f" from {kind.ge} to {kind.le}"
     if kind.ge is not None:
         return f", at least {kind.ge}"
-    return f" above {kind.gt}" if kind.gt is not None else ""
+    below = f" and below {kind.lt}" if kind.lt is not None else ""
+    return f" above {kind.gt}{below}" if kind.gt is not None else ""

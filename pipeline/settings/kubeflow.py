@@ -48,6 +48,7 @@ STAGES = (
     "transform",
     "warm_start",
     "trainer",
+    "calibrator",
     "resolver",
     "evaluator",
     "serving_check",

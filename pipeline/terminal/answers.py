@@ -63,7 +63,7 @@ def table(top: int) -> Write:
         if answer.prediction is None:
             console.print(Text(shown(f"{answer.source}: {answer.reason}"), "red"))
             return
-        (label, score), *others = answer.prediction.scores[:top]
+        (label, score), *others = answer.prediction.told[:top]
         told = [f"{label} {score:.3f}" for label, score in others if not score < _WORTH_TELLING]
         row(answer.source, label, f"{score:.3f}", _packed(told, widths[-1]))
 

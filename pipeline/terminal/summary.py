@@ -143,7 +143,12 @@ def _accuracy(result: RunResult) -> Iterator[str]:
     yield f"accuracy  {result.accuracy:.4f} on the evaluation split{against}"
     guess = result.largest_class_share
     yield f"            {guess:.4f} is what always answering the largest class would reach"
-    judged = sum(counts.get("eval", 0) for counts in result.examples_by_class.values())
+    if result.coverage < 1 and result.precision is not None:
+        yield (
+            f"            {result.precision:.4f} on the {result.coverage:.4f} of the pictures that "
+            "are not answered 'unknown'"
+        )
+    judged = result.judged
     if judged and result.accuracy - guess <= _CLEARLY * math.sqrt(guess * (1 - guess) / judged):
         yield (
             f"warning   on {judged} pictures that is not clearly better than guessing: train "

@@ -2,6 +2,9 @@
 
 JSON Lines: `{"file", "label", "score", "model_version", "top": [{"label", "score"}, ...]}`, or
 `{"file", "error"}`. CSV has a column for each of these, the same for every row.
+
+A picture that the model answers with `unknown` bears the score of its best class, which follows: in
+JSON Lines as the first of `top`, in CSV as the second label.
 """
 
 import csv
@@ -68,7 +71,7 @@ class JsonLinesFormat:
                 {"label": label, "score": _rounded(score)}
                 for label, score in answer.prediction.scores[: self._top]
             ]
-            record |= best[0]
+            record |= best[0] | {"label": answer.prediction.label}
             record["model_version"] = answer.prediction.model_version
             record["top"] = best
         return json.dumps(record).encode() + b"\n"
@@ -101,7 +104,7 @@ class CsvFormat:
         """See `AnswerFormat`."""
         if answer.prediction is None:
             return self._row([answer.source, "", answer.reason, *[""] * (2 * self._top)])
-        best = answer.prediction.scores[: self._top]
+        best = answer.prediction.told[: self._top]
         cells = [cell for label, score in best for cell in (label, _digits(score))]
         cells += [""] * (2 * self._top - len(cells))
         return self._row([answer.source, answer.prediction.model_version, "", *cells])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitpipe.errors import ClientOptionsError, UnexpectedReplyError
-from bitpipe.model.signature import IMAGE, OUTPUTS, SERVING
+from bitpipe.model.signature import IMAGE, LABEL, OUTPUTS, SERVING, UNKNOWN
 from serving.client import messages
 
 _FLOAT = messages.ENUMS["DataType"]["DT_FLOAT"]
@@ -51,7 +51,8 @@ class Prediction:
     """What the model says of one picture.
 
     Attributes:
-        label: the class with the highest score.
+        label: the class with the highest score, or `unknown` where the model does not answer below
+            a score.
         scores: (label, score) of every class, or of as many as were asked for; highest first.
         model_version: the version that answered; 0 where the server does not tell.
     """
@@ -59,6 +60,12 @@ class Prediction:
     label: str
     scores: tuple[tuple[str, float], ...]
     model_version: int
+
+    @property
+    def told(self) -> tuple[tuple[str, float], ...]:
+        """(label, score) as people are shown them: `unknown` goes first, with the best score."""
+        label, score = self.scores[0]
+        return self.scores if label == self.label else ((self.label, score), *self.scores)
 
 
 @dataclass(frozen=True)
@@ -95,11 +102,13 @@ class VersionStatus:
 
 
 def predict_request(model: ModelRef, pictures: Sequence[bytes], signature: str = SERVING) -> Any:
-    """A `PredictRequest` for the pictures, which are one batch."""
+    """A `PredictRequest` for the pictures, which are one batch.
+
+    It asks for all outputs: one that a model of others' lacks could not be named.
+    """
     request = messages.PredictRequest()
     _fill_spec(request.model_spec, model)
     request.model_spec.signature_name = signature
-    request.output_filter.extend(OUTPUTS)
     tensor = request.inputs[IMAGE]
     tensor.dtype = _STRING
     tensor.tensor_shape.dim.add(size=len(pictures))
@@ -139,15 +148,36 @@ def predictions(response: Any, count: int) -> list[Prediction]:
     flat_labels = _filled([label.decode() for label in labels.string_val], size)
     version = response.model_spec.version.value
     rows = (slice(start, start + classes) for start in range(0, size, classes))
-    return [ranked(flat_labels[row], flat_scores[row], version) for row in rows]
+    return [
+        ranked(flat_labels[row], flat_scores[row], version, answer)
+        for row, answer in zip(rows, _answers(response, count), strict=True)
+    ]
 
 
-def ranked(labels: Sequence[str], scores: Sequence[float], version: int) -> Prediction:
-    """The prediction for one picture; `labels` and `scores` are of the same length, at least 1."""
+def ranked(
+    labels: Sequence[str], scores: Sequence[float], version: int, answer: str | None = None
+) -> Prediction:
+    """The prediction for one picture.
+
+    Args:
+        labels: at least one.
+        scores: as many.
+        version: that has answered.
+        answer: what the model calls its answer; of interest where it is `UNKNOWN`.
+    """
     pairs = zip(labels, scores, strict=True)
     # NaN compares with nothing: it goes to the end rather than anywhere.
     ordered = tuple(sorted(pairs, key=lambda pair: (math.isnan(pair[1]), -pair[1])))
-    return Prediction(ordered[0][0], ordered, version)
+    return Prediction(answer if answer == UNKNOWN else ordered[0][0], ordered, version)
+
+
+def _answers(response: Any, count: int) -> list[str | None]:
+    """The output `label`; models of others may have none, or another kind."""
+    tensor = response.outputs.get(LABEL)
+    if tensor is None or tensor.dtype != _STRING or not tensor.string_val:
+        return [None] * count
+    found: list[str | None] = [value.decode("utf-8", "replace") for value in tensor.string_val]
+    return _filled(found, count) if len(found) <= count else [None] * count
 
 
 def metadata_request(model: ModelRef) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bitpipe.errors import UnexpectedReplyError
-from bitpipe.model.signature import LABELS, SCORES, SERVING
+from bitpipe.model.signature import LABEL, LABELS, SCORES, SERVING
 from serving.client.codec import (
     ModelMetadata,
     Prediction,
@@ -65,7 +65,7 @@ def _prediction(row: Any, version: int) -> Prediction:
     if not scores or not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise ValueError(row)
     "".join(labels).encode()  # JSON can hold halves of characters, and nothing else can
-    return ranked(labels, scores, version)
+    return ranked(labels, scores, version, row.get(LABEL))
 
 
 def metadata(body: bytes) -> ModelMetadata:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bitpipe.errors import InvalidInputError
-from bitpipe.model.signature import LABELS, SCORES, SERVING
+from bitpipe.model.signature import LABEL, LABELS, SCORES, SERVING
 from serving.client import codec
 from serving.model.servable import SavedModelServable
 from serving.status import InvalidArgumentError
@@ -36,7 +36,15 @@ class InProcessModel:
             outputs = self._servable.run(SERVING, [np.array(pictures, object)])
         except InvalidArgumentError as error:
             raise InvalidInputError(f"The model refuses it: {error}", str(error)) from error
+        answers = outputs[LABEL] if LABEL in outputs else [None] * len(pictures)
         return [
-            codec.ranked([label.decode() for label in labels], scores.tolist(), self._version)
-            for labels, scores in zip(outputs[LABELS], outputs[SCORES], strict=True)
+            codec.ranked(
+                [label.decode() for label in labels],
+                scores.tolist(),
+                self._version,
+                answer.decode() if isinstance(answer, bytes) else None,
+            )
+            for labels, scores, answer in zip(
+                outputs[LABELS], outputs[SCORES], answers, strict=True
+            )
         ]

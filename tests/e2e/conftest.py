@@ -49,7 +49,10 @@ def below_floor(pipeline, worse):
 
 @pytest.fixture(scope="session")
 def better(pipeline, first, below_floor):
-    """Another model that is as good as the one in service, from which it starts."""
+    """Another model that is as good as the one in service, from which it starts.
+
+    Its threshold rejects nothing, but has to be in what is pushed.
+    """
     return pipeline.run(*_better(pipeline, first))
 
 
@@ -63,7 +66,14 @@ def _better(pipeline, first):
     backbone = pipeline.out / "serving" / "smoke" / str(first.result["version"])
     start = (f"model.backbone={backbone}", "train.warm_start=served")
     method = "train.method=probe_then_fine_tune"
-    return ("train.steps=40", "train.keep_best=true", method, *start, UNASKED)
+    return (
+        "train.steps=40",
+        "train.keep_best=true",
+        method,
+        *start,
+        "gate.reject_below=0.01",
+        UNASKED,
+    )
 
 
 @pytest.fixture(scope="session")

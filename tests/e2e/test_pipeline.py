@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bitpipe.model import evaluation, training
+from bitpipe.model import calibration, evaluation, training
 from bitpipe.model.registry import Registry
 from bitpipe.names import storable
 from pipeline.runs import History
@@ -167,6 +167,24 @@ def test_a_model_as_good_as_the_one_in_service_replaces_it(pipeline, first, belo
     assert better.result["accuracy_change"] >= 0
     assert better.result["version"] > first.result["version"]
     assert pipeline.served == [first.result["version"], better.result["version"]]
+
+
+def test_a_threshold_is_in_what_was_judged_and_pushed_and_in_no_other_version(
+    pipeline, first, better, back
+):
+    stages = list(better.result["stages"])
+    assert stages.index("Calibrator") == stages.index("Trainer") + 1
+    assert "/Calibrator/" in better.result["candidate"]
+    served = pipeline.out / "serving" / "smoke"
+    below = {
+        run.result["version"]: calibration.read(
+            str(served / str(run.result["version"]))
+        ).reject_below
+        for run in (better, back)
+    }
+    assert below == {better.result["version"]: 0.01, back.result["version"]: 0.0}
+    assert any("answers 'unknown' where" in note for note in better.result["notes"])
+    assert "Calibrator" not in first.result["stages"]
 
 
 def test_a_model_tells_how_it_was_trained(pipeline, first, better):

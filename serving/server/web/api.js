@@ -4,6 +4,7 @@ import { megabytes } from "./dom.js";
 
 const LIST_TIMEOUT_MS = 5_000;
 const PREDICT_TIMEOUT_MS = 120_000;
+const UNKNOWN = "unknown"; // the answer of a model that no class is sure enough for
 const MAX_SHOWN_TEXT = 300; // characters of a server's error: some are a page long
 
 /**
@@ -118,13 +119,18 @@ function refusal(status, text, bytes) {
 }
 
 function rank(answer, model) {
-  const { scores, labels } = answer.predictions?.[0] ?? {};
+  const { scores, labels, label } = answer.predictions?.[0] ?? {};
   if (!Array.isArray(scores) || !Array.isArray(labels) || scores.length !== labels.length) {
     throw new ServerError(`${model} does not answer with scores and labels. Choose another model.`);
   }
-  return scores
+  const ranking = scores
     .map((score, index) => ({ label: String(labels[index]), score: Number(score) }))
     .sort((one, other) => other.score - one.score);
+  // No class is sure enough: as `bitpipe predict` tells it.
+  if (label === UNKNOWN && ranking.length && ranking[0].label !== UNKNOWN) {
+    ranking.unshift({ label, score: ranking[0].score });
+  }
+  return ranking;
 }
 
 function base64(blob) {

@@ -1,5 +1,7 @@
 """The file that tells what a network answered where it was trained."""
 
+import math
+
 import pytest
 
 from bitpipe.model import reference
@@ -21,3 +23,18 @@ def test_a_damaged_file_is_told(tmp_path, content):
     (tmp_path / reference.FILE).write_text(content)
     with pytest.raises(ValueError):  # of JSON, or ours
         reference.read(str(tmp_path))
+
+
+def test_at_a_temperature_the_answers_are_those_of_logits_that_are_divided_by_it():
+    logits = (2.0, -1.0, 0.5)
+
+    def softmax(values):
+        powers = [math.exp(value) for value in values]
+        return tuple(power / sum(powers) for power in powers)
+
+    known = Reference(("a", "b", "c"), (Answer("a/1.png", "0", softmax(logits)),))
+    (found,) = known.at(2.5).answers
+    assert found.scores == pytest.approx(softmax([value / 2.5 for value in logits]))
+    assert known.at(1.0) == known
+    # A score that has become 0 is one at each temperature.
+    assert Reference(("a", "b"), (Answer("", "", (1.0, 0.0)),)).at(2.0).answers[0].scores == (1, 0)

@@ -3,15 +3,18 @@
 from components.gate.predictions import Answer, Prediction
 
 
-def answer(best, *, label, known=("ant", "bee", "cat"), score=0.9):
-    """`best` first, the other known classes behind it; None for scores that are not finite."""
+def answer(best, *, label, known=("ant", "bee", "cat"), score=0.9, said=None):
+    """`best` first, the other known classes behind it; None for scores that are not finite.
+
+    `said` is the answer where it is not `best`.
+    """
     if best is None:
         return Answer((), (), None)
     labels = (best, *(name for name in known if name != best))[:5]
     rest = (1 - score) / max(len(known) - 1, 1)
     scores = (score, *[rest] * (len(labels) - 1))
     found = score if label == best else rest
-    return Answer(labels, scores, found if label in known else None)
+    return Answer(labels, scores, found if label in known else None, said)
 
 
 def shown(label, best, baseline=..., *, number=0, **options):

@@ -37,6 +37,28 @@ def test_a_label_among_the_best_five_is_right_for_top_5():
     assert found.accuracy == pytest.approx(1 / 3)
 
 
+def test_an_answer_that_is_no_class_is_not_right_and_its_score_still_speaks_of_its_class():
+    found = measure([shown("ant", "ant"), shown("ant", "ant", said="unknown"),
+                     shown("bee", "ant", said="unknown"), shown("bee", "ant")])  # fmt: skip
+    assert (found.accuracy, found.unknown) == (0.25, 2)
+    assert (found.coverage, found.precision) == (0.5, 0.5)
+    assert found.recalls == {"ant": 0.5, "bee": 0.0}
+    assert list(found.classes) == ["ant", "bee"]
+    assert found.classes["ant"].answered == 2
+    (held,) = found.calibration
+    assert held.accuracy == 0.5
+
+
+def test_where_no_picture_is_answered_with_a_class_there_is_no_precision():
+    found = measure([shown("ant", "ant", said="unknown"), shown("bee", "bee", said="unknown")])
+    assert (found.coverage, found.precision, found.accuracy) == (0, None, 0)
+
+
+def test_a_label_that_is_not_that_of_the_best_score_is_the_answer():
+    found = measure([shown("ant", "ant", said="bee"), shown("bee", "bee", said="bee")])
+    assert (found.accuracy, found.unknown) == (0.5, 0)
+
+
 def test_scores_that_are_not_finite_are_counted_and_never_right():
     found = measure([shown("ant", None), shown("ant", "ant")])
     assert (found.unusable, found.accuracy, found.classes["ant"].recall) == (1, 0.5, 0.5)

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitpipe.errors import ConfigError
+from bitpipe.model.calibration import Calibration
 from components.gate import paired, rules
 from components.gate.measures import measure
-from components.gate.settings import GateSettings, check, check_classes
+from components.gate.settings import GateSettings, RejectBelow, check, check_classes
 from components.gate.verdict import Compared
 from tests.components.gate.answers import shown
 
@@ -238,10 +239,82 @@ def test_settings_that_contradict_each_other_are_refused():
         check(GateSettings(on_label_change="fail", allow_removed_classes=True))
 
 
+def rejecting(*, right=18, wrong=0, unknown=2, **fitted):
+    """Facts of 50 pictures: of two classes, each `right` and `unknown` and so on."""
+    shows = [
+        *[shown(name, name, known=("ant", "bee")) for name in ("ant", "bee") for _ in range(right)],
+        *[shown("ant", "bee", known=("ant", "bee")) for _ in range(wrong)],
+        *[shown("bee", "ant", known=("ant", "bee"), said="unknown") for _ in range(unknown)],
+    ]
+    values = {"reject_below": 0.7, "precision": 0.95, "pictures": tuple("abcdef"), "right": 5}
+    return rules.Facts(candidate=measure(shows), calibration=Calibration(**values | fitted))
+
+
+def test_a_wanted_precision_is_judged_on_the_answers_that_are_given():
+    found = the("gate.reject_below", rejecting())
+    assert found.passed
+    assert (found.measured, found.required, found.pictures) == (1.0, 0.95, 36)
+    assert "precision 1.0000 on the 36 of 38 pictures" in found.sentence
+    assert objections(rejecting()) == []
+    (note,) = rules.notes(rejecting(), LENIENT)
+    assert note.startswith("answers 'unknown' where the best score is below 0.7000")
+    assert "fitted on 6 pictures, judged on 38 others" in note
+    assert "0.9474 of the pictures are answered with a class, of which 1.0000 are right" in note
+
+
+def test_a_precision_that_is_missed_counts_beyond_the_noise_alone():
+    by_chance = the("gate.reject_below", rejecting(wrong=3))
+    assert by_chance.passed
+    assert "within the noise" in by_chance.sentence
+    assert not the("gate.reject_below", rejecting(wrong=3),
+                   GateSettings(min_accuracy=0, significance=1)).passed  # fmt: skip
+    assert not the("gate.reject_below", rejecting(wrong=12)).passed
+
+
+def test_a_precision_that_no_score_reaches_is_told_in_a_sentence():
+    found = the("gate.reject_below", rejecting(reached=False, reject_below=0.0))
+    assert not found.passed
+    assert "on the 6 pictures on which one was looked for, of which 5 are right" in found.sentence
+    nothing = the("gate.reject_below", rejecting(right=0, unknown=9))
+    assert not nothing.passed
+    assert "each of the 9 pictures is answered 'unknown'" in nothing.sentence
+
+
+def test_a_score_that_is_given_is_no_rule():
+    facts = rejecting(precision=None, pictures=())
+    assert "gate.reject_below" not in [one.rule for one in rules.checks(facts, LENIENT)]
+    (note,) = rules.notes(facts, LENIENT)
+    assert "fitted" not in note
+
+
+def test_to_answer_few_pictures_is_no_guessing_and_to_answer_them_at_random_is():
+    sure = rejecting(right=3, unknown=30)
+    assert sure.candidate.accuracy < sure.candidate.largest_class[1] / sure.candidate.pictures
+    assert "largest class" not in [one.rule for one in rules.checks(sure, LENIENT)]
+    assert not the("largest class", rejecting(right=3, wrong=9, unknown=2)).passed
+
+
+def test_a_verdict_says_on_how_many_pictures_a_temperature_was_fitted():
+    fitted = {"reject_below": 0.0, "precision": None, "is_calibrated": True}
+    (note,) = rules.notes(rejecting(temperature=1.25, **fitted), LENIENT)
+    assert note == ("temperature 1.25 fitted on 6 pictures, judged on 38 others (gate.calibrate)")
+    (note,) = rules.notes(rejecting(right=18, **fitted | {"pictures": tuple("abcde")}), LENIENT)
+    assert note.startswith("no temperature was fitted on 5 pictures, judged on 38 others")
+
+
+def test_a_class_that_is_called_as_the_answer_that_is_none_is_refused():
+    check_classes(GateSettings(), ("ant", "unknown"))
+    for below in (0.5, RejectBelow(precision=0.9)):
+        with pytest.raises(
+            ConfigError, match=r"rename its folder, or leave gate\.reject_below out"
+        ):
+            check_classes(GateSettings(reject_below=below), ("ant", "unknown"))
+
+
 def test_the_best_five_of_five_classes_tell_nothing():
-    check_classes(GateSettings(metric="top_5"), 6)
-    check_classes(GateSettings(), 2)
+    check_classes(GateSettings(metric="top_5"), "abcdef")
+    check_classes(GateSettings(), "ab")
     with pytest.raises(ConfigError, match=r"more than 5 classes.* Received: 5 classes"):
-        check_classes(GateSettings(metric="top_5"), 5)
+        check_classes(GateSettings(metric="top_5"), "abcde")
     facts = judged(("ant", "ant", ..., 5), ("bee", "bee", ..., 5))
     assert not the("gate.metric", facts, GateSettings(metric="top_5")).passed

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 
+import msgspec
 import pytest
 
 from components.gate.predictions import Answer, Prediction
@@ -155,3 +156,40 @@ def test_all_that_scrolls_or_opens_is_reached_by_keyboard(visit):
     assert driver.execute_script(unreachable) == 0
     names = "return [...document.querySelectorAll('.scroll')].every((one) => one.ariaLabel)"
     assert driver.execute_script(names)
+
+
+def test_what_no_gate_has_judged_is_told_without_a_verdict():
+    facts, picks, images = make(3)
+    told = dataclasses.replace(
+        facts, verdict=None, notes=("two notes",), stages=(), decision={}, sizes=(),
+        called=("A/1", "B/2"), told=msgspec.structs.replace(facts.told, settings=()),
+    )  # fmt: skip
+    text = page.render(told, picks, images, tables.files(told, picks))
+    assert "two notes" in text
+    assert "A/1" in text
+    assert "recall of B/2" in text
+    for word in ("Blessed", "Not blessed", "HyperRule", "in service", "Stages", "Configuration"):
+        assert word not in text
+    assert all(f'id="{name}"' in text for name in re.findall(r'href="#([a-z]+)"', text))
+
+
+def test_answers_that_are_no_class_are_a_column_of_the_matrix_and_no_mistakes():
+    sure, unsure = (
+        Answer(("a", "b"), (0.9, 0.1), 0.9),
+        Answer(("b", "a"), (0.6, 0.4), 0.4, "unknown"),
+    )
+    found = [
+        Prediction("a/1.jpg", "1", "a", sure), Prediction("a/2.jpg", "2", "a", unsure),
+        Prediction("b/3.jpg", "3", "b", unsure),
+    ]  # fmt: skip
+    facts, picks, images = make(labels=["a", "b"], found=found, with_baseline=False)
+    assert picks.mistakes == picks.confusions == ()
+    files = tables.files(facts, picks)
+    assert files["confusion.csv"].decode().splitlines() == [
+        "true class,a,b,unknown", "a,1,0,1", "b,0,0,1", "unknown,0,0,0",
+    ]  # fmt: skip
+    text = page.render(facts, picks, images, files)
+    assert "2 of 3 pictures are answered <em>unknown</em>" in text
+    assert "coverage 0.3333, precision of the other answers 1.0000" in text
+    assert "unknown:</span> b?<br>true: a" in text
+    assert [row["class"] for row in tables.classes(facts.measured)] == ["a", "b"]

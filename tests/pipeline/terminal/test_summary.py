@@ -27,6 +27,9 @@ def result(**changes):
         "num_examples": 500,
         "splits": {"train": 314, "eval": 186},
         "classes": ["a", "b"],
+        "judged": 186,
+        "coverage": 1.0,
+        "precision": 0.9731,
         "examples_by_class": {"a": {"train": 200, "eval": 93}, "b": {"train": 114, "eval": 93}},
         "rejected": [],
         "duplicates": 0,
@@ -111,11 +114,7 @@ def test_of_many_classes_those_are_shown_that_are_known_least():
     ],
 )
 def test_an_accuracy_that_a_guesser_might_reach_is_no_success(accuracy, share, judged, warns):
-    text = summary(
-        accuracy=accuracy,
-        largest_class_share=share,
-        examples_by_class={"a": {"train": 3, "eval": judged}},
-    )
+    text = summary(accuracy=accuracy, largest_class_share=share, judged=judged)
     assert f"{share:.4f} is what always answering the largest class would reach" in text
     assert ("warning   on" in text) == warns
     assert not warns or f"on {judged} pictures" in text
@@ -219,3 +218,9 @@ def test_what_a_server_did_with_the_candidate_is_told_with_request_and_log():
         text.index(objections[0]) < text.index("request   gRPC Predict") < text.index("ERROR out")
     )
     assert "loads it in 3.0 s" in text
+
+
+def test_answers_that_are_no_class_are_told_with_the_precision_of_the_others():
+    text = summary(accuracy=0.75, coverage=0.7889, precision=0.9507)
+    assert "0.9507 on the 0.7889 of the pictures that are not answered 'unknown'" in text
+    assert "unknown" not in summary()

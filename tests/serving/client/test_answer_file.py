@@ -57,6 +57,15 @@ def test_json_lines_hold_what_is_documented() -> None:
         "model_version": 7,
         "top": [{"label": "ant", "score": 0.75}],
     }
+    unsure = Answer("c.jpg", Prediction("unknown", (("ant", 0.75), ("bee", 0.25)), 7))
+    assert json.loads(form.encode(unsure)) == {
+        "file": "c.jpg",
+        "label": "unknown",
+        "score": 0.75,
+        "model_version": 7,
+        "top": [{"label": "ant", "score": 0.75}],
+    }
+    assert by_name("csv", top=2).encode(unsure) == b"c.jpg,7,,unknown,0.75,ant,0.75\r\n"
     assert json.loads(form.encode(failed("b.jpg"))) == {"file": "b.jpg", "error": "no, or not"}
 
 

@@ -56,6 +56,25 @@ def test_tail_of_equal_values_may_be_left_out() -> None:
     assert codec.predictions(response, 1)[0].scores == (("a", 0.5), ("b", 0.25), ("c", 0.25))
 
 
+def test_an_answer_that_is_no_class_goes_before_the_classes() -> None:
+    response = response_with([[0.25, 0.5], [0.9375, 0.0625]], ["ant", "bee"])
+    response.outputs["label"].dtype = STRING
+    response.outputs["label"].string_val.extend([b"unknown", b"ant"])
+    unsure, sure = codec.predictions(response, 2)
+    assert (unsure.label, unsure.scores) == ("unknown", (("bee", 0.5), ("ant", 0.25)))
+    assert unsure.told == (("unknown", 0.5), *unsure.scores)
+    assert sure.label == "ant"
+    assert sure.told == sure.scores
+
+
+@pytest.mark.parametrize("values", [[], [b"unknown"] * 2])
+def test_a_label_of_another_kind_is_no_answer(values: list[bytes]) -> None:
+    response = response_with([[0.25, 0.5]], ["ant", "bee"])
+    response.outputs["label"].dtype = STRING
+    response.outputs["label"].string_val.extend(values)
+    assert codec.predictions(response, 1)[0].label == "bee"
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

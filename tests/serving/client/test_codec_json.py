@@ -28,6 +28,9 @@ def test_predictions_are_ranked() -> None:
     assert found.label == "bee"
     assert found.scores == (("bee", 0.75), ("ant", 0.25))
     assert found.model_version == 3
+    body = json.dumps({"predictions": [row | {"label": "unknown"}]}).encode()
+    (unsure,) = codec_json.predictions(body, 1, 3)
+    assert (unsure.label, unsure.scores) == ("unknown", found.scores)
 
 
 @pytest.mark.parametrize(

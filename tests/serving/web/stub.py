@@ -60,6 +60,7 @@ class Stub:
         delay_s: before each prediction.
         pictures: what it was sent, as (path, encoded picture).
         labels: those of red, green and blue.
+        reject_below: a best score below it is answered with `unknown`.
     """
 
     models: list[dict[str, Any]] = field(default_factory=models)
@@ -67,6 +68,7 @@ class Stub:
     delay_s: float = 0.0
     pictures: list[tuple[str, bytes]] = field(default_factory=list)
     labels: list[str] = field(default_factory=lambda: ["red", "green", "blue"])
+    reject_below: float = 0.0
     _server: ThreadingHTTPServer | None = None
     _port: int = 0
 
@@ -122,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, json.dumps(reply).encode())
             return
         labels = self.stub.labels
-        best = labels[means.index(max(means))]
+        is_sure = max(means) >= self.stub.reject_below
+        best = labels[means.index(max(means))] if is_sure else "unknown"
         answer = {"predictions": [{"scores": means, "labels": labels, "label": best}]}
         version = (match and match["version"]) or "20"
         self._send(200, json.dumps(answer).encode(), version=version)

@@ -46,6 +46,16 @@ def test_the_best_label_is_shown_whatever_its_score(page, picture):
     assert page.best("black.png") == "red"
 
 
+def test_an_answer_that_is_no_class_goes_before_the_classes(page, picture):
+    page.stub.reject_below = 0.9
+    page.choose(picture("dark.png", RED), picture("sure.png", (255, 0, 0)))
+    page.answer("dark.png", "ms")
+    shown = page.card("dark.png").text.split("\n")
+    assert shown[1:5] == ["unknown", "86.3%", "red", "86.3%"]
+    page.answer("sure.png", "ms")
+    assert "unknown" not in page.card("sure.png").text
+
+
 def test_answers_are_saved_with_the_columns_of_predict(page, picture, tmp_path):
     downloads = tmp_path / "downloads"
     page.driver.execute_cdp_cmd(

@@ -50,7 +50,7 @@ def test_a_relative_path_of_weights_is_refused():
 
 
 def test_every_stage_is_a_task_and_report_and_gate_come_last(package, tasks):
-    stages = set(STAGES) - {"infra_validator", "warm_start"}
+    stages = set(STAGES) - {"infra_validator", "warm_start", "calibrator"}
     assert {name.replace("-", "_") for name in tasks} == {*stages, "gate"}
     assert list(tasks)[-2:] == ["report", "gate"]
     assert tasks["report"]["dependentTasks"] == ["pusher"]
@@ -131,13 +131,20 @@ def test_a_model_that_tensorflow_serving_must_load_first_is_pushed_after_that(en
     from pipeline.kubeflow.compile import compiler
 
     image = f"registry.example:5000/serving{ending}"
-    settings = (f"kubeflow.infra_validator={image}", "train.warm_start=served")
+    settings = (
+        f"kubeflow.infra_validator={image}",
+        "train.warm_start=served",
+        "gate.reject_below=0.5",
+    )
     checked = config.load(CLUSTER, settings).config
     tasks = compiler.compile_pipeline(checked).pipeline_spec["root"]["dag"]["tasks"]
     others = set(STAGES) - {"serving_check"}  # in whose place it stands
     assert set(tasks) - {"gate"} == {stage.replace("_", "-") for stage in others}
     assert "infra-validator" in tasks["pusher"]["dependentTasks"]
     assert "warm-start" in tasks["trainer"]["dependentTasks"]
+    for name in ("resolver", "evaluator", "infra-validator", "pusher"):
+        assert "calibrator" in tasks[name]["dependentTasks"]
+        assert "trainer" not in tasks[name]["dependentTasks"]
     validator = dag._infra_validator(Channel(type=Model), image)
     spec = infra_validator_pb2.ServingSpec()
     proto_utils.json_to_proto(validator.exec_properties["serving_spec"], spec)
