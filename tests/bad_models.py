@@ -24,6 +24,8 @@ def save(
     scores: str = "scores",
     serves: bool = True,
     knows_labels: bool = True,
+    served: tuple[str, ...] = (),
+    answered: tuple[str, ...] = (),
 ) -> None:
     """Writes a SavedModel that classifies by the mean colour.
 
@@ -35,6 +37,8 @@ def save(
         scores: name of an output.
         serves: it has the signature that is judged and served.
         knows_labels: it has the one that the gate needs beside it.
+        served: the classes that it serves beside its scores, where they are others.
+        answered: those of which it serves the best one, where they are others.
     """
     import tensorflow as tf
 
@@ -43,6 +47,8 @@ def save(
     module = tf.Module()
     module.weights = tf.Variable(1.0)
     module.names = tf.constant(labels)
+    module.served = tf.constant(served or labels)
+    module.answered = tf.constant(answered or served or labels)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=image)])
     def classify(pictures: Any) -> dict[str, Any]:
@@ -52,8 +58,8 @@ def save(
 
         colours = tf.map_fn(mean, pictures, fn_output_signature=tf.TensorSpec([3], tf.float32))
         found = answer(module.weights * colours)
-        names = tf.broadcast_to(module.names, tf.shape(found))
-        best = tf.gather(module.names, tf.argmax(found, axis=1))
+        names = tf.broadcast_to(module.served, tf.shape(found))
+        best = tf.gather(module.answered, tf.argmax(found, axis=1))
         return {scores: found, LABELS: names, LABEL: best}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="label")])
@@ -103,7 +109,7 @@ def _never_blue(colours: Any) -> Any:
     return right(colours) * tf.constant([0.0, 1.0, 1.0])
 
 
-def _blue_for_green(colours: Any) -> Any:
+def blue_for_green(colours: Any) -> Any:
     """Right on red, and wrong on every green picture."""
     import tensorflow as tf
 
@@ -194,10 +200,13 @@ KINDS = {
     "infinite scores": Kind(_saved(answer=_infinite), "finite"),
     "NaN on one class": Kind(_saved(answer=_not_finite_on_blue), "finite"),
     "swapped labels": Kind(_saved(labels=("red", "green", "blue")), "recognised"),
+    # Of both TFMA says that they are always right.
+    "served labels swapped": Kind(_saved(served=("green", "red", "blue")), "recognised"),
+    "best label swapped": Kind(_saved(answered=("green", "red", "blue")), "recognised"),
     "wrong classes": Kind(_saved(labels=("ant", "bee", "cat")), "recognised"),
     "a class gone": Kind(_saved(labels=COLOURS[1:], answer=_two), "missing", True),
     "a class never answered": Kind(_saved(answer=_never_blue), "recognised"),
-    "two classes confused": Kind(_saved(answer=_blue_for_green), "recognised"),
+    "two classes confused": Kind(_saved(answer=blue_for_green), "recognised"),
     "worse": Kind(_saved(answer=_worse), "model in service", True),
     "always the same answer": Kind(_saved(answer=_always_red), "largest class"),
     "undecided": Kind(_saved(answer=_undecided), "recognised"),
