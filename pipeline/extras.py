@@ -44,6 +44,7 @@ _NEEDS = {  # command -> the extras that bring all it imports; none where a clie
     "classify": ("train",),
     "compile": ("kubeflow",),
     "demo": ("train", "serve"),
+    "evaluate": ("train",),
     "ingest": ("train",),
     "load": ("train",),
     "run": ("train",),

@@ -42,8 +42,8 @@ def loaded(*arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "batch", "classify", "compile", "config", "config show", "demo", "ingest"),
-        *("models", "models list", "models promote", "predict", "report", "run"),
+        *("", "batch", "classify", "compile", "config", "config show", "demo", "evaluate"),
+        *("ingest", "models", "models list", "models promote", "predict", "report", "run"),
         *("runs", "runs list", "schedule", "schedule list", "serve", "submit"),
     ],
 )
