@@ -185,7 +185,14 @@ def test_the_code_of_a_stage_is_in_its_key_and_travels_with_its_task(package):
         ("components/preprocessing.py", {"Transform", "Trainer"}),
         (
             "components/features.py",
-            {"ImageExampleGen", "HyperRule", "Transform", "Trainer", "ServingCheck"},
+            {
+                "ImageExampleGen",
+                "HyperRule",
+                "Transform",
+                "Trainer",
+                "ServingCheck",
+                "ExampleValidator",
+            },
         ),
         ("serving/server/rest.py", {"ServingCheck"}),
     ],
