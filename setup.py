@@ -24,19 +24,29 @@ NUMPY = "numpy>=1.26,<3"
 SERVING_API = "tensorflow-serving-api>=2.16.1,<3"
 BEAM = "apache-beam>=2.73,<3"
 
+SERVE = [
+    "grpcio-health-checking>=1.48,<2",
+    "grpcio-reflection>=1.48,<2",
+    NUMPY,
+    "prometheus-client>=0.20,<1",
+    "starlette>=0.40,<2",
+    TENSORFLOW,
+    SERVING_API,
+    "uvicorn>=0.30,<1",
+]
+
 TRAIN = [
+    *SERVE,  # the serving check starts the server
     BEAM,
     "dill==0.3.1.1",  # tfx-bsl imports it, and apache-beam stopped bringing it with 2.65
     "h5py>=3.10,<4",
     "jinja2>=3.1,<4",  # the report's page
     "keras>=3.12,<4",
-    NUMPY,
     "psutil>=5.9,<8",
     "scikit-learn>=1.3,<2",  # the demo's digits
     "scipy>=1.10,<2",  # the gate's test of a drop
     "setuptools>=69,<81",  # tensorflow-hub imports pkg_resources, which 81 removed
     "tensorboard>=2.16,<3",  # no longer comes with TensorFlow 2.21
-    TENSORFLOW,
     # TFX asks for 0.15, which TensorFlow >= 2.16 cannot import; the locks hold 0.16.1 against it.
     # Without them all but handles of TF Hub works (components/bit/saved_model.py).
     "tensorflow-hub>=0.15,<0.17",
@@ -46,16 +56,7 @@ TRAIN = [
 # What the commands need beyond it; pipeline/extras.py tells which command needs which.
 EXTRAS_REQUIRE = {
     "train": TRAIN,
-    "serve": [
-        "grpcio-health-checking>=1.48,<2",
-        "grpcio-reflection>=1.48,<2",
-        NUMPY,
-        "prometheus-client>=0.20,<1",
-        "starlette>=0.40,<2",
-        TENSORFLOW,
-        SERVING_API,
-        "uvicorn>=0.30,<1",
-    ],
+    "serve": SERVE,
     "batch": [BEAM, NUMPY, TENSORFLOW, SERVING_API],
     "kubeflow": [*TRAIN, "kfp>=2.5,<3"],  # what is compiled is the pipeline itself
     "s3": ["boto3>=1.35,<2"],  # addresses s3://

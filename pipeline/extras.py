@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from bitpipe.errors import MissingExtraError
 
-_TRAIN = frozenset(
+_SERVE = frozenset(
+    {
+        *("grpc_health", "grpc_reflection", "numpy", "prometheus_client", "starlette"),
+        *("tensorflow", "tensorflow_serving", "uvicorn"),
+    }
+)
+
+# The serving check starts the server.
+_TRAIN = _SERVE | frozenset(
     {
         *("absl", "apache_beam", "dill", "h5py", "jinja2", "keras", "markupsafe", "ml_metadata"),
         *(
             "numpy",
             "pkg_resources",
             "psutil",
+            "pyarrow",
             "scipy",
             "sklearn",
             "tensorboard",
@@ -24,16 +33,11 @@ _TRAIN = frozenset(
         *("tensorflow_transform", "tfx", "tfx_bsl"),
     }
 )
-_SERVE = frozenset(
-    {
-        *("grpc_health", "grpc_reflection", "numpy", "prometheus_client", "starlette"),
-        *("tensorflow", "tensorflow_serving", "uvicorn"),
-    }
-)
 
 MODULES = {  # extra -> the top-level modules that it brings
     "batch": frozenset({"apache_beam", "numpy", "tensorflow", "tensorflow_serving"}),
     "heic": frozenset({"pillow_heif"}),
+    "s3": frozenset({"boto3", "botocore"}),
     "serve": _SERVE,
     "train": _TRAIN,
     "kubeflow": _TRAIN | {"kfp", "kfp_server_api"},
