@@ -19,15 +19,12 @@ from bitpipe.errors import BitpipeError
 from serving.server import app
 
 
-def main(folder: str, name: str) -> int:
-    """Serves until the standard input ends.
+def main(folder: str, name: str) -> None:
+    """Serves until the standard input ends, or the model could not be loaded.
 
     Args:
         folder: holds NAME/VERSION.
         name: the model's.
-
-    Returns:
-        The exit code, where the model could not be loaded.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends this process
     threading.Thread(target=_end_with_input, daemon=True).start()
@@ -39,8 +36,8 @@ def main(folder: str, name: str) -> int:
             threading.Event().wait()
     except BitpipeError as error:
         logging.error("%s", error)
-        return error.exit_code or 1
-    return 0
+        sys.stderr.flush()
+        os._exit(error.exit_code or 1)  # TensorFlow's threads have been seen to abort a usual end
 
 
 def _end_with_input() -> None:
@@ -50,4 +47,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])
