@@ -87,6 +87,7 @@ def test_what_is_sent_large_is_seen_as_the_ingest_scaled_it(form):
     both = preprocessing.decode_batch(tf.constant([sent, stored]), 96, longest_side=256).numpy()
     plain = preprocessing.decode_batch(tf.constant([sent, stored]), 96).numpy()
     skew, skew_without = (np.abs(found[0] - found[1]).mean() * 255 for found in (both, plain))
-    assert skew < 2 < 6 < skew_without
+    # What is stored was compressed once more.
+    assert skew < {"JPEG": 3, "PNG": 0.1}[form] < 6 < skew_without
     # And a stored picture as ever.
     np.testing.assert_array_equal(both[1], plain[1])

@@ -40,7 +40,8 @@ def gradient(mode: str) -> Image.Image:
 
 # What a page or a caller may send as it is; two of them TensorFlow refuses.
 SENT = [s for s in ZOO if s.as_it_is and not s.reason and s.name not in ("no end.jpg", "cmyk.jpg")]
-SENT = [s for s in SENT if s.name not in ("lossless.jpg", "9600x9600.png")]
+# TensorFlow mixes the four inks of ycck.jpg in another way than Pillow.
+SENT = [s for s in SENT if s.name not in ("lossless.jpg", "9600x9600.png", "ycck.jpg")]
 
 
 @pytest.mark.parametrize("specimen", SENT, ids=lambda specimen: specimen.name)

@@ -164,7 +164,7 @@ def test_a_login_page_instead_of_weights_is_not_remembered(monkeypatch, blank, t
     page = tmp_path / "BiT.npz"
     page.write_text("<html>please log in</html>")
     monkeypatch.setattr(download, "fetch", lambda *_, **__: page)
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match="the page of a portal"):
         weights.load(blank[None], "http://somewhere.example/BiT.npz")
     assert not page.exists()
 

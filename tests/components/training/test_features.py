@@ -91,7 +91,7 @@ def test_only_pictures_that_are_new_are_computed(run, model, train_files, transf
     np.testing.assert_array_equal(whole.labels, labels)
     of_backbone = keras.Model(model.input, model.get_layer(resnet_v2.FEATURES).output)
     for view, shown in enumerate([images, images[:, :, ::-1]]):
-        np.testing.assert_allclose(whole.values[:, view], of_backbone(shown), atol=1e-4)
+        np.testing.assert_allclose(whole.values[:, view], of_backbone(shown), atol=5e-4)
 
 
 def test_another_backbone_or_mirror_image_is_computed_anew(run):

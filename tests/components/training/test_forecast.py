@@ -25,7 +25,7 @@ def say(monkeypatch):
 def test_the_hyperrule_on_a_cpu_is_told_in_hours_with_what_takes_minutes(say):
     told = say(TrainSettings())
     # 500 x 512 pictures at 480 px, 19e9 multiplications each, forward and 2.5 times that.
-    assert "fine_tune would take at least 67 h here: 500 steps of 512 pictures at 480 px" in told
+    assert "fine_tune would take at least 3 days here: 500 steps of 512 pictures at 480 px" in told
     assert "train.method=auto will measure" in told
     offers = re.findall(r"(--\S+(?: \S+)*?) \(about ([^)]+)\)", told)
     assert offers[0][0] == "--config photos"
