@@ -18,6 +18,10 @@ _WORDS = (
 )
 # With less, not even a page of ML Metadata's file and its journal can be written.
 _NOTHING_BYTES = 16 << 10
+# ML Metadata's, after SQLite has ended a transaction by itself: on a full disk, or one that fails.
+# What it had written for it is free again.
+_UNDONE = "cannot commit - no transaction is active"
+_UNDONE_BYTES = 4 << 20
 
 
 def is_meant(error: BaseException) -> bool:
@@ -46,7 +50,9 @@ def explained(
     if is_meant(error):
         known = named or (places[min(places, key=_free_bytes)] if places else _file(error))
     else:
-        without = [place for place in places if _free_bytes(place) < _NOTHING_BYTES]
+        undone = any(_UNDONE in str(one) for one in causes(error))
+        least = _UNDONE_BYTES if undone else _NOTHING_BYTES
+        without = [place for place in places if _free_bytes(place) < least]
         if not without:
             return None
         known = places[without[0]]

@@ -57,6 +57,14 @@ def test_other_errors_are_none(error, monkeypatch):
     assert full_disk.explained(error, PLACES) is None
 
 
+def test_a_transaction_that_sqlite_has_ended_is_of_a_full_disk_where_little_is_free(monkeypatch):
+    error = RuntimeError("Error when executing query: cannot commit - no transaction is active")
+    room(monkeypatch, runs=100 << 10, scratch=1 << 30)
+    assert "the disk of --out runs/out" in str(full_disk.explained(error, PLACES))
+    room(monkeypatch, runs=1 << 30, scratch=1 << 30)
+    assert full_disk.explained(error, PLACES) is None
+
+
 def test_errors_that_led_to_one_another_in_a_circle_come_to_an_end():
     error = ValueError("x")
     error.__context__ = after(error)
