@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 from tfx.dsl.io import fileio
 
+from components import kept_json
 from components.gate import predictions, verdict
 from components.gate.predictions import Prediction
 from components.gate.verdict import Measured, Verdict
@@ -38,8 +38,7 @@ def read_lines(path: str) -> Iterator[Prediction]:
 def write_verdict(uri: str, said: Verdict, measured: Measured) -> None:
     """Writes both into the artifact at `uri`."""
     for name, value in ((verdict.FILE, said), (verdict.MEASURES_FILE, measured)):
-        with fileio.open(posixpath.join(uri, name), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(value), indent=2))
+        kept_json.write(uri, name, value)
 
 
 def has_verdict(uri: str) -> bool:
@@ -49,14 +48,9 @@ def has_verdict(uri: str) -> bool:
 
 def read_verdict(uri: str) -> Verdict:
     """Reads the verdict of the artifact at `uri`."""
-    return _read(uri, verdict.FILE, Verdict)
+    return kept_json.read(uri, verdict.FILE, Verdict)
 
 
 def read_measured(uri: str) -> Measured:
     """Reads what the verdict is made of."""
-    return _read(uri, verdict.MEASURES_FILE, Measured)
-
-
-def _read(uri: str, name: str, kind: Any) -> Any:
-    with fileio.open(posixpath.join(uri, name), "rb") as file:
-        return msgspec.json.decode(file.read(), type=kind)
+    return kept_json.read(uri, verdict.MEASURES_FILE, Measured)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import posixpath
-
 import msgspec
 from tfx.dsl.io import fileio
+
+from components import kept_json
 
 FILE = "serving_check.json"
 
@@ -50,14 +50,9 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 def write(uri: str, said: Said) -> None:
     """Writes it into the artifact at `uri`."""
     fileio.makedirs(uri)
-    with fileio.open(posixpath.join(uri, FILE), "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(said), indent=2))
+    kept_json.write(uri, FILE, said)
 
 
 def read(uri: str) -> Said | None:
     """Reads it from the artifact at `uri`; None for a blessing of TFX's InfraValidator."""
-    path = posixpath.join(uri, FILE)
-    if not fileio.exists(path):
-        return None
-    with fileio.open(path, "rb") as file:
-        return msgspec.json.decode(file.read(), type=Said)
+    return kept_json.read_if_there(uri, FILE, Said)
