@@ -67,8 +67,8 @@ def grid(names: Sequence[str]) -> list[Cell]:
     """All cells of these data sets, in the order in which they are worth having.
 
     Probes first, as they take seconds, of all pictures before few, whose features are then kept;
-    then rates, a curve, few pictures a class, many, more curves. In each of these seed by seed, so
-    that whatever ends it leaves rows for all.
+    then rates, a curve, few pictures a class beginning with those that rates were chosen for, many,
+    more curves. In each of these seed by seed, so that whatever ends it leaves rows for all.
     """
     return [
         *_accuracy(names, (PROBE,), few=False),
@@ -81,7 +81,12 @@ def grid(names: Sequence[str]) -> list[Cell]:
             for rate in rates
         ),
         *_curve(names, 1),
-        *_accuracy(names, tuple(RATES), few=True),
+        *(
+            cell
+            for shots in (RATE_SHOTS, 5, 1)
+            for cell in _accuracy(names, tuple(RATES), few=True)
+            if cell.shots == shots
+        ),
         *_accuracy(names, tuple(RATES), few=False),
         *_curve(names, SEEDS),
     ]
