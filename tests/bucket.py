@@ -30,6 +30,10 @@ class BucketFileSystem(LocalFileSystem):
     def exists(self, path):
         return Path(_local(path)).is_file()
 
+    def metadata(self, path):
+        facts = Path(_local(path)).stat()
+        return FileMetadata(path, facts.st_size, facts.st_mtime)
+
     def open(self, path, *options, **more):
         return super().open(_local(path), *options, **more)
 

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tests.web_pages import Pages, served
+
 # The machines are shared: a rule that holds must not fail because a neighbour was busy.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
@@ -79,6 +81,13 @@ def bucket() -> Callable[[Path], str]:
     importlib.import_module("tests.bucket")  # registers the store; Beam takes seconds
 
     return lambda path: f"bucket://{path}"
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    """What a web server on this machine shows."""
+    with served() as written:
+        yield written
 
 
 @pytest.fixture

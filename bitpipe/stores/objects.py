@@ -26,8 +26,8 @@ class ObjectStore(ABC):
         """The files that a pattern matches: `*` within a name, `**` at any depth."""
 
     @abstractmethod
-    def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+    def entry(self, path: str) -> Entry:
+        """What is known of a file without reading it; fails as `Store.read`."""
 
     @abstractmethod
     def chunks(self, path: str) -> Iterator[bytes]:
@@ -48,6 +48,14 @@ class ObjectStore(ABC):
     @abstractmethod
     def delete(self, path: str) -> None:
         """See `Store`."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            self.entry(path)
+        except FileNotFoundError:
+            return False
+        return True
 
     def scan(self, folder: str) -> Iterator[Entry]:
         """See `Store`. Costs a listing of all that lies below."""

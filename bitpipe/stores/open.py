@@ -2,7 +2,7 @@
 
 from bitpipe.errors import StoreError
 from bitpipe.stores.local import LocalStore
-from bitpipe.stores.paths import is_remote
+from bitpipe.stores.paths import FILE, WEB, is_remote, local_path
 from bitpipe.stores.store import Store
 
 
@@ -24,6 +24,15 @@ def store_of(path: str) -> Store:
                 "Install it with `uv pip install 'bitpipe[s3]'`, or name a folder of this machine."
             ) from error
         return S3Store(path)
+    if path.startswith(WEB):
+        from bitpipe.stores.web import WebStore
+
+        return WebStore(path)
+    if path.startswith(FILE):
+        raise StoreError(
+            "Files of this machine are named by their paths. "
+            f"Received: {path}; name {local_path(path)}."
+        )
     try:
         from bitpipe.stores.remote import RemoteStore
     except ModuleNotFoundError as error:

@@ -1,16 +1,27 @@
 """Paths of disks and addresses of stores, by their spelling alone."""
 
 from pathlib import Path
+from urllib.parse import unquote
 
 from bitpipe.errors import ConfigError
 
 # What TensorFlow, TFX and Beam take for a pattern of names, and for the quote before one.
 PATTERN_CHARACTERS = "*?[]\\"
 
+FILE = "file://"
+WEB = ("http://", "https://")
+
 
 def is_remote(path: str) -> bool:
     """Whether it is an address such as `gs://bucket/photos`, rather than a path on a disk."""
     return "://" in path
+
+
+def local_path(address: str) -> str:
+    """The path that a `file://` address means; any other one as it is."""
+    if not address.startswith(FILE):
+        return address
+    return unquote(address[len(FILE) :].removeprefix("localhost"))
 
 
 def join(folder: str, *names: str) -> str:

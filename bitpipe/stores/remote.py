@@ -50,17 +50,19 @@ class RemoteStore(ObjectStore):
             # An object named like a folder is what some tools make of an empty folder.
             if found.path.startswith(prefix) and path and not path.endswith("/"):
                 name = path.rpartition("/")[2]
-                mtime_ns = int(found.last_updated_in_seconds * 1e9)
-                yield path, Entry(name, False, found.size_in_bytes, mtime_ns)
+                yield path, _entry(name, found)
 
     def match(self, pattern: str) -> list[str]:
         """See `ObjectStore`."""
         return [found.path for found in _match(pattern)]
 
-    def exists(self, path: str) -> bool:
+    def entry(self, path: str) -> Entry:
         """See `ObjectStore`."""
         with _told(path, "read"):
-            return bool(FileSystems.exists(path))
+            if not FileSystems.exists(path):
+                raise missing(path)
+            found = FileSystems.get_filesystem(path).metadata(path)
+        return _entry(path.rpartition("/")[2], found)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `ObjectStore`."""
@@ -114,6 +116,10 @@ class RemoteStore(ObjectStore):
         with _told(path, "removed"):
             if FileSystems.exists(path):
                 FileSystems.delete([path])
+
+
+def _entry(name: str, found: FileMetadata) -> Entry:
+    return Entry(name, False, found.size_in_bytes, int(found.last_updated_in_seconds * 1e9))
 
 
 def _match(pattern: str) -> list[FileMetadata]:

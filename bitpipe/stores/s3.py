@@ -68,17 +68,16 @@ class S3Store(ObjectStore):
         wanted = re.compile(_translated(pattern))
         return [path for path, *_ in _listed(fixed) if wanted.fullmatch(path)]
 
-    def exists(self, path: str) -> bool:
+    def entry(self, path: str) -> Entry:
         """See `ObjectStore`."""
         bucket, key = _parts(path)
         if not key:  # the bucket itself
-            return False
-        try:
-            with _told(path, "read"):
-                _client().head_object(Bucket=bucket, Key=key)
-        except FileNotFoundError:
-            return False
-        return True
+            raise missing(path)
+        with _told(path, "read"):
+            answer = _client().head_object(Bucket=bucket, Key=key)
+        name = key.rpartition("/")[2]
+        changed = int(answer["LastModified"].timestamp() * 1e9)
+        return Entry(name, False, answer["ContentLength"], changed)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `ObjectStore`."""

@@ -3,7 +3,7 @@
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import is_remote, join
 from components.image_example_gen.listing import ListedPicture, Listing
-from components.image_example_gen.sources import given_splits, tree
+from components.image_example_gen.sources import given_splits, manifest, tree
 from components.image_example_gen.sources.options import SourceOptions
 
 NAME = "class_folders"
@@ -106,7 +106,10 @@ def _no_class(found: tree.Tree) -> str:
     if loose and (parent := _parent_of_classes(found.path)):
         remedy = f"it looks like one class: name the folder above, {parent}"
     packed = sorted(file.path for file in found.skipped if tree.is_archive(file.path))
-    if packed and not loose:
+    tables = sorted(file.path for file in found.skipped if manifest.is_named(file.path))
+    if tables:
+        remedy = f"if {join(found.path, tables[0])} lists pictures with their labels, name it"
+    elif packed and not loose:
         remedy = f"name the archive, {join(found.path, packed[0])}, or unpack it"
     return (
         "The data folder must hold one folder of pictures per class, such as roses/1.jpg. "

@@ -5,13 +5,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
 from bitpipe.errors import DataError
 from bitpipe.names import printable
-from bitpipe.stores.paths import is_remote, join
+from bitpipe.stores.paths import join, local_path
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import given_splits, tree
 
@@ -32,7 +32,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 _DELIMITERS = (",", ";", "\t")
-_WEB = ("http://", "https://")
+_UNKNOWN = tree.File("", 0, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ def _listing(
         raise DataError(
             f"A manifest must name at least one picture. Received: no row in {place}; add some."
         )
-    given = [_picture(folder, row, known) for row in rows]
+    asked = {row.path for row in rows if row.path not in known}
+    facts = {**known, **tree.facts(folder, asked)}
+    given = [_picture(row, facts.get(row.path, _UNKNOWN)) for row in rows]
     settled = given_splits.settle(given)
     said = [f"manifest {name}: {len(rows)} rows"]
     if splits := given_splits.in_words(given, settled):
@@ -95,18 +97,7 @@ def _listing(
     return Listing(folder, settled, found=len(rows), recognised="; ".join(said))
 
 
-def _picture(folder: str, row: _Row, known: Mapping[str, tree.File]) -> ListedPicture:
-    facts = known.get(row.path)
-    if facts is None:
-        facts = tree.File(row.path, 0, 0, None)
-        if not (is_remote(row.path) or is_remote(folder) or tree.archive_kind(folder)):
-            try:
-                stat = Path(folder, row.path).stat()
-            except (OSError, ValueError):  # it will be rejected, with the reason
-                pass
-            else:
-                stamp = (stat.st_ctime_ns, stat.st_ino)
-                facts = tree.File(row.path, stat.st_size, stat.st_mtime_ns, stamp)
+def _picture(row: _Row, facts: tree.File) -> ListedPicture:
     return ListedPicture(
         row.path, row.label, row.split, facts.size, facts.mtime_ns, NAME, facts.stamp, row.group
     )
@@ -132,19 +123,13 @@ def _rows(place: str, text: str) -> Iterator[_Row]:
     is_json = PurePosixPath(place).suffix.lower() in _JSON_LINES
     records = _json_lines(place, text) if is_json else _csv(place, text)
     for line, values in records:
-        path, label = values.get("path", ""), values.get("label", "")
-        if not path or not label.strip():
+        # Spaces around a name are for those who read the table; no class differs by them.
+        path, label = local_path(values.get("path", "")), values.get("label", "").strip()
+        if not path or not label:
             missing = "path" if not path else "label"
             raise _refused(place, line, f"without a {missing}", "fill it in, or remove the row")
         if "\0" in path:
             raise _refused(place, line, "with a zero byte in its path", "correct it")
-        if path.lower().startswith(_WEB):
-            raise _refused(
-                place,
-                line,
-                f"with an address on the web, {path!r}",
-                "download the pictures, and name the files",
-            )
         first = lines.setdefault((path, label), line)
         if first != line:
             raise _refused(
@@ -157,13 +142,15 @@ def _rows(place: str, text: str) -> Iterator[_Row]:
                 raise _refused(
                     place, line, f"with the split {given!r}", "use train, val or test, or nothing"
                 )
-        yield _Row(line, path, label, split or None, values.get("group") or None)
+        yield _Row(line, path, label, split or None, values.get("group", "").strip() or None)
 
 
 def _csv(place: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     header = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=header.count)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
     try:
         columns = _columns(place, next(reader, []))
         for values in reader:

@@ -5,6 +5,7 @@ Standard library only.
 
 import shlex
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,7 @@ from bitpipe.stores.local import LocalStore
 from bitpipe.stores.objects import ObjectStore
 from bitpipe.stores.open import store_of
 from bitpipe.stores.paths import is_remote, join
-from bitpipe.stores.store import Entry, ReadableStore
+from bitpipe.stores.store import UNREADABLE, Entry, ReadableStore
 
 # In which data sets are handed on, and what makes of each a thing that can be read in place.
 _PACKED = frozenset((".7z", ".rar"))
@@ -25,6 +26,8 @@ _COMPRESSED = {
     **dict.fromkeys((".xz", ".txz"), "unxz"),
     **dict.fromkeys((".zst", ".tzst"), "unzstd"),
 }
+# At which facts are asked for at a time.
+_CONNECTIONS = 32
 _TARS = frozenset((".tgz", ".tbz2", ".tbz", ".txz", ".tzst"))
 
 
@@ -184,6 +187,46 @@ def one(path: str, name: str) -> File:
         if entry.name == name and not entry.is_folder:
             return File(name, entry.size, entry.mtime_ns, entry.stamp)
     raise _not_listed(join(path, name), "does not exist")
+
+
+def facts(path: str, names: Collection[str]) -> dict[str, File]:
+    """What is known of files below the folder `path` or elsewhere, without reading them.
+
+    Neither size nor times of those that are not there: reading them will tell why.
+
+    Args:
+        path: the data folder.
+        names: relative to it, absolute, or addresses.
+
+    Raises:
+        StoreError: the store of an address does not answer.
+    """
+    remote = [name for name in names if is_remote(name) or (is_remote(path) and name[0] != "/")]
+    local = [] if is_remote(path) else [name for name in names if not is_remote(name)]
+    if archive_kind(path):
+        local = [name for name in local if name.startswith("/")]
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:  # which waits for answers
+        known = dict(zip(remote, pool.map(lambda one: _remote(path, one), remote), strict=True))
+    return known | {name: _local(path, name) for name in local}
+
+
+def _remote(path: str, name: str) -> File:
+    place = name if is_remote(name) else join(path, name)
+    store = store_of(place)
+    assert isinstance(store, ObjectStore)
+    try:
+        entry = store.entry(place)
+    except UNREADABLE:
+        return File(name, 0, 0, None)
+    return File(name, entry.size, entry.mtime_ns, None)
+
+
+def _local(path: str, name: str) -> File:
+    try:
+        stat = Path(path, name).stat()
+    except (OSError, ValueError):
+        return File(name, 0, 0, None)
+    return File(name, stat.st_size, stat.st_mtime_ns, (stat.st_ctime_ns, stat.st_ino))
 
 
 def archive_kind(path: str) -> str:

@@ -248,6 +248,12 @@ def test_an_archive_in_the_folder_is_suggested(tmp_path):
         list_pictures(str(tmp_path))
 
 
+def test_a_table_in_the_folder_is_suggested(tmp_path):
+    touch(tmp_path / "labels.csv")
+    with pytest.raises(DataError, match=f"if {tmp_path}/labels.csv lists pictures .* name it"):
+        list_pictures(str(tmp_path))
+
+
 def test_one_class_may_be_named_like_a_split(tmp_path):
     for name in ["test/1.jpg", "quiz/1.jpg"]:
         touch(tmp_path / name)
