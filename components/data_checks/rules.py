@@ -7,6 +7,8 @@ what to do.
 from __future__ import annotations
 
 import dataclasses
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from bitpipe.names import printable
@@ -20,6 +22,8 @@ _ENOUGH = 5
 _RARE = 0.1
 # A smaller picture is enlarged more than twice.
 _SMALLEST_OF_CROP = 0.5
+
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 Size = tuple[int, int]  # width and height, pixels
 
@@ -70,6 +74,7 @@ def checks(facts: Facts, settings: CheckSettings) -> list[Check]:
     rules = {
         "new_classes": _new_classes(facts),
         "vanished_classes": _vanished_classes(facts),
+        "similar_names": _similar_names(facts),
         "imbalance": _imbalance(facts, settings.max_imbalance),
         "share_drift": _share_drift(facts, settings.max_share_drift),
         "small_pictures": _small_pictures(facts, settings.max_small_share),
@@ -132,6 +137,26 @@ def _vanished_classes(facts: Facts) -> Iterator[_Found]:
     )
 
 
+def _similar_names(facts: Facts) -> Iterator[_Found]:
+    alike: dict[str, list[str]] = {}
+    for name in sorted(facts.classes):
+        # As file systems do and people read: letters composed or not, large or small.
+        letters = unicodedata.normalize("NFKC", name).casefold()
+        alike.setdefault(_BETWEEN_WORDS.sub("", letters), []).append(name)
+    groups = [names for names in alike.values() if len(names) > 1]
+    if not groups:
+        yield _Found(True, "no two classes have names that read alike", 0, 0)
+    for names in groups:
+        quoted = [f"'{printable(name)}'" for name in names]
+        yield _Found(
+            False,
+            f"the names of the classes {' and '.join(quoted)} read alike. "
+            "If these are one class, give their folders or labels one name",
+            len(names),
+            0,
+        )
+
+
 def _imbalance(facts: Facts, limit: float) -> Iterator[_Found]:
     counts = {name: by_split.get("train", 0) for name, by_split in facts.classes.items()}
     # The ingest gives every class a training picture.
@@ -142,12 +167,11 @@ def _imbalance(facts: Facts, limit: float) -> Iterator[_Found]:
         f"the largest class, {printable(largest)}, has {counts[largest]} training pictures, the "
         f"smallest, {printable(smallest)}, {counts[smallest]}: 1 for each {ratio:.1f}"
     )
-    if ratio > limit:
-        told += (
-            f", more than {limit:g} (checks.max_imbalance). Add pictures of the smaller ones, or "
-            "set train.class_weights=balanced and judge with gate.metric=balanced_accuracy"
-        )
-    yield _Found(ratio <= limit, told, ratio, limit)
+    remedy = (
+        f", more than {limit:g} (checks.max_imbalance). Add pictures of the smaller ones, or "
+        "set train.class_weights=balanced and judge with gate.metric=balanced_accuracy"
+    )
+    yield _up_to(limit, ratio, told, remedy)
 
 
 def _share_drift(facts: Facts, limit: float) -> Iterator[_Found]:
@@ -160,17 +184,15 @@ def _share_drift(facts: Facts, limit: float) -> Iterator[_Found]:
     }
     name = max(shares, key=lambda name: (abs(shares[name][1] - shares[name][0]), name))
     old, new = shares[name]
-    distance = abs(new - old)
     told = (
         f"the class {printable(name)} had {old:.1%} of the pictures that were checked last, and "
         f"now has {new:.1%}"
     )
-    if distance > limit:
-        told += (
-            f": more than {limit:g} (checks.max_share_drift) apart. See whether all pictures of "
-            "all classes are there"
-        )
-    yield _Found(distance <= limit, told, distance, limit)
+    remedy = (
+        f": more than {limit:g} (checks.max_share_drift) apart. See whether all pictures of "
+        "all classes are there"
+    )
+    yield _up_to(limit, abs(new - old), told, remedy)
 
 
 def _small_pictures(facts: Facts, limit: float) -> Iterator[_Found]:
@@ -179,17 +201,15 @@ def _small_pictures(facts: Facts, limit: float) -> Iterator[_Found]:
         return
     least = _SMALLEST_OF_CROP * facts.crop
     small = sum(count for side, count in facts.shorter_sides.items() if side < least)
-    share = small / total
     told = (
         f"{small} of {total} pictures have a side of less than {least:g} pixels, half of the "
         f"{facts.crop} that the network is shown"
     )
-    if share > limit:
-        told += (
-            f": more than {limit:g} of all (checks.max_small_share). Find larger ones, or set a "
-            "smaller train.crop and train.resize"
-        )
-    yield _Found(share <= limit, told, share, limit)
+    remedy = (
+        f": more than {limit:g} of all (checks.max_small_share). Find larger ones, or set a "
+        "smaller train.crop and train.resize"
+    )
+    yield _up_to(limit, small / total, told, remedy)
 
 
 def _one_size(facts: Facts, limit: float) -> Iterator[_Found]:
@@ -236,10 +256,9 @@ def _single_colour(facts: Facts, limit: int) -> Iterator[_Found]:
     told = f"{number} pictures show nothing but one colour"
     if number == 1:
         told = "1 picture shows nothing but one colour"
-    if number > limit:
-        most = f"more than {limit} (checks.max_single_colour), " if limit else ""
-        told += f", {most}such as {_names(facts.of_one_colour, 3)}. Remove them"
-    yield _Found(number <= limit, told, number, limit)
+    most = f"more than {limit} (checks.max_single_colour), " if limit else ""
+    remedy = f", {most}such as {_names(facts.of_one_colour, 3)}. Remove them"
+    yield _up_to(limit, number, told, remedy)
 
 
 def _anomalies(facts: Facts) -> Iterator[_Found]:
@@ -247,6 +266,12 @@ def _anomalies(facts: Facts) -> Iterator[_Found]:
         yield _Found(True, "the other splits look like the training split", 0, 0)
     for sentence in facts.anomalies:
         yield _Found(False, sentence, None, None)
+
+
+def _up_to(limit: float, measured: float, told: str, remedy: str) -> _Found:
+    """A rule that is broken above its limit; `remedy` ends the sentence then."""
+    passed = measured <= limit
+    return _Found(passed, told if passed else told + remedy, measured, limit)
 
 
 def _classes(names: Sequence[str]) -> str:

@@ -21,6 +21,8 @@ class CheckSettings(Settings, frozen=True):
     # Classes that the model in service does not know, and those that only it knows.
     new_classes: Severity = "warn"
     vanished_classes: Severity = "warn"
+    # Classes whose names differ in case, blanks, `-`, `_` or the way of writing an accent alone.
+    similar_names: Severity = "warn"
     # Training pictures of the largest class for each of the smallest; as Deepchecks' condition.
     imbalance: Severity = "warn"
     max_imbalance: Annotated[float, Meta(ge=1.0)] = 10.0

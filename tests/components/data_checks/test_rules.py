@@ -40,6 +40,22 @@ def test_without_another_model_in_service_nothing_is_said_of_its_classes(rule):
     assert judge(rule, served=None) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("Roses", "roses"), "'Roses' and 'roses' read alike"),
+        (("sea lion", "sea_lion", "Sea-Lion"), "'Sea-Lion' and 'sea lion' and 'sea_lion'"),
+        (("caf\u00e9", "cafe\u0301"), "give their folders or labels one name"),
+        (("roses", "rose"), None),
+        (("a1", "a2"), None),
+    ],
+)
+def test_classes_whose_names_read_alike_are_told(names, told):
+    ((passed, sentence),) = judge("similar_names", classes=counts(**dict.fromkeys(names, 9)))
+    assert passed is (told is None)
+    assert (told or "no two classes") in sentence
+
+
 def test_imbalance_is_counted_in_training_pictures_of_the_largest_for_one_of_the_smallest():
     ((passed, sentence),) = judge("imbalance", classes=counts(roses=500, tulips=50))
     assert passed
