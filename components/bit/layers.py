@@ -109,6 +109,15 @@ class StandardizedConv2D(keras.layers.Layer):
             data_format="channels_last",
         )
 
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(B, H, W, I) -> (B, H', W', filters). Else Keras would trace `call` to find it out."""
+        batch, *sides, _ = input_shape
+        lost = self.kernel_size - 1 if self.padding == "valid" else 0
+        height, width = (
+            None if side is None else -((lost - side) // self.strides) for side in sides
+        )
+        return batch, height, width, self.filters
+
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs to build the same layer."""
         return super().get_config() | {
@@ -188,6 +197,10 @@ class GroupNormalization(keras.layers.Layer):
             )
         )
         return normalize(inputs, self.gamma.value, self.beta.value)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The same. Tracing `call` to find it out took most of the time to build a network."""
+        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs to build the same layer."""

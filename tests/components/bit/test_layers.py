@@ -16,6 +16,23 @@ def test_standardized_kernel_has_mean_0_and_variance_1_per_output_channel():
     np.testing.assert_allclose(kernel.var(axis=(0, 1, 2)), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("size", "strides"), [(1, 1), (3, 1), (3, 2), (7, 2), (1, 2)])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_the_shape_of_an_answer_is_known_without_it(size, strides, padding):
+    layer = layers.StandardizedConv2D(32, size, strides, padding)
+    inputs = random(2, 9, 16, 8)
+    answer = layers.GroupNormalization()(layer(inputs))
+    assert layer.compute_output_shape(inputs.shape) == answer.shape
+    assert layer(keras.Input((None, 16, 8))).shape == (None, None, *answer.shape[2:])
+    # In half precision, too.
+    for dtype in ("float32", "mixed_bfloat16"):
+        symbolic = keras.Input((16, 16, 8), dtype="float32")
+        half = layers.StandardizedConv2D(32, size, strides, padding, dtype=dtype)
+        norm = layers.GroupNormalization(dtype=dtype)
+        found = norm(half(symbolic))
+        assert found.dtype == norm(half(random(1, 16, 16, 8))).dtype.name == norm.compute_dtype
+
+
 def test_the_scale_and_offset_of_a_kernel_do_not_matter():
     layer = layers.StandardizedConv2D(4, 3, padding="same")
     inputs = random(1, 5, 7, 8)

@@ -45,21 +45,19 @@ def assert_parity(variant, num_classes, *sizes):
 
 def test_any_image_size_equals_the_numpy_network():
     sizes = [(1, 1, 1), (2, 7, 5), (1, 31, 33), (2, 32, 32), (1, 64, 48), (1, 97, 65)]
-    assert_parity(variants.get("R26x1"), 21, *sizes)
+    assert_parity(variants.get("R26x0.5"), 21, *sizes)
 
 
-@pytest.mark.parametrize("name", ["R50x1", "R101x1"])
-def test_released_variant_equals_the_numpy_network(name):
-    assert_parity(variants.get(name), None, (1, 47, 65))
+def test_a_released_variant_equals_the_numpy_network():
+    assert_parity(variants.get("R50x1"), None, (1, 47, 65))
 
 
 def test_deepest_variant_equals_the_numpy_network():
     assert_parity(Variant("narrow", variants.get("R152x4").units, 0.5), 3, (1, 40, 33))
 
 
-@pytest.mark.parametrize("width_factor", [2, 3, 4])
-def test_width_of_every_variant_equals_the_numpy_network(width_factor):
-    assert_parity(Variant("shallow", (1, 1, 1, 1), width_factor), 3, (1, 17, 20))
+def test_a_wide_variant_equals_the_numpy_network():
+    assert_parity(Variant("shallow", (1, 1, 1, 1), 3), 3, (1, 17, 20))
 
 
 @pytest.mark.parametrize("name", ["R14x0.5", "R26x1", "R50x1"])
@@ -141,11 +139,10 @@ def test_folding_a_folded_network_changes_nothing():
     )
 
 
-def test_folding_takes_seconds_not_minutes():
-    model = resnet_v2.build("R50x1", 1000)
-    started = time.monotonic()
-    resnet_v2.fold(model)
-    assert time.monotonic() - started < 60  # 3 s on two slow cores
+def test_building_and_folding_take_a_second_and_not_one_per_layer():
+    started = time.process_time()
+    resnet_v2.fold(resnet_v2.build("R50x1"))
+    assert time.process_time() - started < 6  # 2 s; 9 s where Keras traces layers for their shapes
 
 
 def test_network_survives_saving(tmp_path):
