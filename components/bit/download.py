@@ -9,8 +9,10 @@ import fcntl
 import hashlib
 import os
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import requests
@@ -28,6 +30,8 @@ CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 # For a first answer at all, whatever the name has of addresses that are tried one by one.
 ANSWER_TIMEOUT_S = 15
+# A file system's clock may stand still for as long: what was changed since may bear the same time.
+CLOCK_TICK_NS = 2 * 10**9
 CONTINUATIONS = 3  # of one download that is cut, before the user is asked to decide
 
 
@@ -105,7 +109,16 @@ def forget(path: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file's content, in hexadecimal."""
+    """sha256 of a file's content, in hexadecimal; found out once while nothing touches the file."""
+    facts = path.stat()
+    touched = max(facts.st_mtime_ns, facts.st_ctime_ns)
+    settled = time.time_ns() - touched > CLOCK_TICK_NS
+    find_out = _digest_of if settled else _digest_of.__wrapped__
+    return find_out(path, facts.st_dev, facts.st_ino, facts.st_size, touched)
+
+
+@lru_cache(maxsize=32)
+def _digest_of(path: Path, *facts: int) -> str:  # noqa: ARG001  # the cache's key
     sha256 = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

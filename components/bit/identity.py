@@ -14,8 +14,6 @@ from components.bit import download, files, sources
 
 # Reading as much anew costs less than remembering it.
 _SMALL_BYTES = 16 << 20
-# A file system's clock may stand still for as long: what was changed since may bear the same time.
-_CLOCK_TICK_NS = 2 * 10**9
 
 
 def of(source: str | Path) -> str:
@@ -60,7 +58,7 @@ def _digest(path: Path) -> str:
         if len(known) == hashlib.sha256().digest_size * 2:
             return known
     found = download.digest(path)
-    if time.time_ns() - touched > _CLOCK_TICK_NS:
+    if time.time_ns() - touched > download.CLOCK_TICK_NS:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs seconds
             LocalStore().write(str(note), [found.encode()])
     return found

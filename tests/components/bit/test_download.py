@@ -136,6 +136,23 @@ def test_a_damaged_file_in_the_cache_is_replaced(server, tmp_path):
     assert len(server.requests) == 2
 
 
+def test_a_file_is_digested_once_while_nothing_touches_it(tmp_path, monkeypatch):
+    path = tmp_path / "w.npz"
+    path.write_bytes(b"one")
+    reads = []
+    find_out = download._digest_of.__wrapped__
+    counted = download.lru_cache(lambda *facts: reads.append(facts) or find_out(*facts))
+    monkeypatch.setattr(download, "_digest_of", counted)
+    # What was written a moment ago may be written again and bear the same time.
+    assert download.digest(path) == download.digest(path) == hashlib.sha256(b"one").hexdigest()
+    assert len(reads) == 2
+    monkeypatch.setattr(download, "CLOCK_TICK_NS", -(10**9))
+    assert download.digest(path) == download.digest(path)
+    assert len(reads) == 3
+    path.write_bytes(b"other")
+    assert download.digest(path) == hashlib.sha256(b"other").hexdigest()
+
+
 def test_an_address_that_now_delivers_something_else_is_refused(server, tmp_path):
     fetch(server, tmp_path).unlink()
     server.content = b"something else"
