@@ -3,6 +3,7 @@
 import pytest
 
 from components import features
+from tests import forks
 from tests.pictures import picture
 
 
@@ -59,6 +60,33 @@ def transform_output(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def network():
+    """An R14x0.5 of three classes whose head is not zero; tests must leave its weights alone."""
+    import keras
+    import numpy as np
+
+    from components.bit import resnet_v2
+
+    keras.utils.set_random_seed(3)
+    model = resnet_v2.build("R14x0.5", num_classes=3)
+    head, random = model.layers[-1], np.random.default_rng(0)
+    head.set_weights([random.normal(size=weight.shape) for weight in head.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="session")
+def exported(network, transform_output, tmp_path_factory):
+    """VERSION folder of its export, whose classes are green, red and blue; tests must not write."""
+    from components import preprocessing
+    from components.training import served_model
+
+    names = [n.decode() for n in transform_output.vocabulary_by_name(preprocessing.VOCABULARY)]
+    path = tmp_path_factory.mktemp("serving") / "colours" / "7"
+    served_model.export(served_model.ServedModel(network, transform_output, names), str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
 def train_files(tmp_path_factory):
     """Gzipped TFRecords of 12 green, 11 red and 10 blue examples in two files."""
     import tensorflow as tf
@@ -77,6 +105,13 @@ def train_files(tmp_path_factory):
     for writer in writers:
         writer.close()
     return paths
+
+
+@pytest.fixture(scope="session")
+def parent():
+    """Starts programs that train; see tests/forks.py."""
+    with forks.parent("components.training.fine_tuning", "components.training.inputs") as parent:
+        yield parent
 
 
 @pytest.fixture(scope="session")

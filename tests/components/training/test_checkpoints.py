@@ -1,9 +1,6 @@
 """A killed run goes on at its last checkpoint and ends with the weights of an undisturbed one."""
 
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,59 +8,32 @@ import pytest
 
 from components.training import checkpoints
 
-ROOT = Path(__file__).parents[3]
 
-# In a process of its own, which can be killed. Arguments: checkpoints, weights, step of the kill.
-PROGRAM = """
-import os, signal, sys
-import keras, numpy as np, tensorflow as tf
-from components import progress
-from components.bit import resnet_v2
-from components.bit.hyperrule import HyperRule
-from components.settings import TrainSettings
-from components.training import fine_tuning
+@pytest.fixture
+def run(parent, tmp_path):
+    """Runs killed.py: (folder of checkpoints, file for the weights, step) -> exit code, steps."""
 
-folder, weights, killed_at = sys.argv[1], sys.argv[2], int(sys.argv[3])
-rule = HyperRule(steps=6, warmup_steps=1, boundaries=(4,), learning_rate=0.02, batch_size=4,
-                 resize=32, crop=32, mixup_alpha=0.0)
-keras.utils.set_random_seed(0)
-model = resnet_v2.build("R14x0.5", num_classes=2)
-rng = np.random.default_rng(0)
-labels = np.eye(2, dtype=np.float32)[rng.integers(0, 2, 24)]
-pictures = tf.data.Dataset.from_tensor_slices((rng.random((24, 32, 32, 3), np.float32), labels))
-batches = pictures.batch(4, drop_remainder=True)
+    def run(*arguments):
+        streams = [tmp_path / "out", tmp_path / "errors"]
+        for stream in streams:
+            stream.write_text("")
+        module = "tests.components.training.killed"
+        code = parent.run(module, *arguments, output=streams[0], errors=streams[1])
+        assert code in (0, -signal.SIGKILL), streams[1].read_text()
+        return code, streams[0].read_text().split()
 
-def after(stage, done, total, metrics):
-    print(done, flush=True)
-    if done == killed_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-with progress.listen(after):
-    fine_tuning.fine_tune(model, batches.skip, rule, TrainSettings(checkpoint_every=2),
-                      checkpoint_dir=folder)
-np.savez(weights, *model.get_weights())
-"""
+    return run
 
 
-def run(folder, weights, killed_at=0):
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), str(weights), str(killed_at)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-
-
-def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
-    undisturbed = run(tmp_path / "a", tmp_path / "a.npz")
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    killed = run(tmp_path / "b", tmp_path / "b.npz", killed_at=5)
-    assert killed.returncode == -signal.SIGKILL
+def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(run, tmp_path):
+    code, steps = run(tmp_path / "a", tmp_path / "a.npz", 0)
+    assert (code, steps) == (0, list("123456"))
+    assert not (tmp_path / "a").exists()
+    code, _ = run(tmp_path / "b", tmp_path / "b.npz", 5)
+    assert code == -signal.SIGKILL
     assert not (tmp_path / "b.npz").exists()
-    resumed = run(tmp_path / "b", tmp_path / "b.npz")
-    assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.split() == ["5", "6"]  # the last checkpoint was after step 4
+    code, steps = run(tmp_path / "b", tmp_path / "b.npz", 0)
+    assert (code, steps) == (0, ["5", "6"])  # the last checkpoint was after step 4
     with np.load(tmp_path / "a.npz") as expected, np.load(tmp_path / "b.npz") as actual:
         assert expected.files == actual.files
         for name in expected.files:

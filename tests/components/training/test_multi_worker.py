@@ -1,9 +1,6 @@
 """Two workers train like one device, and go on together when one of them has been ended."""
 
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +13,6 @@ from components.training import devices
 from tests.components.training import worker
 from tests.components.training.worker import RULE, Run
 
-ROOT = Path(__file__).parents[3]
 TIMEOUT_S = 150
 
 
@@ -38,44 +34,33 @@ def transform_dir(transform_output):
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory, transform_dir, train_files):
+def workers(parent, tmp_path_factory, transform_dir, train_files):
     """Runs a cluster of two on this machine, to the end of both; takes the runs of each worker."""
 
     def start(*runs_of_workers):
         members = [f"localhost:{port}" for port in free_ports(len(runs_of_workers))]
         started = []
-        try:
-            for index, runs in enumerate(runs_of_workers):
-                task = {"type": "worker", "index": index}
-                environment = os.environ | {
-                    "PYTHONPATH": str(ROOT),
-                    "TF_CONFIG": msgspec.json.encode(
-                        {"cluster": {"worker": members}, "task": task}
-                    ).decode(),
-                }
-                folder = tmp_path_factory.mktemp(f"worker{index}_")
-                arguments = [transform_dir, folder, msgspec.json.encode(runs).decode()]
-                with (folder / "out").open("w") as out, (folder / "errors").open("w") as errors:
-                    process = subprocess.Popen(
-                        [sys.executable, worker.__file__, *arguments, *train_files],
-                        env=environment,
-                        stdout=out,
-                        stderr=errors,
-                    )
-                started.append((process, folder))
-            return [
-                Ended(
-                    process.wait(TIMEOUT_S),
-                    (folder / "out").read_text().splitlines(),
-                    (folder / "errors").read_text(),
-                    folder,
-                )
-                for process, folder in started
-            ]
-        finally:
-            for process, _ in started:
-                process.kill()
-                process.wait()
+        for index, runs in enumerate(runs_of_workers):
+            task = {"type": "worker", "index": index}
+            config = msgspec.json.encode({"cluster": {"worker": members}, "task": task})
+            folder = tmp_path_factory.mktemp(f"worker{index}_")
+            process = parent.start(
+                worker.__name__,
+                *(transform_dir, folder, msgspec.json.encode(runs).decode(), *train_files),
+                environment={"TF_CONFIG": config.decode()},
+                output=folder / "out",
+                errors=folder / "errors",
+            )
+            started.append((process, folder))
+        return [
+            Ended(
+                parent.wait(process, TIMEOUT_S),
+                (folder / "out").read_text().splitlines(),
+                (folder / "errors").read_text(),
+                folder,
+            )
+            for process, folder in started
+        ]
 
     return start
 

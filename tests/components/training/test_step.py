@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.bit import layers, resnet_v2
+from components.bit import layers
 from components.training.step import TrainingStep
+from tests.components.training import small
 
 rng = np.random.default_rng(1)
 IMAGES = rng.random((3, 8, 32, 32, 3), np.float32)
@@ -20,7 +21,7 @@ def trained(strategy=None, dtype=None, **options):
     strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        model = resnet_v2.build("R14x0.5", num_classes=3, dtype=dtype)
+        model = small.build(3, dtype)
         optimizer = keras.optimizers.SGD(LEARNING_RATE, momentum=0.9)
         if dtype == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -51,7 +52,7 @@ def assert_same_weights(one, other):
 
 def test_a_step_is_that_of_keras_own_training(whole):
     keras.utils.set_random_seed(0)
-    model = resnet_v2.build("R14x0.5", num_classes=3)
+    model = small.build(3)
     model.compile(
         keras.optimizers.SGD(LEARNING_RATE, momentum=0.9),
         keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -94,7 +95,7 @@ def test_mixed_precision_trains_about_the_same(whole, dtype):
 
 def initial_weights():
     keras.utils.set_random_seed(0)
-    return resnet_v2.build("R14x0.5", num_classes=3).get_weights()
+    return small.build(3).get_weights()
 
 
 def test_kernels_are_standardised_outside_of_the_loop_over_micro_batches():
@@ -110,7 +111,7 @@ def test_kernels_are_standardised_once(micro_batch_size, monkeypatch):
     calls = []
     standardize = layers.standardize
     monkeypatch.setattr(layers, "standardize", lambda k: calls.append(k) or standardize(k))
-    model = resnet_v2.build("R14x0.5", num_classes=3)
+    model = small.build(3)
     calls.clear()  # building calls every layer
     step = TrainingStep(model, keras.optimizers.SGD(0.1), micro_batch_size=micro_batch_size)
     step.gradients.get_concrete_function(IMAGES[0], LABELS[0])

@@ -18,11 +18,11 @@ import tensorflow_transform as tft
 
 from bitpipe.errors import ConfigError
 from components import progress
-from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
 from components.training import devices, fine_tuning, inputs
 from pipeline import interruption
+from tests.components.training import small
 
 RULE = HyperRule(
     steps=6,
@@ -73,7 +73,7 @@ def train(
 
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        model = resnet_v2.build("R14x0.5", num_classes=3)
+        model = small.build(3)
     with progress.listen(after):
         finished = fine_tuning.fine_tune(
             model,
