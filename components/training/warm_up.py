@@ -25,7 +25,8 @@ FILE = "assets.extra/tf_serving_warmup_requests"
 
 # Up to `max_batch_size` of the servers (serving.server.options.Batching and
 # kubernetes/serving/base/batching_parameters.txt). They allow every size up to it; only an
-# accelerator tells one from the next, and is set up with powers of two.
+# accelerator tells one from the next, and is set up with powers of two. What it has found out for
+# the network's convolutions serves all signatures: the others are asked once, for their graphs.
 BATCH_SIZES = (1, 2, 4, 8, 16)
 
 # Pixels: decoded, it is resized to what the network takes, so that its own size does not matter.
@@ -33,7 +34,7 @@ _SIDE = 8
 
 
 def write(path: str, labels: Sequence[str]) -> None:
-    """Writes the file into a SavedModel, for all signatures of an export and all `BATCH_SIZES`.
+    """Writes the file into a SavedModel; see `requests`.
 
     Args:
         path: of the SavedModel, wherever TensorFlow can write.
@@ -51,8 +52,8 @@ def write(path: str, labels: Sequence[str]) -> None:
 def requests(labels: Sequence[str]) -> Iterator[Any]:
     """The PredictRequests, all of generated pictures.
 
-    Also for the signature of Classify, which Predict can be asked for as well: it is the graph that
-    is warmed up.
+    In all sizes for the signature that clients ask, in one for every other: also for that of
+    Classify, which Predict can be asked for as well, because it is the graph that is warmed up.
 
     Args:
         labels: class names of the model.
@@ -66,7 +67,7 @@ def requests(labels: Sequence[str]) -> Iterator[Any]:
         signature.TRANSFORM_FEATURES: (features.LABEL, [name.encode() for name in labels[:2]]),
     }
     for name, (key, values) in inputs.items():
-        for size in BATCH_SIZES:
+        for size in BATCH_SIZES if name == signature.SERVING else BATCH_SIZES[:1]:
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = name
             batch = [values[index % len(values)] for index in range(size)]
