@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,9 +13,7 @@ from scipy import ndimage
 from bitpipe.errors import ConfigError, UnreadablePictureError, WeightsError
 from bitpipe.model import description
 from bitpipe.model.signature import LABEL, SCORES, SERVING
-from components import preprocessing
 from components.bit import classifier, imagenet, resnet_v2, sources, variants, weights
-from components.training import served_model
 from tests.components.bit import numpy_resnet
 from tests.pictures import picture
 
@@ -190,21 +187,20 @@ def test_what_only_tensorflow_refuses_is_a_bad_picture_too(photos):
 
 
 @pytest.fixture(scope="module")
-def export(transform_output, tmp_path_factory):
+def export(exported):
     """VERSION folder of an exported model whose classes are green, red and blue."""
-    keras.utils.set_random_seed(3)
-    model = resnet_v2.build(VARIANT, num_classes=3)
-    head = model.layers[-1]
-    head.set_weights([np.random.default_rng(0).normal(size=w.shape) for w in head.get_weights()])
-    path = tmp_path_factory.mktemp("serving") / "colours" / "7"
-    names = [n.decode() for n in transform_output.vocabulary_by_name(preprocessing.VOCABULARY)]
-    served_model.export(served_model.ServedModel(model, transform_output, names), str(path))
-    return path
+    return exported
+
+
+@pytest.fixture(scope="module")
+def described(export):
+    """The classifier that reads its weights and runs nothing."""
+    return classifier.open_classifier(export)
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_an_export_answers_with_its_own_names_and_preprocessing(export, photos, trusted):
-    opened = classifier.open_classifier(export, trusted=trusted)
+def test_an_export_answers_with_its_own_names_and_preprocessing(export, described, photos, trusted):
+    opened = classifier.open_classifier(export, trusted=True) if trusted else described
     signature = tf.saved_model.load(str(export)).signatures[SERVING]
     for path, answer in classifier.classify_files(opened, photos):
         outputs = signature(image=tf.constant([path.read_bytes()]))
@@ -213,14 +209,13 @@ def test_an_export_answers_with_its_own_names_and_preprocessing(export, photos, 
         assert answer[0][1] == pytest.approx(outputs[SCORES].numpy().max(), abs=1e-6)
 
 
-def test_an_export_takes_what_the_ingest_takes(export, tmp_path):
+def test_an_export_takes_what_the_ingest_takes(described, tmp_path):
     buffer = io.BytesIO()
     Image.open(io.BytesIO(picture("red", size=(30, 20)))).save(buffer, "WEBP", lossless=True)
     (tmp_path / "a.webp").write_bytes(buffer.getvalue())
     (tmp_path / "a.png").write_bytes(picture("red", size=(30, 20)))
-    opened = classifier.open_classifier(export)
     files = [tmp_path / "a.webp", tmp_path / "a.png"]
-    first, second = (answer for _, answer in classifier.classify_files(opened, files))
+    first, second = (answer for _, answer in classifier.classify_files(described, files))
     assert first == second
 
 
@@ -277,20 +272,26 @@ def test_a_saved_model_with_imagenets_head_answers_like_its_weights(npz, release
     np.testing.assert_allclose(opened.answer(data)[1], released.answer(data)[1], rtol=1e-4)
 
 
-def test_a_saved_model_of_features_is_no_export_and_has_no_head(tmp_path):
-    tf.saved_model.save(Module(resnet_v2.build(VARIANT)), str(tmp_path))
-    assert not classifier.is_export(tmp_path)
+@pytest.fixture(scope="module")
+def of_features(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("features")
+    tf.saved_model.save(Module(resnet_v2.build(VARIANT)), str(folder))
+    return folder
+
+
+def test_a_saved_model_of_features_is_no_export_and_has_no_head(of_features):
+    assert not classifier.is_export(of_features)
     with pytest.raises(WeightsError, match="has no head, or not one for"):
-        classifier.open_classifier(tmp_path, variant=VARIANT, trusted=True)
+        classifier.open_classifier(of_features, variant=VARIANT, trusted=True)
 
 
 @pytest.mark.parametrize("lost", ["variables/variables.index", "saved_model.pb"])
-def test_a_damaged_saved_model_is_told_without_words_of_tensorflow(tmp_path, lost):
-    tf.saved_model.save(Module(resnet_v2.build(VARIANT)), str(tmp_path))
-    (tmp_path / lost).write_bytes(b"")
+def test_a_damaged_saved_model_is_told_without_words_of_tensorflow(of_features, tmp_path, lost):
+    damaged = shutil.copytree(of_features, tmp_path / "damaged")
+    (damaged / lost).write_bytes(b"")
     with pytest.raises(WeightsError) as refusal:
-        weights.load(resnet_v2.build(VARIANT), tmp_path, trusted=True)
+        weights.load(resnet_v2.build(VARIANT), damaged, trusted=True)
     assert str(refusal.value) == (
-        f"cannot load the SavedModel {tmp_path}: it is damaged, or part of it is missing. Export, "
+        f"cannot load the SavedModel {damaged}: it is damaged, or part of it is missing. Export, "
         "copy or download it again."
     )

@@ -1,5 +1,6 @@
 """The Calibrator on a real export, and the Evaluator behind it."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -86,21 +87,22 @@ def serving(artifact):
     return str(Path(artifact.uri) / "Format-Serving")
 
 
-def answers(artifact, examples):
-    """label -> array, of all pictures, from a session as servers run it."""
+@functools.cache
+def answers(folder, examples):
+    """label -> array, of all pictures, from a session as servers run it; for two tests."""
     import tensorflow as tf
 
     from components import features
     from serving.model.servable import SavedModelServable
 
-    [file] = Path(examples.uri, "Split-eval").iterdir()
+    [file] = Path(examples, "Split-eval").iterdir()
     pictures = [
         tf.train.Example.FromString(record.numpy())
         .features.feature[features.IMAGE]
         .bytes_list.value[0]
         for record in tf.data.TFRecordDataset(str(file), "GZIP")
     ]
-    servable = SavedModelServable(serving(artifact))
+    servable = SavedModelServable(folder)
     outputs = servable.run(signature.SERVING, [np.array(pictures, object)])
     outputs["top"] = servable.run(signature.SERVING_TOP, [np.array(pictures, object)])["label"]
     servable.close()
@@ -110,7 +112,7 @@ def answers(artifact, examples):
 def test_temperature_and_threshold_are_in_the_graph_that_is_served(trained, calibrated, examples):
     found = calibration.read(serving(calibrated))
     assert found.temperature != 1.0
-    before, after = answers(trained, examples), answers(calibrated, examples)
+    before, after = (answers(serving(one), examples.uri) for one in (trained, calibrated))
     logits = np.log(np.maximum(before["scores"].astype(float), 1e-38)) / found.temperature
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after["scores"], expected, atol=1e-5)
@@ -136,7 +138,7 @@ def test_what_reads_the_weights_alone_gives_the_served_scores(calibrated, exampl
     names, scores = classifier.open_classifier(serving(calibrated)).answer(
         picture.bytes_list.value[0]
     )
-    served = answers(calibrated, examples)
+    served = answers(serving(calibrated), examples.uri)
     assert [name.encode() for name in names] == served["labels"][0].tolist()
     np.testing.assert_allclose(scores, served["scores"][0], atol=1e-4)
 
