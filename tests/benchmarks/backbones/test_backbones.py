@@ -1,5 +1,6 @@
 """What is measured of a small network, and the page that is written of it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.benchmarks
+@pytest.mark.skipif(
+    not os.environ.get("BENCHMARKS"), reason="starts TensorFlow; `make test-benchmarks` runs it"
+)
 def test_each_picture_is_timed_and_the_memory_of_the_process_known(photos):
     [one] = measuring.backbones(["R14x0.5"], photos, str(photos), pictures=2, count=2, size=32)
     assert len(one.seconds) == 2

@@ -70,6 +70,10 @@ def test_a_contender_with_another_epsilon_is_refused(tiny, expected, monkeypatch
         rounds.require_equal("a", {"a": expected[False], "b": wrong}, training=False)
 
 
+@pytest.mark.benchmarks
+@pytest.mark.skipif(
+    not os.environ.get("BENCHMARKS"), reason="starts JAX; `make test-benchmarks` runs it"
+)
 def test_jax_trains_as_tensorflow_does_in_a_process_of_its_own(tiny, expected):
     with Worker(lineup.on_cpu(lineup.JAX), tiny(True)) as worker:
         assert set(worker.ready()) == {"jax", "keras"}
