@@ -20,7 +20,7 @@ from pipeline.terminal import streams
 from pipeline.terminal.summary import print_summary
 
 NAME = "digits"
-_READY_TIMEOUT_S = 120
+_READY_TIMEOUT_S = 300  # on a busy core, TensorFlow alone takes a minute
 _READY = re.compile(r"version (?P<version>\d+) on (?P<address>\S+)")
 
 

@@ -1,6 +1,7 @@
 """The compiled pipeline, executed from its YAML, ML Metadata behind gRPC.
 
-In the first run every task is a process of its own, as on a cluster; the others share one.
+In the first run every task is a process of its own, as on a cluster, to which only TensorFlow and
+Beam are lent; the others share one.
 """
 
 import dataclasses
@@ -13,12 +14,15 @@ import msgspec
 import pytest
 
 from pipeline.settings import config
+from tests import forks
 from tests.pictures import write_folder
 from tests.pipeline.kubeflow import mlmd_server, runner
 
 pytestmark = [pytest.mark.tfx, pytest.mark.e2e]
 
 REPOSITORY = Path(__file__).parents[2]
+# What takes longest to import; TFX, its components and ours are each task's own affair.
+LENT = ("tensorflow", "apache_beam", "keras", "pyarrow", "scipy.stats")
 # The stages whose work TFX does not repeat; the Resolver and the Pusher look at what is in service.
 CACHEABLE = {
     "image-example-gen",
@@ -37,15 +41,13 @@ class Cluster:
     """A compiled pipeline and what stands for the cluster."""
 
     text: str
+    without_server: str
     folder: Path
     environment: dict
 
-    def run(self):
-        execute = runner.as_process(sys.executable, self.environment, self.folder)
-        return runner.run(self.text, self.folder / "outputs", execute)
-
-    def run_again(self, execute, **parameters):
-        return runner.run(self.text, self.folder / "outputs", execute, workers=1, **parameters)
+    def run(self, execute, text="", **parameters):
+        outputs = self.folder / "outputs"
+        return runner.run(text or self.text, outputs, execute, workers=1, **parameters)
 
     @property
     def served(self):
@@ -68,13 +70,18 @@ def cluster(tmp_path_factory):
         places = {"image": "bitpipe", "data": str(data)}
         places |= {name: str(folder / name) for name in ("root", "serving")}
         given = [f"kubeflow={msgspec.json.encode(places).decode()}", "data.pattern=span-{SPAN}/*/*"]
-        checked = config.load("smoke", given)
-        yield Cluster(compiler.compile_pipeline(checked.config).to_yaml(), folder, environment)
+        texts = (
+            compiler.compile_pipeline(config.load("smoke", [*given, *more]).config).to_yaml()
+            for more in ((), ("serving_check.server=off",))
+        )
+        yield Cluster(*texts, folder, environment)
 
 
 @pytest.fixture(scope="session")
 def first(cluster):
-    return cluster.run()
+    with forks.parent(*LENT) as parent:
+        execute = runner.as_forks(parent, cluster.environment, cluster.folder / "logs")
+        return cluster.run(execute)
 
 
 @pytest.fixture(scope="session")
@@ -92,12 +99,14 @@ def one_process(cluster):
 
 @pytest.fixture(scope="session")
 def second(cluster, one_process, after_first):
-    return cluster.run_again(one_process)
+    return cluster.run(one_process)
 
 
 @pytest.fixture(scope="session")
 def refused(cluster, one_process, second):
-    return cluster.run_again(one_process, steps=1, min_accuracy=1.0, max_drop=1.0, span=1)
+    """One step of training; no server is asked, whose start takes as long as all else."""
+    given = {"steps": 1, "min_accuracy": 1.0, "max_drop": 1.0, "span": 1}
+    return cluster.run(one_process, cluster.without_server, **given)
 
 
 def state(done, name):

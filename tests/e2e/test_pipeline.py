@@ -287,39 +287,46 @@ def test_a_version_is_led_back_to_its_pictures_and_its_configuration(pipeline, f
     assert {execution.id for execution in before.executions} >= {led["ImageExampleGen"].id}
 
 
-def test_too_many_corrupt_files_stop_the_run_and_leave_a_list(tmp_path):
-    data = write_folder(tmp_path / "photos", per_class=6)
-    for index in range(10):
-        (data / "red" / f"bad{index}.jpg").write_bytes(b"no picture")
-    run = Pipeline(data, tmp_path / "out").run()
-    assert run.exit_code == 2
-    assert run.stdout == ""
-    message = run.stderr.splitlines()[-1]
-    assert "10" in message
-    assert "Traceback" not in run.stderr
-    (listed,) = tmp_path.rglob("rejected.jsonl")
-    assert str(listed) in message
-    assert len(listed.read_text().splitlines()) == 10
-    assert not (tmp_path / "out" / "serving").exists()
-    # And tell `bitpipe runs` why.
-    failed = History(tmp_path / "out").run("latest").stage("ImageExampleGen")
-    assert failed.state == "failed"
-    assert failed.error in " ".join(message.split())
-
-
-def test_a_rescued_data_set_runs_on_from_where_it_failed(pipeline, tmp_path, first):
-    """An ingest that failed has published nothing that a later run could take for its output."""
-    data = write_folder(tmp_path / "photos", per_class=20)
+@pytest.fixture(scope="module")
+def rescued(tmp_path_factory):
+    """An ingest of too many bad files, and one after they were removed."""
+    folder = tmp_path_factory.mktemp("rescued")
+    data = write_folder(folder / "photos", per_class=6)
     bad = data / "red" / "bad"
     bad.mkdir()
-    for index in range(30):
+    for index in range(10):
         (bad / f"{index}.jpg").write_bytes(b"no picture")
-    there = Pipeline(data, tmp_path / "out")
-    assert there.run().exit_code == 2
+    there = Pipeline(data, folder / "out")
+    failed = there.run(command="ingest")
+    listed = [path.read_text() for path in there.out.rglob("rejected.jsonl")]
     shutil.rmtree(bad)
-    rescued = there.run()
-    assert rescued.exit_code == 0
-    assert rescued.result["rejected"] == []
+    return there, failed, listed, there.run(command="ingest")
+
+
+def test_too_many_corrupt_files_stop_the_ingest_and_leave_a_list(rescued):
+    there, failed, listed, _ = rescued
+    assert failed.exit_code == 2
+    assert failed.stdout == ""
+    message = failed.stderr.splitlines()[-1]
+    assert "10" in message
+    assert "Traceback" not in failed.stderr
+    (listed,) = listed
+    assert re.search(r"/\S+/rejected\.jsonl", message)
+    assert len(listed.splitlines()) == 10
+    assert not (there.out / "serving").exists()
+    # And tell `bitpipe runs` why.
+    stage = History(there.out).run("1").stage("ImageExampleGen")
+    assert stage.state == "failed"
+    assert stage.error in " ".join(message.split())
+
+
+def test_a_rescued_data_set_goes_on_from_where_it_failed(rescued):
+    """An ingest that failed has published nothing that a later one could take for its output."""
+    *_, done = rescued
+    assert done.exit_code == 0
+    assert not done.result["cached"]
+    assert done.result["rejected"] == []
+    assert done.result["num_examples"] == 18
 
 
 def test_the_command_prints_one_json_object_and_no_noise(pipeline, first):

@@ -39,6 +39,7 @@ def run(text, folder, execute, *, workers=2, **given):
         text: of the YAML.
         folder: for what Kubeflow would upload.
         execute: (executor, platform, arguments) -> (exit code, log).
+        workers: how many tasks at a time.
         given: parameters of the run.
 
     Returns:
@@ -103,23 +104,25 @@ def run(text, folder, execute, *, workers=2, **given):
                 done[running.pop(future)] = future.result()
 
 
-def as_process(python, environment, cwd, timeout_s=300):
-    """Runs a container's command as a process, with `python` for the image's."""
+def as_forks(parent, environment, folder):
+    """Runs a container's command as a process, forked by `parent` (see tests/forks.py)."""
+    folder.mkdir()
 
     def execute(container, platform, arguments):
-        program, *rest = arguments
-        assert program == "python"
-        env = {**environment, **{v["name"]: v["value"] for v in container.get("env", [])}}
-        ended = subprocess.run(
-            [str(python), *rest],
-            env=env,
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            check=False,
+        program, option, module, *rest = arguments
+        assert (program, option) == ("python", "-m")
+        log = folder / str(uuid.uuid4())
+        code = parent.run(
+            module,
+            *rest,
+            output=log,
+            environment={
+                **environment,
+                **{v["name"]: v["value"] for v in container.get("env", [])},
+            },
+            folder=folder,
         )
-        return ended.returncode, ended.stdout.decode(errors="replace")
+        return code, log.read_text(errors="replace")
 
     return execute
 
@@ -150,7 +153,7 @@ for line in sys.stdin:
 def in_one_process(python, environment, cwd, log_file):
     """Runs the commands of containers in a single process: eleven starts of TFX take minutes.
 
-    To be used with one worker, after a run `as_process` has shown that each task stands alone.
+    To be used with one worker, after a run `as_forks` has shown that each task stands alone.
     """
     with (
         log_file.open("wb+") as log,
