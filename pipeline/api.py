@@ -30,6 +30,7 @@ def run(
     data: str | Path,
     out: str | Path,
     *,
+    models: str | Path | None = None,
     config: str | Path | None = None,
     settings: Mapping[str, object] = MappingProxyType({}),
     verbose: bool = False,
@@ -40,6 +41,7 @@ def run(
         data: a folder with a folder of pictures per class, or anything else that `--data` takes.
         out: folder for all outputs, which belongs to these pictures. What a run has finished is
             not done again by the next one.
+        models: folder or address that versions are pushed to; `None` for `out`/serving.
         config: name of a shipped configuration, or a YAML file; `None` for `photos`.
         settings: dotted keys of the configuration with their values, which win over it:
             `{"train.steps": 100}`.
@@ -65,13 +67,15 @@ def run(
         overrides = [f"{key}={_as_yaml(key, value)}" for key, value in settings.items()]
         effective = configuration.load(source, overrides)
         data, out = str(data), Path(out)
+        models = None if models is None else str(models)
         result, _ = launch.run(
             effective.config,
             data,
             out,
+            models=models,
             verbose=verbose,
             origins=effective.origins,
-            command=launch.again(out, data, source, overrides),
+            command=launch.again(out, data, source, overrides, models),
         )
         return result
 

@@ -20,7 +20,8 @@ import msgspec
 
 from bitpipe import frameworks, full_disk
 from bitpipe.errors import BitpipeError, ConfigError, causes
-from bitpipe.stores.paths import is_remote, require_plain
+from bitpipe.model import release
+from bitpipe.stores.paths import is_remote, join, require_plain
 from components.bit import packaged, sources
 from components.gate import settings as gate
 from components.image_example_gen.sources.registry import check_data
@@ -93,6 +94,7 @@ def run(
     data: str,
     out: Path,
     *,
+    models: str | None = None,
     verbose: bool = False,
     origins: Mapping[str, str] = MappingProxyType({}),
     command: str = "",
@@ -103,6 +105,7 @@ def run(
         config: checked.
         data: folder or URL of the pictures.
         out: folder for all outputs, which belongs to these pictures.
+        models: folder or address that versions are pushed to; `None` for `out`/serving.
         verbose: show the frameworks' log as well.
         origins: per dotted key of the configuration, where its value came from, for the report.
         command: what runs the same again, for the report.
@@ -115,9 +118,11 @@ def run(
             the rest, with the traceback in the log.
     """
     listing = check(config, data)
+    if models is not None:  # hours before it is needed: credentials, or the bucket, may be missing
+        release.read(join(models, config.name))
     config = _with_absolute_backbone(config)
     _require_backbone(config.model.backbone)
-    with _working(data, out, verbose=verbose) as work:
+    with _working(data, out, models, verbose=verbose) as work:
         # An hour before it is needed: the download may fail.
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
@@ -136,7 +141,7 @@ def ingest(config: Config, data: str, out: Path, *, verbose: bool = False) -> di
         BitpipeError: see `run`.
     """
     recognised = check_pictures(config, data)
-    with _working(data, out, verbose=verbose) as work, work.shown() as display:
+    with _working(data, out, None, verbose=verbose) as work, work.shown() as display:
         position = Position(display)
         with interruption.telling(position.when_interrupted):
             frameworks.log_warnings()
@@ -147,7 +152,9 @@ def ingest(config: Config, data: str, out: Path, *, verbose: bool = False) -> di
             return local.ingest(config, work.space, position)
 
 
-def again(out: Path, data: str, source: str | None, overrides: Sequence[str]) -> str:
+def again(
+    out: Path, data: str, source: str | None, overrides: Sequence[str], models: str | None = None
+) -> str:
     """The command that runs the same once more.
 
     Args:
@@ -155,23 +162,31 @@ def again(out: Path, data: str, source: str | None, overrides: Sequence[str]) ->
         data: see `run`.
         source: `--config`; None where it was left out.
         overrides: `--set`, in their order.
+        models: `--models`; None where it was left out.
     """
     words = ["run", "--data", data, "--out", str(out)]
+    words += ["--models", models] if models is not None else []
     words += ["--config", source] if source is not None else []
     words += [word for override in overrides for word in ("--set", override)]
     return f"{_program()} {shlex.join(words)}"
 
 
-def next_commands(config: Config, out: Path, same: str) -> list[str]:
+def next_commands(config: Config, out: Path, same: str, models: str | None = None) -> list[str]:
     """What to try with the model that was just pushed.
 
     Args:
         config: of the run.
         out: of the run.
         same: `again`.
+        models: of the run.
     """
     program = _program()
-    folder = shlex.quote(str(out / "serving"))
+    folder = shlex.quote(models or str(out / "serving"))
+    if is_remote(folder):  # the embedded server reads disks
+        return [
+            f"{program} models list --models {folder} --name {config.name}",
+            f"{same}  # again: cached",
+        ]
     return [
         f"{program} serve --models {folder} --name {config.name}",
         f"{program} predict IMAGE... --server localhost:8500 --name {config.name}",
@@ -279,8 +294,8 @@ class _Work:
 
 
 @contextlib.contextmanager
-def _working(data: str, out: Path, *, verbose: bool) -> Iterator[_Work]:
-    with workspace.opened(out, data) as space, scratch.folder() as temporary:
+def _working(data: str, out: Path, models: str | None, *, verbose: bool) -> Iterator[_Work]:
+    with workspace.opened(out, data, models) as space, scratch.folder() as temporary:
         log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
         yield _Work(space, out, temporary, log_file, verbose)
 

@@ -90,7 +90,7 @@ def _run(
         if full_disk.is_meant(error):
             raise
         raise workspace.damaged_metadata(space, str(error)) from error
-    places = dag.Places(space.data, str(space.artifacts), str(space.serving))
+    places = dag.Places(space.data, str(space.artifacts), space.serving)
     ir = dag.compile_ir(dag.build(config, places, connection))
     run_id = datetime.datetime.now(datetime.timezone.utc).isoformat()
     runtime_parameter_utils.substitute_runtime_parameter(

@@ -41,10 +41,12 @@ class Workspace:
         out: absolute.
         data: the real path of a local folder, so that another spelling of it finds the same cache;
             a URL as it was given.
+        serving: parent of the model folders for the server, an absolute path or an address.
     """
 
     out: Path
     data: str
+    serving: str = ""
 
     @property
     def metadata(self) -> Path:
@@ -55,11 +57,6 @@ class Workspace:
     def artifacts(self) -> Path:
         """The pipeline root: outputs of all stages."""
         return self.out / "artifacts"
-
-    @property
-    def serving(self) -> Path:
-        """Parent of the model folders for the server."""
-        return self.out / "serving"
 
     @property
     def logs(self) -> Path:
@@ -73,8 +70,13 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def opened(out: Path, data: str) -> Iterator[Workspace]:
+def opened(out: Path, data: str, models: str | None = None) -> Iterator[Workspace]:
     """Claims `out` for this data set and this process, making it where it is missing.
+
+    Args:
+        out: folder for all outputs.
+        data: folder or URL of the pictures.
+        models: folder or address that versions are pushed to; `None` for `out`/serving.
 
     Raises:
         DiskFullError: there is no room for what marks `out`.
@@ -82,7 +84,11 @@ def opened(out: Path, data: str) -> Iterator[Workspace]:
             written, is damaged, another run is using it, or it or `data` is not valid UTF-8.
     """
     require_plain("--out", out)
-    workspace = Workspace(out.absolute(), _identity(data))
+    serving = str(out.absolute() / "serving") if models is None else models.rstrip("/")
+    if not is_remote(serving):
+        serving = str(Path(serving).expanduser().absolute())
+    require_plain("--models", serving)
+    workspace = Workspace(out.absolute(), _identity(data), serving)
     require_utf8(workspace.data, "--data")
     require_utf8(workspace.out, "--out")
     _check_owner(workspace.out, data)

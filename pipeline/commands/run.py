@@ -17,10 +17,16 @@ from pipeline.commands import options
     required=True,
     help="Folder with a folder of pictures per class, an archive, a manifest or TFRecords.",
 )
+@click.option(
+    "--models",
+    metavar="FOLDER",
+    help="Folder or address (s3://, gs://) that versions are pushed to.  [default: OUT/serving]",
+)
 @options.output
 def run(
     data: str,
     out: Path,
+    models: str | None,
     config: str | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -39,9 +45,15 @@ def run(
         from pipeline.settings import config as configuration
 
         effective = configuration.load(config, overrides)
-        checked, same = effective.config, launch.again(out, data, config, overrides)
+        checked, same = effective.config, launch.again(out, data, config, overrides, models)
         result, _ = launch.run(
-            checked, data, out, verbose=verbose, origins=effective.origins, command=same
+            checked,
+            data,
+            out,
+            models=models,
+            verbose=verbose,
+            origins=effective.origins,
+            command=same,
         )
         if as_json:
             import msgspec
@@ -51,7 +63,7 @@ def run(
             from pipeline.terminal.summary import print_summary
 
             commands = (
-                launch.next_commands(checked, out, same)
+                launch.next_commands(checked, out, same, models)
                 if result.blessed
                 else [launch.trial_command(result.candidate)]
             )
