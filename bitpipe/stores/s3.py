@@ -6,16 +6,29 @@ AWS command line: AWS_ENDPOINT_URL, AWS_REGION, AWS_PROFILE and the like, or ~/.
 """
 
 import contextlib
+import datetime
 import errno
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import boto3
+import botocore.session
+import botocore.utils
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from bitpipe.errors import StoreError
 from bitpipe.pictures.limits import MAX_FILE_BYTES
@@ -37,6 +50,17 @@ _CONFIG = Config(
     response_checksum_validation="when_required",
 )
 _MISSING, _DENIED = (404,), (401, 403)
+# What is wrong with whoever asks, whatever file is asked for.
+_STRANGERS = frozenset(
+    ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
+)
+_ELSEWHERE = frozenset(
+    ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
+)
+# An answer that breaks off: boto3 tries again until one begins, and no more.
+_BROKEN = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+_ANSWERS = 4
+_PAUSE_S = 0.5  # before the second answer is asked for, twice as long before the next
 
 
 class S3Store(ObjectStore):
@@ -81,32 +105,20 @@ class S3Store(ObjectStore):
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `ObjectStore`."""
-        bucket, key = _parts(path)
         with _told(path, "read"):
-            answer = _client().get_object(Bucket=bucket, Key=key)
-            with contextlib.closing(answer["Body"]) as body:
-                yield from body.iter_chunks(_CHUNK_BYTES)
+            yield from _received(path)
 
     def read(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """See `Store`."""
-        bucket, key = _parts(path)
         with _told(path, "read"):
-            answer = _client().get_object(Bucket=bucket, Key=key)
-            with contextlib.closing(answer["Body"]) as body:
-                if answer["ContentLength"] > max_bytes:
-                    raise UnfitFileError(errno.EFBIG, f"it has more than {max_bytes} bytes", path)
-                return bytes(body.read())
+            return b"".join(_received(path, max_bytes=max_bytes))
 
     def read_range(self, path: str, start: int, size: int) -> bytes:
         """See `Store`."""
-        bucket, key = _parts(path)
         if not size:
             return b""
-        asked = f"bytes={start}-{start + size - 1}"
         with _told(path, "read"):
-            answer = _client().get_object(Bucket=bucket, Key=key, Range=asked)
-            with contextlib.closing(answer["Body"]) as body:
-                return bytes(body.read())
+            return b"".join(_received(path, start, start + size))
 
     def write(self, path: str, parts: Iterable[bytes]) -> None:
         """See `Store`. An object appears when all of it is there."""
@@ -128,17 +140,32 @@ class S3Store(ObjectStore):
 
 def _client() -> Any:
     # Not one that was made before a fork: its connections would be shared.
-    return _client_of(os.getpid(), os.environ.get("AWS_ENDPOINT_URL"))
+    names = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
+    return _client_of(os.getpid(), *map(os.environ.get, names))
 
 
 @lru_cache(maxsize=2)
-def _client_of(process: int, endpoint: str | None) -> Any:  # noqa: ARG001  # the cache's key
+def _client_of(process: int, *settings: str | None) -> Any:  # noqa: ARG001  # the cache's key
     try:
-        return boto3.session.Session().client("s3", config=_CONFIG)
+        core = botocore.session.get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
+        # boto3 itself knows AWS_DEFAULT_REGION alone.
+        region = os.environ.get("AWS_REGION") or None
+        session = boto3.session.Session(botocore_session=core, region_name=region)
+        return session.client("s3", config=_CONFIG)
     except (BotoCoreError, ValueError) as error:  # a profile that is not there, a malformed address
         raise StoreError(
             f"s3:// cannot be used: {error}. Correct AWS_ENDPOINT_URL, AWS_REGION or AWS_PROFILE."
         ) from error
+
+
+def _time(said: Any) -> datetime.datetime:
+    """A time in an answer; that of a listing without the guesses that took two thirds of it."""
+    try:
+        return datetime.datetime.fromisoformat(said.replace("Z", "+00:00"))
+    except (AttributeError, ValueError):  # of another form, as in headers
+        found: datetime.datetime = botocore.utils.parse_timestamp(said)
+        return found
 
 
 def _parts(path: str) -> tuple[str, str]:
@@ -163,6 +190,34 @@ def _listed(prefix: str) -> Iterator[tuple[str, int, int]]:
         raise silent(prefix, "listed", f"there is no bucket {bucket}") from None
     except PermissionError as error:
         raise silent(prefix, "listed", error.strerror) from error
+
+
+def _received(
+    path: str, start: int = 0, stop: int | None = None, max_bytes: int | None = None
+) -> Iterator[bytes]:
+    """The bytes of an object from a position on; an answer that breaks off is taken up there."""
+    bucket, key = _parts(path)
+    asked: dict[str, Any] = {"Bucket": bucket, "Key": key}
+    position, answers = start, 0
+    while True:
+        if position or stop:
+            asked["Range"] = f"bytes={position}-{stop - 1 if stop else ''}"
+        answer = _client().get_object(**asked)
+        answers += 1
+        if max_bytes is not None and position + answer["ContentLength"] > max_bytes:
+            answer["Body"].close()
+            raise UnfitFileError(errno.EFBIG, f"it has more than {max_bytes} bytes", path)
+        asked["IfMatch"] = answer["ETag"]  # the rest of the same object
+        try:
+            with contextlib.closing(answer["Body"]) as body:
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    yield chunk
+                    position += len(chunk)
+            return
+        except _BROKEN:
+            if answers == _ANSWERS:
+                raise
+        time.sleep(_PAUSE_S * 2 ** (answers - 1))
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -225,12 +280,21 @@ def _told(path: str, what: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         if status in _MISSING and code != "NoSuchBucket":
             raise missing(path) from error
-        if status in _DENIED:
-            raise denied(path) from error
         if code == "NoSuchBucket":
             reason = f"there is no bucket {_parts(path)[0]}"
+        elif code in _STRANGERS:
+            reason = f"the store does not accept these credentials ({code})"
+        elif code in _ELSEWHERE:
+            reason = f"the bucket {_parts(path)[0]} is in another region than AWS_REGION says"
+        elif status in _DENIED:
+            raise denied(path) from error
         else:
             reason = f"the store answers {status} {code}"
         raise silent(path, what, reason) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        reason = f"{str(error).rstrip('.')}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+        raise silent(path, what, reason) from error
+    except (IncompleteReadError, ResponseStreamingError) as error:
+        raise silent(path, what, f"the answer broke off {_ANSWERS} times") from error
     except (BotoCoreError, HTTPClientError) as error:
         raise silent(path, what, error) from error

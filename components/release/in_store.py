@@ -6,6 +6,7 @@ Through `bitpipe.stores`, because TensorFlow's own file systems know no s3://. S
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
@@ -35,21 +36,29 @@ def push(model_path: str, target: str, told: Mapping[str, str]) -> None:
         model_path: folder of the SavedModel, wherever TFX can read.
         target: address of the version.
         told: name -> text of further files in it.
+
+    Raises:
+        OSError: it could not be written to the end; what was is removed again, if possible.
     """
-    store = _store(target)
     last = None
-    for folder, _, names in fileio.walk(model_path):
-        for name in names:
-            path = posixpath.join(folder, name)
-            relative = posixpath.relpath(path, model_path)
-            if relative == SAVED_MODEL:
-                last = path
-            else:
-                store.write(join(target, relative), _chunks(path))
-    for name, text in told.items():
-        store.write(join(target, name), [text.encode()])
-    if last is not None:
-        store.write(join(target, SAVED_MODEL), _chunks(last))
+    try:
+        store = _store(target)
+        for folder, _, names in fileio.walk(model_path):
+            for name in names:
+                path = posixpath.join(folder, name)
+                relative = posixpath.relpath(path, model_path)
+                if relative == SAVED_MODEL:
+                    last = path
+                else:
+                    store.write(join(target, relative), _chunks(path))
+        for name, text in told.items():
+            store.write(join(target, name), [text.encode()])
+        if last is not None:
+            store.write(join(target, SAVED_MODEL), _chunks(last))
+    except Exception:
+        with contextlib.suppress(OSError):  # no server takes it for a version, but it takes room
+            remove(target)
+        raise
 
 
 def remove(version: str) -> None:

@@ -15,10 +15,10 @@ from pipeline.settings import config
 
 @pytest.fixture
 def commands(monkeypatch):
-    def propose(source="smoke", overrides=()):
+    def propose(source="smoke", overrides=(), models=None):
         settings = config.load("smoke", overrides).config
-        same = launch.again(Path("a run"), "my photos", source, overrides)
-        return launch.next_commands(settings, Path("a run"), same)
+        same = launch.again(Path("a run"), "my photos", source, overrides, models)
+        return launch.next_commands(settings, Path("a run"), same, models)
 
     monkeypatch.setattr(launch.shutil, "which", lambda _: None)
     return propose
@@ -42,6 +42,15 @@ def test_the_same_again_is_what_was_typed(commands):
         *("--set", "name=my.model", "--set", "train.boundaries=[1, 2]"),
     ]
     assert "--config" not in commands(None)[2]
+
+
+def test_versions_that_are_pushed_elsewhere_are_looked_for_there(commands):
+    serve, _, again = commands(models="my models")
+    assert " serve --models 'my models' --name smoke" in serve
+    assert " --models 'my models' --config smoke" in again
+    listed, again = commands(models="s3://bucket/models")  # no server of ours reads it
+    assert listed.endswith(" models list --models s3://bucket/models --name smoke")
+    assert " --models s3://bucket/models --config smoke" in again
 
 
 def test_bitpipe_is_called_by_path_unless_the_shell_would_find_this_one(

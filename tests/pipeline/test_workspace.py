@@ -32,6 +32,22 @@ def test_the_same_data_set_may_come_back_by_another_spelling(tmp_path, data):
         assert space.data == data
 
 
+def test_versions_go_below_the_outputs_or_where_they_are_told_to(tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given, place in (
+        (None, f"{tmp_path}/out/serving"),
+        ("models/", f"{tmp_path}/models"),
+        ("s3://bucket/models/", "s3://bucket/models"),
+    ):
+        with workspace.opened(tmp_path / "out", data, given) as space:
+            assert space.serving == place
+    with (
+        pytest.raises(ConfigError, match=r"--models must have a path without"),
+        workspace.opened(tmp_path / "out", data, "s3://bucket/*"),
+    ):
+        pass
+
+
 def refusal(out, data):
     with pytest.raises(ConfigError) as error, workspace.opened(out, data):
         pass

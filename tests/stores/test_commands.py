@@ -1,6 +1,7 @@
 """Commands with pictures, answers and models in a store; and one that fails on the way."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -62,24 +63,16 @@ def test_pictures_of_a_store_are_ingested_as_those_of_a_disk(base, upload, photo
 
 
 def test_a_manifest_in_a_store_names_pictures_there(base, upload, tmp_path):
-    place = upload(f"{base}/named")
+    upload(f"{base}/named")
     rows = [
-        f"named/{one}/{number:03}.{ending}"
+        f"named/{one}/{number:03}.{('png', 'jpg')[number % 2]}"
         for one in ("red", "blue")
-        for number, ending in (
-            (0, "png"),
-            (1, "jpg"),
-            (2, "png"),
-            (3, "jpg"),
-            (4, "png"),
-            (5, "jpg"),
-        )
+        for number in range(6)
     ]
     table = "path,label\n" + "".join(f"{row},{row.split('/')[1]}\n" for row in rows[:-1])
     table += f"{base}/{rows[-1]},{rows[-1].split('/')[1]}\n"  # an address
     store_of(base).write(f"{base}/table.csv", [table.encode()])
     assert facts(ingest(f"{base}/table.csv", tmp_path / "out"))["num_examples"] == len(rows)
-    assert place
 
 
 def test_a_batch_job_reads_from_a_store_and_writes_to_it(base, upload, photos, models, tmp_path):
@@ -94,7 +87,7 @@ def test_a_batch_job_reads_from_a_store_and_writes_to_it(base, upload, photos, m
         [name] = [name for name in store.names(out) if name.startswith("answers-")]
         lines = store.read(f"{out}/{name}").decode().splitlines()
         answers[out] = [
-            (one["source"].rpartition("/")[2], one["label"], one["scores"])
+            (one["file"].rpartition("/")[2], one["label"], one["top"])
             for one in map(json.loads, lines)
         ]
     one, other = answers.values()
@@ -109,7 +102,7 @@ def test_a_picture_that_vanishes_or_is_denied_is_rejected_alone(faults, s3, uplo
     done = ingest(place, tmp_path / "out", "--set", "data.max_rejected_share=0.2")
     said = facts(done)
     assert said["num_examples"] == 16
-    reasons = {one["path"]: one["reason"] for one in said["rejected"]}
+    reasons = {one["filename"]: one["reason"] for one in said["rejected"]}
     assert "No such file" in reasons["red/000.png"]
     assert "the store denies access" in reasons["red/001.jpg"]
 
@@ -148,3 +141,67 @@ def test_a_version_is_pushed_to_a_store_listed_there_and_removed(base, models):
     newer = pusher.push(model, place, newest=version)
     pusher.remove(f"{place}/{newer}")
     assert store_of(place).names(f"{place}/{newer}") == []
+
+
+def test_a_run_reads_from_a_store_pushes_to_it_and_is_rolled_back_there(
+    faults, s3, tmp_path_factory, tmp_path
+):
+    place, models, out = f"{s3}/learned-from", f"{s3}/models", tmp_path / "out"
+    there = store_of(place)
+    for path in write_folder(tmp_path_factory.mktemp("more") / "photos", per_class=20).rglob("*.*"):
+        there.write(f"{place}/{path.parent.name}/{path.name}", [path.read_bytes()])
+
+    def run():
+        command = ("run", "--config", "smoke", "--json", "--set", "serving_check.server=off")
+        return invoke(*command, "--data", place, "--out", out, "--models", models)
+
+    def decided(*command):
+        done = invoke("models", *command, "--json", "--models", models, "--name", "smoke")
+        assert done.exit_code == 0, done.stderr
+        return json.loads(done.stdout)
+
+    # The last file of a version cannot be written, four times: it is none.
+    faults.rules["saved_model.pb"] = [(503, "SlowDown")] * 4
+    failed = run()
+    assert failed.exit_code == 2, failed.stderr
+    assert re.search(r"Error: s3://.*/saved_model\.pb cannot be written: .* 503", failed.stderr)
+    assert "Traceback" not in failed.stderr
+    faults.rules.clear()
+    assert list(store_of(models).find(models, lambda _: True)) == []
+    assert invoke("models", "list", "--models", models, "--name", "smoke").exit_code == 2
+    # The same command goes on.
+    done = run()
+    assert done.exit_code == 0, done.stderr
+    first = json.loads(done.stdout)
+    assert first["pushed"]
+    assert first["stages"]["Trainer"]["cached"]
+    assert first["model_dir"] == f"{models}/smoke"
+    [known] = decided("list")
+    assert (known["version"], known["in_service"]) == (first["version"], True)
+    assert known["accuracy"] == first["accuracy"]
+    again = json.loads(run().stdout)
+    assert (again["pushed"], again["version"]) == (False, first["version"])
+    # Another model, and the way back.
+    from components.release import pusher
+
+    save(tmp_path / "other")
+    newer = pusher.push(str(tmp_path / "other"), f"{models}/smoke", newest=first["version"])
+    assert decided("rollback", "--why", "it sees ghosts")["in_service"] == first["version"]
+    assert [one["in_service"] for one in decided("list")] == [False, True]
+    assert str(newer) in store_of(models).read(f"{models}/smoke/release.json").decode()
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ("s3://no-such-bucket/models", "there is no bucket no-such-bucket"),
+        ("s3:///models", "must be s3://BUCKET/NAME"),
+    ],
+)
+def test_a_run_that_could_not_push_ends_before_it_begins(s3, photos, tmp_path, models, said):
+    out = tmp_path / "out"
+    done = invoke("run", "--config", "smoke", "--data", photos, "--out", out, "--models", models)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not out.exists()
