@@ -45,7 +45,7 @@ def assert_parity(variant, num_classes, *sizes):
 
 def test_any_image_size_equals_the_numpy_network():
     sizes = [(1, 1, 1), (2, 7, 5), (1, 31, 33), (2, 32, 32), (1, 64, 48), (1, 97, 65)]
-    assert_parity(variants.get("R26x0.5"), 21, *sizes)
+    assert_parity(variants.get("R26x1"), 21, *sizes)
 
 
 def test_a_released_variant_equals_the_numpy_network():

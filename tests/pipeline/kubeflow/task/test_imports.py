@@ -34,7 +34,7 @@ def test_the_launcher_comes_without_the_components_and_they_come_when_asked_for(
         cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
