@@ -43,7 +43,7 @@ _CHUNK_BYTES = 8 << 20
 _CONFIG = Config(
     connect_timeout=10,
     read_timeout=60,
-    retries={"mode": "standard", "max_attempts": 4},  # within a few seconds
+    retries={"mode": "standard", "max_attempts": 4},  # after the first, within seconds
     max_pool_connections=64,
     # Stores other than Amazon's do not all know the checksums that newer clients add.
     request_checksum_calculation="when_required",
@@ -59,7 +59,7 @@ _ELSEWHERE = frozenset(
 )
 # An answer that breaks off: boto3 tries again until one begins, and no more.
 _BROKEN = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-_ANSWERS = 4
+_ANSWERS = 5  # as many as boto3 asks for
 _PAUSE_S = 0.5  # before the second answer is asked for, twice as long before the next
 
 

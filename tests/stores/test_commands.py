@@ -6,6 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from bitpipe.errors import StoreError
 from bitpipe.stores.open import store_of
 from tests.bad_models import save
 from tests.pictures import write_folder
@@ -143,6 +144,18 @@ def test_a_version_is_pushed_to_a_store_listed_there_and_removed(base, models):
     assert store_of(place).names(f"{place}/{newer}") == []
 
 
+def test_a_version_that_cannot_be_written_to_the_end_leaves_nothing(faults, s3, models):
+    from components.release import in_store
+
+    place = f"{s3}/cut-short/colours"
+    faults.rules["saved_model.pb"] = [(503, "SlowDown")] * 5  # boto3 tries again four times
+    with pytest.raises(StoreError, match=r"saved_model\.pb cannot be written: .* 503 SlowDown"):
+        in_store.push(str(models / "colours" / "1"), f"{place}/7", {"origin.json": "{}"})
+    assert list(store_of(place).find(place, lambda _: True)) == []
+    in_store.push(str(models / "colours" / "1"), f"{place}/7", {"origin.json": "{}"})
+    assert in_store.find_versions(place) == {7: f"{place}/7"}
+
+
 def test_a_run_reads_from_a_store_pushes_to_it_and_is_rolled_back_there(
     faults, s3, tmp_path_factory, tmp_path
 ):
@@ -160,14 +173,13 @@ def test_a_run_reads_from_a_store_pushes_to_it_and_is_rolled_back_there(
         assert done.exit_code == 0, done.stderr
         return json.loads(done.stdout)
 
-    # The last file of a version cannot be written, four times: it is none.
-    faults.rules["saved_model.pb"] = [(503, "SlowDown")] * 4
+    # The last file of a version cannot be written: it is none.
+    faults.rules["saved_model.pb"] = (503, "SlowDown")
     failed = run()
     assert failed.exit_code == 2, failed.stderr
     assert re.search(r"Error: s3://.*/saved_model\.pb cannot be written: .* 503", failed.stderr)
     assert "Traceback" not in failed.stderr
     faults.rules.clear()
-    assert list(store_of(models).find(models, lambda _: True)) == []
     assert invoke("models", "list", "--models", models, "--name", "smoke").exit_code == 2
     # The same command goes on.
     done = run()

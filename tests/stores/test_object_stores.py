@@ -131,7 +131,7 @@ def test_a_moment_s_failure_is_tried_again(faults, s3, rule):
 def test_an_answer_that_always_breaks_off_is_told(faults, s3):
     store_of(s3).write(f"{s3}/cut", [b"x" * 1000])
     faults.rules["/cut"] = CUT
-    with pytest.raises(StoreError, match=r"/cut cannot be read: the answer broke off 4 times\."):
+    with pytest.raises(StoreError, match=r"/cut cannot be read: the answer broke off 5 times\."):
         store_of(s3).read(f"{s3}/cut")
 
 
