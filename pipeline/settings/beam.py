@@ -15,20 +15,38 @@ from msgspec import Meta
 from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import ConfigError
 from components.settings import PositiveInt, Settings
+from pipeline.settings import beam_options
 
 Runner = Literal["local", "portable", "flink", "spark", "dataflow"]
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 Endpoint = Annotated[
     str,
     Meta(
-        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$",
-        description="host:port, such as localhost:8099",
+        pattern=rf"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):{_PORT}$",
+        description="host:port with a port from 1 to 65535, such as localhost:8099",
     ),
 ]
 Option = Annotated[
-    str, Meta(pattern="^--[a-z]", description="an option of Beam, such as --job_name=nightly")
+    str,
+    Meta(
+        pattern="^--[a-z][a-z0-9_-]*(=|$)",
+        description="an option of Beam, such as --job_name=nightly",
+    ),
 ]
+Image = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$",
+        description="a container image, such as registry.example/bitpipe:cpu",
+    ),
+]
+# Dataflow keeps what is on its way nowhere else.
 Address = Annotated[
-    str, Meta(pattern="^[a-z0-9]+://.+", description="an address such as gs://bucket/tmp")
+    str, Meta(pattern="^gs://[^/]+", description="an address such as gs://bucket/tmp")
+]
+# Of Google, which wants both in small letters.
+Name = Annotated[
+    str, Meta(pattern="^[a-z][a-z0-9.:-]*$", description="a name of Google Cloud, in small letters")
 ]
 
 _JOB_SERVERS = ("portable", "flink", "spark")
@@ -58,16 +76,16 @@ class BeamSettings(Settings, frozen=True):
     # Of the job server.
     job_endpoint: Endpoint | None = None
     # Our container image, which the engine starts on its workers with Docker.
-    image: str | None = None
+    image: Image | None = None
     # Instead of it: SDK workers that are there already, as each of the engine's workers finds them.
     worker_pool: Endpoint | None = None
     # How many workers share the work; the engine's own choice when not given.
     parallelism: PositiveInt | None = None
     # Of Dataflow.
-    project: str | None = None
-    region: str | None = None
+    project: Name | None = None
+    region: Name | None = None
     temp_location: Address | None = None
-    # More options of Beam; the last one counts.
+    # More options of Beam, of which no setting speaks.
     options: tuple[Option, ...] = ()
 
 
@@ -96,11 +114,8 @@ def check(beam: BeamSettings) -> None:
             "or beam.worker_pool, where they are running already. "
             f"Received: {'both' if beam.image else 'neither'}; set one of them."
         )
-    if beam.runner == "local" and any(one.startswith("--runner=") for one in beam.options):
-        raise ConfigError(
-            "beam.options must not choose a runner that beam.runner does not name. "
-            f"Received: {list(beam.options)} and runner {beam.runner}; set beam.runner."
-        )
+    if beam.options:
+        beam_options.check(beam.options, has_own=beam.runner in _JOB_SERVERS)
 
 
 def options(beam: BeamSettings) -> list[str]:

@@ -149,6 +149,12 @@ def _check_together(config: Config) -> None:
         raise ConfigError(f"model.variant: {error}") from None
     cluster.check(config.kubeflow)
     engine.check(config.beam)
+    if config.data.workers is not None and config.beam.runner != "local":
+        raise ConfigError(
+            "data.workers counts processes of this machine, where beam.runner=local. "
+            f"Received: {config.data.workers} and beam.runner={config.beam.runner}; "
+            "leave it out: the engine says how many share the work."
+        )
     config.data.of_source()  # tells of what contradicts itself
     gate.check(config.gate)
     if config.data.span_window > 1 and not config.data.has_spans:

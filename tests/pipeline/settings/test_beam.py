@@ -1,6 +1,7 @@
 import pytest
 
 from bitpipe import beam as options_of_beam
+from bitpipe.errors import ConfigError
 from pipeline.settings import beam, config
 
 
@@ -35,6 +36,19 @@ def test_parallelism_is_told_in_the_engines_words():
     assert "--parallelism=4" in options(*flink, "beam.parallelism=4")
     found = options(f"beam={{{', '.join(dataflow)}, parallelism: 4}}")
     assert {"--num_workers=4", "--temp_location=gs://b/", "--project=p"} <= set(found)
+
+
+def test_processes_of_this_machine_and_an_engine_elsewhere_contradict_each_other():
+    spark = ("beam={runner: spark, job_endpoint: 'a:1', image: a}", "data.workers=2")
+    with pytest.raises(ConfigError, match=r"Received: 2 and beam\.runner=spark; leave it"):
+        options(*spark)
+
+
+def test_a_job_server_may_know_options_that_beam_does_not_but_slips_are_told():
+    spark = "beam={{runner: spark, job_endpoint: 'a:1', image: a, options: [{}]}}"
+    assert options(spark.format("--checkpointing_interval=9"))[-1] == "--checkpointing_interval=9"
+    with pytest.raises(ConfigError, match="did you mean --max_parallelism"):
+        options(spark.format("--max_paralelism=9"))
 
 
 @pytest.mark.parametrize(
