@@ -160,7 +160,7 @@ def decode(data: bytes) -> np.ndarray:
     try:
         # An accelerator has no decoder, and its memory belongs to the trainer.
         with tf.device("/cpu:0"):
-            return np.asarray(decoding.decode(data))  # unlike `.numpy()` no copy
+            return np.asarray(decoding.decode_bytes(data))  # unlike `.numpy()` no copy
     except tf.errors.InvalidArgumentError as error:
         # The message opens with the graph node and ends with the operation: of no use to a user.
         message = error.message.split("}} ")[-1].split(" [Op:")[0]

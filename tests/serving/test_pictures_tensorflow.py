@@ -51,8 +51,17 @@ def test_a_model_sees_the_same_in_a_file_and_in_what_the_client_makes_of_it(
     data = specimen.make()
     in_a_graph = tf.function(decoding.decode, input_signature=[tf.TensorSpec([], tf.string)])
     expected = decode(normalise(data))
-    for pixels in (in_a_graph(data), decoding.decode(tf.constant(data))):
+    eager = decoding.decode(tf.constant(data)), decoding.decode_bytes(data)
+    for pixels in (in_a_graph(data), *eager):
         np.testing.assert_array_equal(pixels, expected)
+
+
+PARTS = (b"\x89PNG\r\n", b"PNG\r\n", b"PN", b"tRNS", b"\x04", b"\x06", b"\n", b"\x80", bytes(19))
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=8).map(b"".join))
+def test_python_and_the_graph_see_the_same_in_a_header(data: bytes) -> None:
+    assert decoding._may_shine_through(data) == bool(decoding._matches(tf.constant(data)))
 
 
 NOISE = Image.effect_noise((60, 40), 60).convert("RGB")
