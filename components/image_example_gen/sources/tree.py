@@ -4,6 +4,7 @@ Standard library only.
 """
 
 import shlex
+from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ _COMPRESSED = {
 # At which facts are asked for at a time.
 _CONNECTIONS = 32
 _TARS = frozenset((".tgz", ".tbz2", ".tbz", ".txz", ".tzst"))
+# Where folders link to each other, ways to them multiply: ten that link to all others are reached
+# in millions. Each way lists the same pictures once more.
+_MOST_WAYS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,10 @@ def walk(path: str) -> Tree:
     folders: list[str] = []
     # Folders still to list, as a prefix and the folders above: a link to one of those is a cycle.
     pending: list[tuple[str, tuple[tuple[int, int] | None, ...]]] = [("", ())]
+    ways: Counter[tuple[int, int]] = Counter()
     while pending:
         prefix, above = pending.pop()
-        entries = _scan(store, join(path, prefix) if prefix else path)
+        entries = _scan(store, join(path, prefix) if prefix else path, is_below=bool(prefix))
         if not prefix:  # after the scan, which tells what is wrong with it
             above = (store.identity(path),)
         for entry in entries:
@@ -94,6 +99,9 @@ def walk(path: str) -> Tree:
                 if entry.identity is None or entry.identity not in above:
                     folders.append(name)
                     pending.append((f"{name}/", (*above, entry.identity)))
+                    if entry.identity is not None:
+                        ways[entry.identity] += 1
+                        _refuse_maze(ways[entry.identity], join(path, name))
             else:
                 file = File(name, entry.size, entry.mtime_ns, entry.stamp)
                 (files if is_candidate(entry.name) else skipped).append(file)
@@ -259,12 +267,35 @@ def _store(path: str) -> ReadableStore:
     return ArchiveStore(archive) if archive else store_of(path)
 
 
-def _scan(store: ReadableStore, place: str) -> list[Entry]:
+def _refuse_maze(ways: int, folder: str) -> None:
+    if ways > _MOST_WAYS:
+        raise DataError(
+            f"At most {_MOST_WAYS} ways may lead to a folder of the data. "
+            f"Received: more of them to {folder}, by links between folders; remove such links."
+        )
+
+
+def _scan(store: ReadableStore, place: str, *, is_below: bool = False) -> list[Entry]:
+    """What is in a folder, which others may have listed.
+
+    Args:
+        store: that holds it.
+        place: the folder.
+        is_below: whether it was there when the one above it was listed.
+    """
     remedy = "check the path"
     try:
         return list(store.scan(place))
     except FileNotFoundError:
         problem = "does not exist"
+        if is_below:
+            raise _not_readable(
+                place, "vanished while it was listed", "run again once nobody changes the data"
+            ) from None
+    except PermissionError:
+        raise _not_readable(
+            place, "may not be listed (permission denied)", "make it readable, or move it away"
+        ) from None
     except NotADirectoryError:
         problem = "is a file"
         suffix = PurePosixPath(place).suffix.lower()
@@ -280,6 +311,12 @@ def _scan(store: ReadableStore, place: str) -> list[Entry]:
     except OSError as error:
         problem = f"cannot be listed ({error.strerror or error})"
     raise _not_listed(place, problem, remedy)
+
+
+def _not_readable(place: str, problem: str, remedy: str) -> DataError:
+    return DataError(
+        f"All folders of the data must be readable. Received: {place}, which {problem}; {remedy}."
+    )
 
 
 def _not_listed(place: str, problem: str, remedy: str = "check the path") -> DataError:

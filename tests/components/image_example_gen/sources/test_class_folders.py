@@ -1,8 +1,10 @@
+import itertools
 import os
 
 import pytest
 
 from bitpipe.errors import DataError
+from bitpipe.stores.local import LocalStore
 from components.image_example_gen.sources.options import SourceOptions
 from components.image_example_gen.sources.registry import check_data as check
 from components.image_example_gen.sources.registry import list_pictures
@@ -86,6 +88,35 @@ def test_a_folder_that_links_to_a_parent_is_listed_once(flowers):
         "tulips/1.jpg",
         "tulips/2.jpg",
     ]
+
+
+def test_folders_that_link_to_each_other_end_in_a_sentence(tmp_path):
+    for one, other in itertools.permutations("abcdefgh", 2):
+        touch(tmp_path / one / "1.jpg")
+        (tmp_path / one / other).symlink_to(tmp_path / other, target_is_directory=True)
+
+    with pytest.raises(DataError, match=r"At most 100 ways .* remove such links"):
+        list_pictures(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FileNotFoundError(2, "gone"), "vanished while it was listed; run again once"),
+        (PermissionError(13, "no"), r"may not be listed \(permission denied\); make it readable"),
+    ],
+)
+def test_a_folder_amid_the_data_that_cannot_be_listed_is_told(flowers, monkeypatch, error, told):
+    scan = LocalStore.scan
+
+    def failing(store, folder):
+        if folder.endswith("tulips"):
+            raise error
+        return scan(store, folder)
+
+    monkeypatch.setattr(LocalStore, "scan", failing)
+    with pytest.raises(DataError, match=f"must be readable. Received: .*tulips, which {told}"):
+        list_pictures(str(flowers))
 
 
 def test_dangling_links_are_listed_and_pipes_are_not(flowers):
