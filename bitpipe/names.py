@@ -24,6 +24,8 @@ def storable(name: str) -> str:
     Bytes that are no UTF-8 are spelled out: the Latin-1 name of `café` becomes `caf\xe9`. A name
     without them is returned as it is.
     """
+    if name.isascii():
+        return name
     spelled = _STRAY_BYTES.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", name)
     return spelled.encode("utf-8", "backslashreplace").decode()
 

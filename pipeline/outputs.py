@@ -23,6 +23,7 @@ from tfx.orchestration.portable import cache_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 
 from bitpipe.stores.paths import is_remote
+from components import uncached
 
 # A custom property of an artifact: sha256 over names and sizes. Outputs of earlier versions have
 # none, and are trusted as TFX trusts them.
@@ -51,12 +52,14 @@ def is_whole(artifact: types.Artifact) -> bool:
 
 @contextlib.contextmanager
 def whole_only() -> Iterator[None]:
-    """While inside, TFX's cache passes over outputs of which something is gone."""
+    """While inside, TFX's cache passes over what is not whole, and what no run shall find again."""
     exist = cache_utils.artifact_utils.verify_artifacts
 
     def verify(artifacts: dict[str, list[types.Artifact]]) -> None:
         exist(artifacts)
         for artifact in (artifact for listed in artifacts.values() for artifact in listed):
+            if artifact.get_string_custom_property(uncached.PROPERTY):
+                raise RuntimeError(f"Artifact {artifact.uri} is not to be used again")
             if not is_whole(artifact):
                 logging.warning("%s is not complete any more: made again.", artifact.uri)
                 raise RuntimeError(f"Artifact {artifact.uri} is not complete")  # as TFX's own does

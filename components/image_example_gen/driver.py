@@ -1,6 +1,6 @@
 """Decides whether the data folder has changed since it was last ingested."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfx.components.example_gen import driver, input_processor
@@ -12,10 +12,22 @@ from tfx.types import standard_component_specs
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import join
 from components.image_example_gen import contents
+from components.image_example_gen.listing import Listing
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import registry, spans
 
 _DEFAULTS = IngestOptions()
+
+
+def fingerprint(split: str, listing: Listing, digests: Mapping[str, str]) -> str:
+    """What TFX keys the cache with.
+
+    Args:
+        split: the input's.
+        listing: of it.
+        digests: as of `contents.digests`.
+    """
+    return f"split:{split},{listing.fingerprint(digests)}"
 
 
 class Driver(driver.FileBasedDriver):
@@ -99,9 +111,7 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
             options = self._options.of_source(pattern)
             listing = registry.list_pictures(self._input_base_uri, options)
-            fingerprints.append(
-                f"split:{split.name},{listing.fingerprint(contents.digests(listing))}"
-            )
+            fingerprints.append(fingerprint(split.name, listing, contents.digests(listing)))
         return "\n".join(fingerprints)
 
     def _is_there(self, pattern: str) -> bool:

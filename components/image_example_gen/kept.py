@@ -1,7 +1,9 @@
 """Records of an earlier ingest, read to be copied."""
 
-import itertools
+import contextlib
+import gzip
 import logging
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +12,11 @@ import tensorflow as tf
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 32
+# TFRecord: a record's size and a checksum of it, the record, and a checksum of that.
+_HEAD = struct.Struct("<Q4x")
+_CHECKSUM_BYTES = 4
+# More than any example has: a damaged size must not be asked for.
+_MOST_BYTES = 2**31
 
 
 def records_place(split_folder: str, shard: int, count: int) -> str:
@@ -44,7 +50,7 @@ class Records:
     def read(self, kept: Kept) -> bytes | None:
         """The record; None where it is not what was written, or there no more."""
         if kept.place not in self._files:
-            self._files[kept.place] = _numbered(kept.place)
+            self._files[kept.place] = _up_to_damage(kept.place)
         for position, record in self._files[kept.place]:
             if position == kept.position and zlib.crc32(record) == kept.checksum:
                 return record
@@ -54,10 +60,27 @@ class Records:
         return None
 
 
-def _numbered(place: str) -> Iterator[tuple[int, bytes]]:
-    """The records of a file up to its end, or to where it is damaged."""
-    try:
-        batches = tf.data.TFRecordDataset(place, "GZIP").batch(_BATCH).as_numpy_iterator()
-        yield from enumerate(itertools.chain.from_iterable(batches))
-    except (tf.errors.OpError, OSError):
-        return
+def read_records(place: str) -> Iterator[bytes]:
+    """The records of a file, in their order.
+
+    In Python: tf.data takes longer to begin with a file than this does to read it (1 MB: 30 ms
+    against 5 ms). Checksums of the records are left to who knows them already.
+
+    Raises:
+        OSError, EOFError, zlib.error, tf.errors.OpError: the file is damaged, cut or gone.
+    """
+    with tf.io.gfile.GFile(place, "rb") as packed, gzip.GzipFile(fileobj=packed) as file:
+        while head := file.read(_HEAD.size):
+            (size,) = _HEAD.unpack(head.ljust(_HEAD.size, b"\xff"))
+            if size > _MOST_BYTES:
+                raise EOFError(f"a record of {size} bytes in {place}")
+            record = file.read(size)
+            if len(record) < size or len(file.read(_CHECKSUM_BYTES)) < _CHECKSUM_BYTES:
+                raise EOFError(f"{place} ends amid a record")
+            yield record
+
+
+def _up_to_damage(place: str) -> Iterator[tuple[int, bytes]]:
+    """The records of a file with their positions, up to its end or to where it is damaged."""
+    with contextlib.suppress(tf.errors.OpError, OSError, EOFError, zlib.error):
+        yield from enumerate(read_records(place))

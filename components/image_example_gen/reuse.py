@@ -46,9 +46,10 @@ def _tonight(
     if made.accepted is None:
         return now, None
     split = sides.choose_split(picture, made.accepted.sha256, splits)
-    accepted = replace(
-        made.accepted, split=split, group=picture.group, given=picture.split is not None
-    )
+    accepted = made.accepted
+    tonight = (split, picture.group, picture.split is not None)
+    if tonight != (accepted.split, accepted.group, accepted.given):  # rarely; a copy takes its time
+        accepted = replace(accepted, split=split, group=tonight[1], given=tonight[2])
     if kept is not None and kept.split not in splits:
         kept = replace(kept, split=split)
     written = kept.split if kept is not None else ""

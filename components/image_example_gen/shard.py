@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from bitpipe.names import storable
 from components.image_example_gen import images, made
-from components.image_example_gen.kept import Kept, Records, records_place
+from components.image_example_gen.kept import Kept, Records, read_records, records_place
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.made import Made
 from components.image_example_gen.outcomes import AcceptedFile, Key, RejectedFile
@@ -214,7 +214,7 @@ def move(
         for split, folder in split_folders.items()
     }
     records = {
-        split: tf.data.TFRecordDataset(places[split], "GZIP").as_numpy_iterator()
+        split: read_records(places[split])
         for split in {one.written for one in pictures if one.written}
     }
     unfinished = tf.io.gfile.join(outcome_folder, uuid.uuid4().hex)

@@ -17,10 +17,11 @@ Standard library only.
 """
 
 import bisect
+import functools
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.image_example_gen.listing import ListedPicture
@@ -42,9 +43,17 @@ def split_of(key: str, buckets: Mapping[str, int]) -> str:
         key: 64 hexadecimal digits: a digest, or what `group_key` makes of a group.
         buckets: per split, in their order; 0 for one that gets none.
     """
-    ends = list(itertools.accumulate(buckets.values()))
-    bucket = int(hashlib.sha256(_FEATURE + key.encode()).hexdigest(), 16) % ends[-1]
-    return list(buckets)[bisect.bisect(ends, bucket)]
+    names, ends = _ends(tuple(buckets.items()))
+    digest = hashlib.sha256(_FEATURE + key.encode()).digest()
+    return names[bisect.bisect(ends, int.from_bytes(digest, "big") % ends[-1])]
+
+
+@functools.cache
+def _ends(buckets: tuple[tuple[str, int], ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the splits, and the first bucket behind each."""
+    return tuple(name for name, _ in buckets), tuple(
+        itertools.accumulate(count for _, count in buckets)
+    )
 
 
 def choose_split(picture: ListedPicture, digest: str, buckets: Mapping[str, int]) -> str:
@@ -173,24 +182,26 @@ def _fill(units: Iterable[_Unit], required: Collection[str]) -> set[str]:
         for label in {file.label for file in unit.files}:
             by_class[label].append(unit)
 
-    def held(label: str, split: str) -> int:
-        return sum(
-            any(
+    def holding(label: str, split: str) -> Iterator[_Unit]:
+        for unit in by_class[label]:
+            if any(
                 file.label == label and (file.split if file.given else unit.split) == split
                 for file in unit.files
-            )
-            for unit in by_class[label]
-        )
+            ):
+                yield unit
+
+    def is_last(label: str, split: str) -> bool:
+        return len(list(itertools.islice(holding(label, split), 2))) == 1
 
     lacking = set()
     for label in sorted(by_class):
         for split in required:
-            if held(label, split):
+            if any(True for _ in holding(label, split)):
                 continue
             for unit in sorted(by_class[label], key=lambda unit: unit.rank):
                 others = {file.label for file in unit.files}
                 if any(file.given for file in unit.files) or (
-                    unit.split in required and any(held(one, unit.split) == 1 for one in others)
+                    unit.split in required and any(is_last(one, unit.split) for one in others)
                 ):
                     continue
                 unit.split = split

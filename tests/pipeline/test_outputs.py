@@ -21,7 +21,7 @@ def publish(mlmd, tmp_path):
     from tfx.orchestration.portable.mlmd import context_lib
     from tfx.types import standard_artifacts
 
-    def run(state="complete", kind=standard_artifacts.Examples):
+    def run(state="complete", kind=standard_artifacts.Examples, **properties):
         with metadata.Metadata(mlmd) as handle:
             cache = context_lib.register_context_if_not_exists(handle, "execution_cache", "key")
             execution = execution_publish_utils.register_execution(
@@ -33,6 +33,8 @@ def publish(mlmd, tmp_path):
             (folder / "report.json").write_bytes(b"{}")
             artifact = kind()
             artifact.uri = str(folder)
+            for name, value in properties.items():
+                artifact.set_string_custom_property(name, value)
             if state == "complete":
                 execution_publish_utils.publish_succeeded_execution(
                     handle, execution.id, [cache], {"out": [artifact]}
@@ -82,6 +84,13 @@ def test_an_output_of_which_something_is_gone_is_made_again(mlmd, publish, cache
         (folder / "Split-train" / "a.gz").unlink()
     if damage == "all gone":
         (folder / "report.json").unlink()
+    assert cached() is None
+
+
+def test_an_output_that_a_stage_does_not_vouch_for_is_made_again(publish, cached):
+    from components import uncached
+
+    publish(**{uncached.PROPERTY: "its data changed"})
     assert cached() is None
 
 

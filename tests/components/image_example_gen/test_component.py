@@ -12,6 +12,8 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.proto import range_config_pb2
 
 from bitpipe.errors import ConfigError, DataError
+from components import uncached
+from components.image_example_gen import images
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.options import IngestOptions
 
@@ -97,6 +99,21 @@ def test_a_touched_folder_is_taken_from_the_cache(home, photos):
     home.run(photos)
 
     assert home.states() == [Execution.COMPLETE, Execution.CACHED]
+
+
+def test_what_changes_between_a_look_and_the_reading_is_not_cached(home, photos, monkeypatch):
+    read, gone = images.read, photos / "ants/0.png"
+
+    def hiccup(path, picture):
+        gone.unlink(missing_ok=True)
+        return read(path, picture)
+
+    home.run(photos)
+    monkeypatch.setattr(images, "read", hiccup)
+    home.run(photos, max_megapixels=9, max_rejected_share=0.5)  # all is read again
+
+    marks = [uncached.PROPERTY in one.custom_properties for one in home.live_artifacts()]
+    assert marks == [False, True]
 
 
 @pytest.mark.parametrize("change", [{"code_version": "2"}, {"splits": {"train": 3, "eval": 1}}])
