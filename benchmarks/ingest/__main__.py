@@ -48,7 +48,6 @@ def main(
     """Measures the ingest, the night after it, and what reads its examples."""
     with tempfile.TemporaryDirectory(prefix="bench-ingest-", dir=scratch) as folder:
         root = Path(folder)
-        os.environ["BITPIPE_CACHE"] = str(root / "cache")
         sets = {
             "CIFAR-10, 32 px": data.small(archives / data.CIFAR, root / "small", small),
             "tf_flowers, 160 px": data.photographs(
@@ -99,7 +98,11 @@ def _measured(name: str, pictures: Path, work: Path, rounds: int) -> dict[str, f
 def _asked(name: str, task: str, *arguments: object) -> dict[str, Any]:
     click.echo(f"{name}: {task} {arguments[2] if len(arguments) > 2 else ''}", err=True)
     command = [sys.executable, "-m", "benchmarks.ingest.worker", task, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # Nobody shall find what another one has read.
+    environment = {**os.environ, "BITPIPE_CACHE": f"{arguments[1]}-cache"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise BenchmarkError(f"{task} of {name} ended with code {done.returncode}: {last}")

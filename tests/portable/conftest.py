@@ -46,10 +46,10 @@ def service(log, port, *command):
             wait_for(port, process)
             yield process
         finally:
-            family = [*psutil.Process(process.pid).children(recursive=True), process]
-            for one in family:
-                with contextlib.suppress(psutil.Error):
+            with contextlib.suppress(psutil.Error):  # it has ended by itself
+                for one in psutil.Process(process.pid).children(recursive=True):
                     one.kill()
+            process.kill()
             process.wait()
 
 

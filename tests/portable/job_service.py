@@ -19,4 +19,4 @@ class Runner(fn_runner.FnApiRunner):
 
 if __name__ == "__main__":
     local_job_service.fn_runner.FnApiRunner = Runner
-    local_job_service_main.run(sys.argv)
+    local_job_service_main.run(sys.argv[1:])
