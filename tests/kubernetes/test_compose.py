@@ -1,4 +1,7 @@
-"""compose.yaml: production's image and settings on one machine, and a health check that works."""
+"""compose.yaml: production's image and settings on one machine, and a health check that works.
+
+And compose.flink.yaml: a Flink cluster whose parts fit each other.
+"""
 
 import os
 import re
@@ -15,6 +18,7 @@ from bitpipe.model import release
 from tests.kubernetes.manifests import IMAGE_USER, ROOT
 
 FILE = ROOT / "compose.yaml"
+FLINK = ROOT / "compose.flink.yaml"
 BASE = ROOT / "kubernetes" / "serving" / "base"
 # Set by the cluster's life, not by the server's work.
 CLUSTER_ONLY = {
@@ -123,7 +127,44 @@ def test_closed_port_is_not_healthy():
     assert not healthy(port)
 
 
-def test_compose_itself_accepts_the_file():
+def flink() -> dict:
+    """Services of the Flink cluster, each variable at its default."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FLINK.read_text())
+    found: dict = yaml.safe_load(text)["services"]
+    return found
+
+
+def test_beam_is_the_same_in_the_job_server_and_in_the_image_and_flink_everywhere():
+    services = flink()
+    locked = (ROOT / "requirements" / "image.txt").read_text()
+    [beam] = re.findall(r"^apache-beam==(\S+)", locked, re.M)
+    server = re.fullmatch(r"apache/beam_flink([\d.]+)_job_server:(.+)", services["jobs"]["image"])
+    assert server
+    assert server[2] == beam
+    for name in ("jobmanager", "taskmanager-1", "taskmanager-2"):
+        assert services[name]["image"].startswith(f"flink:{server[1]}-")
+
+
+def test_each_task_manager_finds_workers_beside_it_which_see_the_same_files():
+    services = flink()
+    pools = [services["workers-1"], services["workers-2"]]
+    assert [one["network_mode"] for one in pools] == [
+        "service:taskmanager-1",
+        "service:taskmanager-2",
+    ]
+    mounted = services["bitpipe"]["volumes"]
+    assert all(one["volumes"] == mounted for one in pools)
+    assert all(one["user"] == services["bitpipe"]["user"] for one in pools)
+    # As the commands say, in the file and in the documentation.
+    [port] = {re.findall(r"--service_port=(\d+)", " ".join(one["command"]))[0] for one in pools}
+    for text in (FLINK.read_text(), (ROOT / "docs" / "scale.md").read_text()):
+        assert set(re.findall(r"beam\.worker_pool=localhost:(\d+)", text)) == {port}
+    staged = services["jobs"]["volumes"]
+    assert all(services[name]["volumes"] == staged for name in ("taskmanager-1", "taskmanager-2"))
+
+
+@pytest.mark.parametrize("file", [FILE, FLINK], ids=lambda file: file.name)
+def test_compose_itself_accepts_the_file(file):
     command = ["docker", "compose"]
     if (
         not shutil.which("docker")
@@ -131,7 +172,7 @@ def test_compose_itself_accepts_the_file():
     ):
         pytest.skip("Docker Compose 2 is not installed")
     done = subprocess.run(
-        [*command, "--file", FILE, "config", "--quiet"],
+        [*command, "--file", file, "config", "--quiet"],
         check=False,
         capture_output=True,
         text=True,
