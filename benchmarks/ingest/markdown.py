@@ -36,7 +36,7 @@ def page(found: dict[str, Any]) -> str:
         ),
         (
             f"two processes to one (goal: {_LEAST_OF_TWO})",
-            lambda one: _judged(_first(one) / one["first_s_2"], _LEAST_OF_TWO),
+            _two_to_one,
         ),
         ("processor time of two processes to one", _share_of_cpu),
         *(
@@ -82,6 +82,12 @@ def page(found: dict[str, Any]) -> str:
 
 def _first(one: dict[str, float]) -> float:
     return one["first_s_1"]
+
+
+def _two_to_one(one: dict[str, float]) -> str:
+    if one["processes_2"] < 2:
+        return "not worth a second one"
+    return _judged(_first(one) / one["first_s_2"], _LEAST_OF_TWO)
 
 
 def _memory(key: str, one: dict[str, float]) -> str:

@@ -81,6 +81,7 @@ def ingest(data: str, out: str, workers: str, held_back: str) -> dict[str, Any]:
         with memory.peak_above_now() as used:
             found["first_s"] = run().outcomes["ImageExampleGen"].seconds
         found["first_cpu_s"] = _cpu_s() - began
+        found["processes"] = _processes(data, int(workers))
         found["memory_mb"] = used.bytes / 2**20
         added = json.loads(held_back)
         if added is None:
@@ -96,6 +97,14 @@ def ingest(data: str, out: str, workers: str, held_back: str) -> dict[str, Any]:
         examples = sorted(space.artifacts.glob("ImageExampleGen/examples/*"), key=_number)[-1]
         found["map_s"], found["mapped"] = _map(examples)
     return found
+
+
+def _processes(data: str, most: int) -> int:
+    """How many the ingest has found worth their start."""
+    from components.image_example_gen import shard, workers
+    from components.image_example_gen.sources import registry
+
+    return workers.worthwhile(shard.plan(registry.list_pictures(data).pictures), most)
 
 
 def _convert_one(data: str) -> None:

@@ -56,7 +56,7 @@ def run(
     Raises:
         Exception: what the first shard that failed has raised.
     """
-    processes = _processes(shards, workers)
+    processes = worthwhile(shards, workers)
     remote = any(is_remote(str(value)) for value in getattr(write, "keywords", {}).values())
     threads = max(workers // processes, _REMOTE_THREADS if remote else 1)
 
@@ -82,7 +82,8 @@ def run(
                 helper.end()
 
 
-def _processes(shards: Sequence[Shard], workers: int) -> int:
+def worthwhile(shards: Sequence[Shard], workers: int) -> int:
+    """How many processes, of this many at most, have enough to do to be started."""
     new = [
         picture
         for shard in shards

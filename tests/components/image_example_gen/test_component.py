@@ -110,7 +110,8 @@ def test_what_changes_between_a_look_and_the_reading_is_not_cached(home, photos,
 
     home.run(photos)
     monkeypatch.setattr(images, "read", hiccup)
-    home.run(photos, max_megapixels=9, max_rejected_share=0.5)  # all is read again
+    options = IngestOptions(max_pixels=10**6, max_rejected_share=0.5)  # all is read again
+    home.run(photos, options=options)
 
     marks = [uncached.PROPERTY in one.custom_properties for one in home.live_artifacts()]
     assert marks == [False, True]

@@ -192,7 +192,7 @@ def test_a_process_that_is_killed_amid_its_work_costs_no_record(photos, ingest, 
     alone = contents(ingest(photos, "1"))
     shutil.rmtree(photos.parent / "node")
     monkeypatch.setattr(shard, "MAX_FILES", 2)
-    monkeypatch.setattr(workers, "_processes", lambda _, number: number)
+    monkeypatch.setattr(workers, "worthwhile", lambda _, number: number)
     helped, killed = threading.Event(), threading.Event()
     read_file = images.read
 

@@ -21,7 +21,7 @@ def writing(monkeypatch):
 def run(tmp_path, monkeypatch, writing):
     """Lets processes write twelve shards; who wrote which, as often as it was written."""
     monkeypatch.setattr(workers, "_WORTHWHILE_S", 0.001)
-    monkeypatch.setattr(workers, "_processes", lambda _, number: number)
+    monkeypatch.setattr(workers, "worthwhile", lambda _, number: number)
 
     def run(number, **how):
         write = writing.writing(tmp_path, **how)
@@ -62,7 +62,7 @@ def test_a_process_is_started_only_where_there_is_enough_to_do(writing):
         for part in parts:
             part.pictures = (picture,) * (files // len(parts))
             part.kept = dict.fromkeys(range(kept))
-        return workers._processes(parts, cores)
+        return workers.worthwhile(parts, cores)
 
     assert needed(1_777, 500, 16) == 1  # the demo's
     assert needed(60_000, 2_000, 1) == 1
