@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Workers of a pool log to nobody; what is in that folder lets them write to the pool's log.
+PYTHONPATH = os.pathsep.join([str(Path(__file__).with_name("logging_site")), str(ROOT)])
 JOB_SERVICE = Path(__file__).with_name("job_service.py")
 
 
@@ -37,7 +39,12 @@ def service(log, port, *command):
     """A process of its own until the end of the block, with all that it has started."""
     # The pool starts its workers by the name `python`.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "PYTHONPATH": PYTHONPATH,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment
@@ -55,14 +62,14 @@ def service(log, port, *command):
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory):
-    """Where it is, and the log of its job service, which workers write to."""
+    """Where it is, and the log of its pool, which workers write to."""
     folder = tmp_path_factory.mktemp("engine")
     jobs, pool = free_port(), free_port()
     pool_main = "apache_beam.runners.worker.worker_pool_main"
-    log = folder / "jobs.log"
+    log = folder / "pool.log"
     with (
-        service(folder / "pool.log", pool, "-m", pool_main, f"--service_port={pool}") as workers,
-        service(log, jobs, str(JOB_SERVICE), f"--port={jobs}"),
+        service(log, pool, "-m", pool_main, f"--service_port={pool}") as workers,
+        service(folder / "jobs.log", jobs, str(JOB_SERVICE), f"--port={jobs}"),
     ):
         yield SimpleNamespace(
             jobs=f"localhost:{jobs}", pool=f"localhost:{pool}", log=log, workers=workers

@@ -3,6 +3,7 @@
 By itself it asks the pool for one. Flink and Spark ask for as many as they have slots.
 """
 
+import logging
 import sys
 
 from apache_beam.runners.portability import local_job_service, local_job_service_main
@@ -18,5 +19,6 @@ class Runner(fn_runner.FnApiRunner):
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
     local_job_service.fn_runner.FnApiRunner = Runner
     local_job_service_main.run(sys.argv[1:])
