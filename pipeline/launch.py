@@ -21,6 +21,7 @@ import msgspec
 from bitpipe import frameworks, full_disk
 from bitpipe.errors import BitpipeError, ConfigError, causes
 from bitpipe.model import release
+from bitpipe.stores import whole_file
 from bitpipe.stores.paths import is_remote, join, require_plain
 from components.bit import packaged, sources
 from components.gate import settings as gate
@@ -350,9 +351,7 @@ def _keep(path: Path, result: RunResult) -> None:
     """Writes what the terminal shows at the end of a run, for whoever was not there."""
     from pipeline.terminal import summary
 
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(summary.text(result), encoding="utf-8")
-    unfinished.replace(path)
+    whole_file.write(path, [summary.text(result).encode()])
 
 
 def _let_go(error: BaseException) -> None:

@@ -16,13 +16,13 @@ from pathlib import Path
 from bitpipe import full_disk
 from bitpipe.errors import BitpipeError, ConfigError
 from bitpipe.names import require_utf8
+from bitpipe.stores import whole_file
 from bitpipe.stores.paths import is_remote, require_plain
 from pipeline import reports
 
 # Raised when a layout or artifact changes so that an older folder cannot be continued.
 FORMAT_VERSION = 1
 _MARKER = "bitpipe.json"
-_UNFINISHED_MARKER = f"{_MARKER}.tmp"
 _LOCK = ".lock"
 _LOGS = "logs"
 # Below the artifacts, found by what they are of and not by a number.
@@ -30,7 +30,7 @@ _CHECKPOINTS = "checkpoints"
 _FEATURES = "features"
 
 # All that a run leaves which ends, or finds no room, before its folder is marked.
-_BEFORE_THE_MARKER = frozenset({_UNFINISHED_MARKER, _LOCK, _LOGS})
+_BEFORE_THE_MARKER = frozenset({_LOCK, _LOGS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,12 +133,8 @@ def _claim(lock: int, out: Path) -> None:
 
 def _mark(workspace: Workspace) -> None:
     marker = {"format_version": FORMAT_VERSION, "data": workspace.data}
-    unfinished = workspace.out / _UNFINISHED_MARKER
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(marker, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())  # else a power cut may leave the name without the content
-    unfinished.replace(workspace.out / _MARKER)
+    content = json.dumps(marker, indent=2) + "\n"
+    whole_file.write(workspace.out / _MARKER, [content.encode()])
 
 
 def _not_writable(out: Path, error: OSError) -> BitpipeError:
@@ -186,6 +182,11 @@ def _identity(data: str) -> str:
     return data.rstrip("/") if is_remote(data) else str(Path(data).resolve())
 
 
+def _is_of_others(path: Path) -> bool:
+    unfinished = path.name.startswith(whole_file.prefix(path.with_name(_MARKER)))
+    return path.name not in _BEFORE_THE_MARKER and not unfinished
+
+
 def _check_owner(out: Path, data: str) -> None:
     if _identity(data) in (str(out.resolve()), *map(str, out.resolve().parents)):
         raise ConfigError(
@@ -198,7 +199,7 @@ def _check_owner(out: Path, data: str) -> None:
         raise ConfigError(f"--out {out} is not a folder. Choose another one.")
     marker = out / _MARKER
     if not marker.exists():
-        if any(path.name not in _BEFORE_THE_MARKER for path in out.iterdir()):
+        if any(map(_is_of_others, out.iterdir())):
             raise ConfigError(
                 f"--out {out} is not empty and holds no earlier run. Choose an empty or new folder."
             )

@@ -4,11 +4,11 @@ import errno
 import glob
 import os
 import stat
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bitpipe.pictures.limits import MAX_FILE_BYTES
+from bitpipe.stores import whole_file
 from bitpipe.stores.store import Entry, Found, UnfitFileError
 
 # The file's own fault as well, but without a class of its own.
@@ -85,13 +85,7 @@ class LocalStore:
         """See `Store`. A rename puts the whole file in place."""
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
-        try:
-            with unfinished.open("wb") as file:
-                file.writelines(parts)
-            unfinished.replace(place)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        whole_file.write(place, parts)
 
     def delete(self, path: str) -> None:
         """See `Store`."""

@@ -22,6 +22,7 @@ import urllib3
 
 from bitpipe import cache as user_cache
 from bitpipe.errors import UnreachableWeightsError, WeightsError
+from bitpipe.stores import whole_file
 
 CHUNK_BYTES = 1 << 20
 # Small, because urllib3 2 drops the part of a chunk that came before a connection broke.
@@ -156,7 +157,7 @@ def _accept(url: str, path: Path, expected: str | None) -> None:
             f"If the file was replaced on purpose, delete {_record(path)} and run again."
         )
     # The record first: after a crash in between, a file without a record would be trusted anew.
-    _write_atomically(_record(path), f"{received}  {path.name}\n")
+    whole_file.write(_record(path), [f"{received}  {path.name}\n".encode()])
     part.replace(path)
     _validator(part).unlink(missing_ok=True)
 
@@ -295,12 +296,6 @@ def _discard(part: Path) -> None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 def _reason(error: requests.RequestException) -> str:

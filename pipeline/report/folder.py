@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bitpipe.stores import whole_file
 from pipeline import reports
 from pipeline.report import page, tables
 from pipeline.report.facts import Facts
@@ -36,13 +37,7 @@ def fill(folder: Path, facts: Facts, picked: Picks, images: page.Images) -> Path
     folder.mkdir(parents=True, exist_ok=True)
     written = tables.files(facts, picked)
     for name, content in written.items():
-        _put(folder / name, content)
+        whole_file.write(folder / name, [content])
     path = folder / reports.PAGE
-    _put(path, page.render(facts, picked, images, written).encode())
+    whole_file.write(path, [page.render(facts, picked, images, written).encode()])
     return path
-
-
-def _put(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)

@@ -114,7 +114,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, data):
     assert "cannot be written" in refusal(tmp_path / "file" / "out", data)
 
 
-@pytest.mark.parametrize("left", [(".lock",), (".lock", "logs"), (".lock", "bitpipe.json.tmp")])
+@pytest.mark.parametrize("left", [(".lock",), (".lock", "logs"), (".lock", ".bitpipe.json.1f0e")])
 def test_a_folder_whose_first_run_ended_at_once_is_taken(tmp_path, data, left):
     out = tmp_path / "out"
     out.mkdir()
