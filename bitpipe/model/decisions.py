@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 
 from bitpipe.errors import ModelFolderError
+from bitpipe.model import layout
 from bitpipe.model.release import CANARY, STABLE, Event, Release, Withdrawal
 
 
@@ -211,7 +212,7 @@ def require(found: Collection[int], version: int) -> None:
     """Raises ModelFolderError where a version is not there."""
     if version not in found:
         raise ModelFolderError(
-            f"There is no version {version}. There are {', '.join(map(str, sorted(found)))}."
+            f"There is no version {version}. There are {layout.in_words(found)}."
         )
 
 

@@ -5,6 +5,7 @@ Apart from `versions`, so that a stage which only looks for versions does not de
 
 from bitpipe.errors import ModelFolderError
 from bitpipe.model import release
+from bitpipe.model.layout import in_words
 from bitpipe.model.versions import find
 from bitpipe.stores.paths import join
 
@@ -27,11 +28,10 @@ def locate(models: str, name: str, version: int | None = None) -> tuple[str, int
         if version is None:
             raise ModelFolderError(
                 f"The version that {join(folder, release.FILE)} puts into service is not there. "
-                f"There are {', '.join(map(str, sorted(found)))}: promote one of them."
+                f"There are {in_words(found)}: promote one of them."
             )
     if version not in found:
         raise ModelFolderError(
-            f"{models} holds the versions {', '.join(map(str, sorted(found)))} of {name}. "
-            f"Received: {version}."
+            f"{models} holds the versions {in_words(found)} of {name}. Received: {version}."
         )
     return found[version], version

@@ -3,11 +3,12 @@
 Apart from what looks for versions, so that a stage which only needs a name does not depend on it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 # Pusher writes this file last: without it a version is not complete yet.
 SAVED_MODEL = "saved_model.pb"
 _MAX_VERSION = 2**63 - 1  # int64 in ModelSpec
+_SHOWN = 12  # versions in a sentence
 
 
 def as_version(name: str) -> int | None:
@@ -39,3 +40,10 @@ def complete_versions(names: Iterable[str], has_model: Callable[[str], bool]) ->
         if version is not None and has_model(name):
             found[version] = name
     return found
+
+
+def in_words(versions: Collection[int]) -> str:
+    """`1, 2, 3`, the newest ones of many."""
+    newest = sorted(versions)[-_SHOWN:]
+    older = len(versions) - len(newest)
+    return ", ".join(map(str, newest)) + (f" and {older} older ones" if older else "")

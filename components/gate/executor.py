@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import posixpath
@@ -20,20 +19,11 @@ from bitpipe import full_disk
 from bitpipe.errors import BitpipeError, UnfitModelError
 from bitpipe.model import calibration
 from bitpipe.model.evaluation import ACCURACY, PICTURES
-from bitpipe.model.signature import TOP_K
-from components.gate import (
-    diagnosis,
-    extractors,
-    kept,
-    labels,
-    paired,
-    predictions,
-    recording,
-    rules,
-)
+from components.gate import diagnosis, extractors, kept, labels, recording, rules
+from components.gate.comparison import compare
 from components.gate.measures import Measures, measure
 from components.gate.settings import GateSettings
-from components.gate.verdict import Compared, Measured, Verdict
+from components.gate.verdict import Measured, Verdict
 
 # Execution properties: JSON of `GateSettings`, and of those that a run brings in their place.
 GATE_KEY = "gate"
@@ -129,7 +119,7 @@ class Executor(executor.Executor):
 
         measured = Measured(
             measure(kept.read_predictions(uri)),
-            _compare(uri),
+            compare(lambda: kept.read_predictions(uri)),
             self._test(uri, input_dict, known),
         )
         facts = rules.Facts(
@@ -202,31 +192,6 @@ def settings(exec_properties: Mapping[str, Any]) -> GateSettings:
     told = json.loads(exec_properties[GATE_KEY])
     told |= json.loads(exec_properties.get(GATE_OF_RUN_KEY) or "{}")
     return msgspec.convert(told, GateSettings)
-
-
-def _compare(uri: str) -> Compared | None:
-    """Both models on the pictures whose class both know; None where there are none."""
-
-    def common() -> Any:
-        return (
-            one
-            for one in kept.read_predictions(uri)
-            if one.baseline is not None and _is_known(one.candidate) and _is_known(one.baseline)
-        )
-
-    if next(itertools.islice(common(), 1), None) is None:
-        return None
-    return Compared(
-        candidate=measure(common()),
-        baseline=measure(common(), "baseline"),
-        pairs=paired.count(common()),
-        top_5=paired.count(common(), TOP_K),
-    )
-
-
-def _is_known(answer: predictions.Answer) -> bool:
-    """Whether the model knows the picture's class; one without usable scores may well."""
-    return answer.label_score is not None or answer.best is None
 
 
 def _alone(input_dict: dict[str, list[types.Artifact]]) -> dict[str, list[types.Artifact]]:

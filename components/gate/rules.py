@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from bitpipe.model.calibration import Calibration
 from bitpipe.model.signature import TOP_K
 from components.gate import fitted, paired
+from components.gate.comparison import Compared
 from components.gate.measures import Measures
 from components.gate.paired import Chance, Pairs
 from components.gate.settings import GateSettings
-from components.gate.verdict import Check, Compared
+from components.gate.verdict import Check
 from components.gate.wording import ROUNDING, against, apart
 
 _SHOWN = 12  # names in a sentence

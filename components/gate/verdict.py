@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from components.gate.comparison import Compared
 from components.gate.measures import Measures
-from components.gate.paired import Pairs
 
 FILE = "verdict.json"
 MEASURES_FILE = "measures.json"
@@ -59,22 +59,6 @@ class Verdict(msgspec.Struct, frozen=True):
         """All of it, what speaks against the model first."""
         kept = tuple(check.sentence for check in self.checks if check.passed)
         return (*self.objections, *kept, *self.notes)
-
-
-class Compared(msgspec.Struct, frozen=True):
-    """Candidate and model in service on the pictures of the classes that both know.
-
-    Attributes:
-        candidate: how the one did.
-        baseline: how the other did.
-        pairs: by class, with an answer that is right where its best label is.
-        top_5: the same, right where the label is among the best five.
-    """
-
-    candidate: Measures
-    baseline: Measures
-    pairs: dict[str, Pairs]
-    top_5: dict[str, Pairs]
 
 
 class Measured(msgspec.Struct, frozen=True):

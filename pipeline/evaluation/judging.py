@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitpipe.errors import DataError
+from bitpipe.errors import DataError, ModelFolderError
+from bitpipe.model.layout import SAVED_MODEL
 from bitpipe.names import printable
 from bitpipe.stores.paths import is_remote
 from components.bit.exports import export_in_service
 from components.image_example_gen.sources import given_splits, registry
 
 if TYPE_CHECKING:
+    from components.gate.comparison import Compared
     from components.gate.predictions import Prediction
-    from components.gate.verdict import Compared, Measured
+    from components.gate.verdict import Measured
     from components.image_example_gen.listing import ListedPicture, Listing
     from components.image_example_gen.settings import DataSettings
     from pipeline.evaluation.asking import Model
@@ -72,13 +75,13 @@ def judge(
         DataError: the data are no labelled pictures, none of the split, or of no class that the
             model knows.
     """
-    paths = tuple(one if is_remote(one) else str(export_in_service(one)) for one in models)
+    paths = tuple(one if is_remote(one) else _located(one) for one in models)
     listing = registry.list_pictures(data, settings.of_source())
     pictures = _of_split(listing, split)
 
-    from components.gate import paired
+    from components.gate.comparison import compare
     from components.gate.measures import measure
-    from components.gate.verdict import Compared, Measured
+    from components.gate.verdict import Measured
     from pipeline.evaluation import asking
 
     opened = [asking.Model(path) for path in paths]
@@ -97,17 +100,7 @@ def judge(
                 f"{_names(sorted(classes))} in {data}, and {_names(sorted(model.labels))} in "
                 f"{model.path}."
             )
-    compared = None
-    if len(opened) == 2:
-        common = set(opened[0].labels) & set(opened[1].labels)
-        both = [one for one in asked.predictions if one.label in common]
-        if both:
-            compared = Compared(
-                candidate=measure(both),
-                baseline=measure(both, "baseline"),
-                pairs=paired.count(both),
-                top_5=paired.count(both, 5),
-            )
+    compared = compare(lambda: asked.predictions)
     measured = Measured(measure(asked.predictions), compared)
     notes = [
         f"accuracy {measured.candidate.accuracy:.4f} on {measured.candidate.pictures} pictures of "
@@ -133,6 +126,18 @@ def judge(
         changed=asked.changed,
         notes=tuple(notes),
     )
+
+
+def _located(model: str) -> str:
+    """The SavedModel that is meant, before TensorFlow takes its time to load."""
+    path = Path(export_in_service(model))
+    if not (path / SAVED_MODEL).is_file():
+        problem = "holds neither" if path.is_dir() else "is no folder"
+        raise ModelFolderError(
+            "--models must name a SavedModel, or a folder of versions such as OUT/serving of a "
+            f"run. Received: {model}, which {problem if path.exists() else 'does not exist'}."
+        )
+    return str(path)
 
 
 def _of_split(listing: Listing, split: str | None) -> list[ListedPicture]:

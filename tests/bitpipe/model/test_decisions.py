@@ -97,6 +97,11 @@ def test_a_canary_that_is_taken_back_is_withdrawn():
         decisions.end_trial(after, "", ANN)
 
 
+def test_of_very_many_versions_a_sentence_names_the_newest():
+    with pytest.raises(ModelFolderError, match=r"There are 489, .* 500 and 488 older ones\.$"):
+        decisions.require(range(1, 501), 501)
+
+
 def test_pins_are_set_and_taken_away_once():
     pinned = decisions.pin(Release(), FOUND, 2, True, ANN)
     assert pinned.pinned == (2,)

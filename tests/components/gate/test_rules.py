@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from bitpipe.errors import ConfigError
 from bitpipe.model.calibration import Calibration
-from components.gate import paired, rules
+from components.gate import rules
+from components.gate.comparison import compare
 from components.gate.measures import measure
 from components.gate.settings import GateSettings, RejectBelow, check, check_classes
-from components.gate.verdict import Compared
 from tests.components.gate.answers import shown
 
 LENIENT = GateSettings(min_accuracy=0.0)
@@ -22,12 +22,7 @@ def judged(*groups, labels=("ant", "bee"), served_labels=("ant", "bee"), known=(
         for label, best, baseline, number in groups
         for _ in range(number)
     ]
-    compared = None
-    if shows[0].baseline is not None:
-        compared = Compared(
-            candidate=measure(shows), baseline=measure(shows, "baseline"),
-            pairs=paired.count(shows), top_5=paired.count(shows, 5),
-        )  # fmt: skip
+    compared = compare(lambda: shows)
     return rules.Facts(
         candidate=measure(shows), compared=compared, labels=labels,
         served_labels=served_labels if compared else None,

@@ -6,7 +6,10 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from bitpipe.errors import ModelFolderError
+from components.image_example_gen.settings import DataSettings
 from pipeline.cli import cli
+from pipeline.evaluation import judging
 from tests import bad_models
 from tests.pictures import picture, write_folder
 
@@ -99,7 +102,6 @@ def test_a_split_that_nothing_was_trained_or_blessed_by_is_taken_where_there_is_
     [
         ("no serving signature", r"must take image and return scores and labels"),
         ("weights cut off", "cannot be loaded"),
-        ("no files", "is no SavedModel"),
     ],
 )
 def test_what_is_no_such_model_is_one_sentence(home, tmp_path, kind, complaint):
@@ -107,6 +109,18 @@ def test_what_is_no_such_model_is_one_sentence(home, tmp_path, kind, complaint):
     shown = evaluate(home, "--models", tmp_path / "model", code=1)
     assert re.search(complaint, shown)
     assert len(shown.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("none", "does not exist"), ("photos", "holds neither"), ("file", "is no folder")],
+)
+def test_what_is_no_model_at_all_is_told_before_tensorflow_is_loaded(tmp_path, name, problem):
+    (tmp_path / "photos" / "ant").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelFolderError, match=problem) as caught:
+        judging.judge(str(tmp_path), [str(tmp_path / name)], DataSettings())
+    assert caught.value.exit_code == 2
 
 
 def test_a_model_that_refuses_every_picture_is_told_with_its_words(home, tmp_path):

@@ -7,11 +7,12 @@ import numpy as np
 from PIL import Image
 
 from components.data_checks.results import Check as DataCheck
-from components.gate import paired, rules
+from components.gate import rules
+from components.gate.comparison import compare
 from components.gate.measures import measure
 from components.gate.predictions import Answer, Prediction
 from components.gate.settings import GateSettings
-from components.gate.verdict import Compared, Measured, Verdict
+from components.gate.verdict import Measured, Verdict
 from pipeline.report import picks
 from pipeline.report.facts import Facts, Point, Setting, Size, StageTime, Told, Training
 from pipeline.report.page import Images
@@ -60,11 +61,7 @@ def make(number=10, *, per_class=20, labels=None, with_baseline=True, gate=None,
     """(facts, picks, images) of so many classes."""
     labels = labels or names(number)
     found = found or answers(labels, per_class=per_class, with_baseline=with_baseline)
-    compared = None
-    if found[0].baseline:
-        compared = Compared(
-            measure(found), measure(found, "baseline"), paired.count(found), paired.count(found, 5)
-        )
+    compared = compare(lambda: found)
     measured = Measured(measure(found), compared)
     gate = gate or GateSettings(min_recall_per_class=0.3, significance=1e-6)
     checked = rules.checks(
