@@ -21,7 +21,10 @@ def wilson(share: float, number: int) -> tuple[float, float]:
     scale = 1 + _Z**2 / number
     middle = (share + _Z**2 / (2 * number)) / scale
     half = _Z * math.sqrt(share * (1 - share) / number + _Z**2 / (4 * number**2)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At 0 and 1 the bound is that value, but for rounding.
+    low = 0.0 if share <= 0 else max(0.0, middle - half)
+    high = 1.0 if share >= 1 else min(1.0, middle + half)
+    return low, high
 
 
 def difference(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.report import plots, tables
 from pipeline.report.facts import Facts, Point
@@ -20,6 +20,8 @@ _FOLDER = Path(__file__).parent / "web"
 # More classes than that are drawn as cells instead of being written as numbers.
 _MOST_WITH_NUMBERS = 16
 _LARGEST_DOWNLOAD_BYTES = 300_000
+# Characters of a class that are shown.
+_LONGEST_NAME = 40
 _MOST_REJECTED, _MOST_CONFLICTS = 50, 30
 MOST_SUSPECTS = 48
 
@@ -55,8 +57,10 @@ def render(facts: Facts, picks: Picks, images: Images, files: Mapping[str, bytes
     )
     environment.filters["share"] = _share
     environment.filters["percent"] = _percent
-    names = tables.answers(facts.measured)
+    environment.filters["named"] = _named
     found = facts.measured.candidate
+    confused = tables.confusions(found, picks.matrix)
+    has_numbers = len(confused.answers) <= _MOST_WITH_NUMBERS
     accuracies = tables.accuracies(facts.measured, facts.called)
     return environment.get_template("report.html").render(
         facts=facts,
@@ -70,9 +74,8 @@ def render(facts: Facts, picks: Picks, images: Images, files: Mapping[str, bytes
             [(one["model"], one["low"], one["accuracy"], one["high"]) for one in accuracies]
         ),
         classes=_weakest_first(tables.classes(facts.measured)),
-        numbers=tables.matrix(names, picks.matrix) if len(names) <= _MOST_WITH_NUMBERS else None,
-        names=names,
-        matrix_plot=plots.matrix(names, picks.matrix) if len(names) > _MOST_WITH_NUMBERS else None,
+        confused=confused,
+        matrix_plot=None if has_numbers else plots.matrix(confused),
         calibration_plot=plots.calibration(
             [(one.score, one.accuracy, one.pictures) for one in found.calibration]
         )
@@ -121,6 +124,13 @@ def _download(content: bytes) -> str | None:
 
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
+
+
+def _named(name: str) -> Markup:
+    """A class by its name, which may be as long as a folder's."""
+    if len(name) <= _LONGEST_NAME:
+        return escape(name)
+    return Markup('<span title="{}">{}…</span>').format(name, name[: _LONGEST_NAME - 1])
 
 
 def _percent(value: float) -> str:

@@ -7,9 +7,11 @@ theme, a screen reader and a page without scripts can use.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
+
+from pipeline.report.tables import Confusions
 
 _WIDTH, _HEIGHT = 360, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 38
@@ -100,44 +102,37 @@ def ranges(rows: Sequence[tuple[str, float, float, float]]) -> Markup:
     return Markup(_svg("Accuracies with their 95 % intervals", drawn, height=height))
 
 
-def matrix(names: Sequence[str], counts: Mapping[tuple[str, str], int]) -> Markup:
-    """The confusion matrix as coloured cells: a small one, and a large one with names to scroll in.
-
-    Args:
-        names: all classes, in their order.
-        counts: (true class, answer) -> pictures.
-    """
-    place = {name: index for index, name in enumerate(names)}
-    totals = dict.fromkeys(names, 0)
-    for (label, _), number in counts.items():
-        totals[label] += number
+def matrix(found: Confusions) -> Markup:
+    """The confusion matrix as coloured cells: a small one, and one with names to scroll in."""
     cells = []
-    for (label, answer), number in counts.items():
-        share = number / totals[label]
-        kind = "right" if label == answer else "wrong"
-        words = f"{label} taken for {answer}: {number} of {totals[label]}"
-        cells.append(
-            f'<rect class="{kind}" x="{place[answer]}" y="{place[label]}" width="1" height="1" '
-            f'fill-opacity="{0.25 + 0.75 * share:.2f}"><title>{escape(words)}</title></rect>'
-        )
-    size = len(names)
+    for y, (label, row) in enumerate(zip(found.labels, found.counts, strict=True)):
+        for x, number in enumerate(row):
+            if not number:
+                continue
+            answer, total = found.answers[x], sum(row)
+            kind = "right" if label == answer else "wrong"
+            words = f"{label} taken for {answer}: {number} of {total}"
+            cells.append(
+                f'<rect class="{kind}" x="{x}" y="{y}" width="1" height="1" fill-opacity="'
+                f'{0.25 + 0.75 * number / total:.2f}"><title>{escape(words)}</title></rect>'
+            )
     small = (
-        f'<svg class="matrix" viewBox="0 0 {size} {size}" role="img" '
+        f'<svg class="matrix" viewBox="0 0 {len(found.answers)} {len(found.labels)}" role="img" '
         'aria-label="Confusion matrix: a row per true class, a column per answer">'
         f'<g id="cells">{"".join(cells)}</g></svg>'
     )
     margin = 130
-    edge = margin + size * _CELL
-    texts = []
-    for name, index in place.items():
-        shown = escape(name if len(name) <= 20 else f"{name[:19]}…")
-        middle = margin + index * _CELL + _CELL - 3
-        texts.append(f'<text x="{margin - 4}" y="{middle}" text-anchor="end">{shown}</text>')
-        texts.append(
-            f'<text transform="translate({middle} {margin - 4}) rotate(-90)">{shown}</text>'
-        )
+    width, height = (margin + len(names) * _CELL for names in (found.answers, found.labels))
+    texts = [
+        f'<text x="{margin - 4}" y="{place}" text-anchor="end">{name}</text>'
+        for place, name in _placed(found.labels, margin)
+    ] + [
+        f'<text transform="translate({place} {margin - 4}) rotate(-90)">{name}</text>'
+        for place, name in _placed(found.answers, margin)
+    ]
     large = (
-        f'<svg class="matrix large" width="{edge}" height="{edge}" viewBox="0 0 {edge} {edge}" '
+        f'<svg class="matrix large" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" '
         'role="img" aria-label="The same, with the names of the classes">'
         f'{"".join(texts)}<g transform="translate({margin} {margin}) scale({_CELL})">'
         '<use href="#cells"/></g></svg>'
@@ -147,6 +142,13 @@ def matrix(names: Sequence[str], counts: Mapping[tuple[str, str], int]) -> Marku
         '<div class="scroll tall" role="region" tabindex="0" '
         f'aria-label="Confusion matrix with names">{large}</div></details>'
     )
+
+
+def _placed(names: Sequence[str], margin: int) -> Iterator[tuple[int, Markup]]:
+    """Where the names of rows or columns of the large matrix begin, and what is shown of them."""
+    for index, name in enumerate(names):
+        shown = name if len(name) <= 20 else f"{name[:19]}…"
+        yield margin + (index + 1) * _CELL - 3, escape(shown)
 
 
 def _svg(title: str, drawn: Sequence[str], height: int = _HEIGHT) -> str:
@@ -199,7 +201,7 @@ def _axes(
 def _ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers from `low` or below to `high` or above."""
     if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):
-        low, high = low - 0.5, high + 0.5
+        low, high = min(low, 0.0), max(high, 1.0)
     rough = (high - low) / most
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough - 1e-12)

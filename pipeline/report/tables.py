@@ -6,37 +6,17 @@ import csv
 import dataclasses
 import io
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from bitpipe.model.interval import wilson
 from bitpipe.model.signature import UNKNOWN
 from components.gate.measures import Measures
 from components.gate.verdict import Measured
 from pipeline.report.facts import Facts
 from pipeline.report.picks import Picks
-
-# Of the normal distribution: 95 of 100 such intervals hold the true share.
-_Z = 1.959964
-
-
-def wilson(right: float, pictures: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson 1927).
-
-    Args:
-        right: how many of the pictures, a whole number.
-        pictures: at least 1.
-    """
-    share = right / pictures
-    scale = 1 + _Z**2 / pictures
-    middle = (share + _Z**2 / (2 * pictures)) / scale
-    half = _Z / scale * math.sqrt(share * (1 - share) / pictures + _Z**2 / (4 * pictures**2))
-    # At 0 and 1 the bound is that value, but for rounding.
-    low = 0.0 if right <= 0 else max(0.0, middle - half)
-    high = 1.0 if right >= pictures else min(1.0, middle + half)
-    return low, high
 
 
 def classes(measured: Measured) -> list[dict[str, Any]]:
@@ -44,9 +24,9 @@ def classes(measured: Measured) -> list[dict[str, Any]]:
     old = measured.compared.baseline.classes if measured.compared else {}
     rows = []
     for name, one in measured.candidate.classes.items():
-        low, high = wilson(one.right, one.pictures) if one.pictures else (None, None)
-        before = old[name].recall if name in old else None
         recall = one.recall
+        low, high = (None, None) if recall is None else wilson(recall, one.pictures)
+        before = old[name].recall if name in old else None
         rows.append(
             {
                 "class": name,
@@ -63,10 +43,34 @@ def classes(measured: Measured) -> list[dict[str, Any]]:
     return rows
 
 
-def answers(measured: Measured) -> list[str]:
-    """All classes, and what is answered where none is sure enough."""
-    found = measured.candidate
-    return [*found.classes, *([UNKNOWN] if found.unknown else [])]
+@dataclasses.dataclass(frozen=True)
+class Confusions:
+    """How often pictures of a class are answered with another.
+
+    Attributes:
+        labels: true classes, those that have pictures.
+        answers: these, in the same order, then whatever else is answered; last what is answered
+            where no class is sure enough.
+        counts: pictures by true class (row) and answer (column).
+    """
+
+    labels: list[str]
+    answers: list[str]
+    counts: list[list[int]]
+
+
+def confusions(found: Measures, counts: Mapping[tuple[str, str], int]) -> Confusions:
+    """The confusion matrix.
+
+    Args:
+        found: which classes there are.
+        counts: (true class, answer) -> pictures.
+    """
+    labels = [name for name, one in found.classes.items() if one.pictures]
+    others = [name for name, one in found.classes.items() if not one.pictures]
+    answers = [*labels, *others, *([UNKNOWN] if found.unknown else [])]
+    rows = [[counts.get((label, answer), 0) for answer in answers] for label in labels]
+    return Confusions(labels, answers, rows)
 
 
 def accuracies(
@@ -96,13 +100,8 @@ def _of(name: str, found: Measures) -> dict[str, Any]:
 
 
 def _accuracy(name: str, share: float, pictures: int) -> dict[str, Any]:
-    low, high = wilson(round(share * pictures), pictures)
+    low, high = wilson(share, pictures)
     return {"model": name, "accuracy": share, "low": low, "high": high, "pictures": pictures}
-
-
-def matrix(names: Sequence[str], counts: Mapping[tuple[str, str], int]) -> list[list[int]]:
-    """Pictures by true class (row) and answer (column), (classes, classes)."""
-    return [[counts.get((label, answer), 0) for answer in names] for label in names]
 
 
 def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
@@ -122,18 +121,15 @@ def as_json(value: Any) -> bytes:
 def files(facts: Facts, picked: Picks) -> Mapping[str, bytes]:
     """The tables by their files' names."""
     rows = classes(facts.measured)
-    names = answers(facts.measured)
-    counts = matrix(names, picked.matrix)
+    confused = confusions(facts.measured.candidate, picked.matrix)
     return {
         "classes.csv": as_csv(rows[0], (row.values() for row in rows)),
         "classes.json": as_json(rows),
         "confusion.csv": as_csv(
-            ["true class", *names],
-            ([name, *row] for name, row in zip(names, counts, strict=True)),
+            ["true class", *confused.answers],
+            ([name, *row] for name, row in zip(confused.labels, confused.counts, strict=True)),
         ),
-        "confusion.json": json.dumps(
-            {"classes": names, "counts": counts}, ensure_ascii=False
-        ).encode(),
+        "confusion.json": json.dumps(dataclasses.asdict(confused), ensure_ascii=False).encode(),
         "rejected.csv": as_csv(
             ["filename", "reason"], ([one["filename"], one["reason"]] for one in facts.rejected)
         ),

@@ -92,6 +92,14 @@ def test_names_are_text_and_no_markup(number):
     assert "&lt;img src=x" in text
 
 
+@pytest.mark.parametrize("number", [3, 40])
+def test_a_name_as_long_as_a_folders_may_be_is_shortened(number):
+    long = "x" * 255
+    text = rendered(labels=[long, *(f"plain {index}" for index in range(number - 1))])
+    assert f'<th scope="row"><span title="{long}">{"x" * 39}…</span></th>' in text
+    assert re.findall(r"(?<!<title)(?:>|: )x{41,}", text) == []
+
+
 def test_a_model_whose_scores_are_not_finite_has_a_page_too():
     nothing = Answer((), (), None)
     found = [Prediction(f"{n}.jpg", "", f"class {n % 2}", nothing) for n in range(4)]
@@ -186,10 +194,11 @@ def test_answers_that_are_no_class_are_a_column_of_the_matrix_and_no_mistakes():
     assert picks.mistakes == picks.confusions == ()
     files = tables.files(facts, picks)
     assert files["confusion.csv"].decode().splitlines() == [
-        "true class,a,b,unknown", "a,1,0,1", "b,0,0,1", "unknown,0,0,0",
+        "true class,a,b,unknown", "a,1,0,1", "b,0,0,1",
     ]  # fmt: skip
     text = page.render(facts, picks, images, files)
-    assert "2 of 3 pictures are answered <em>unknown</em>" in text
+    assert "Answered <em>unknown</em>: 2 of 3 pictures" in text
+    assert '<th scope="row">unknown</th>' not in text
     assert "coverage 0.3333, precision of the other answers 1.0000" in text
     assert "unknown:</span> b?<br>true: a" in text
     assert [row["class"] for row in tables.classes(facts.measured)] == ["a", "b"]

@@ -7,30 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.gate.measures import measure
+from components.gate.predictions import Answer, Prediction
 from pipeline.report import plots, tables
 from tests.pipeline.report.making import make
 
 
-@given(st.integers(1, 10**6), st.data())
-def test_wilsons_interval_holds_the_share_and_stays_within_0_and_1(pictures, data):
-    right = data.draw(st.integers(0, pictures))
-    low, high = tables.wilson(right, pictures)
-    assert 0 <= low <= right / pictures <= high <= 1
-
-
-def test_wilsons_interval_is_the_published_one():
-    assert tables.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert tables.wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
-
-
 def test_the_matrix_counts_each_picture_once():
     facts, picks, _ = make(4)
-    names = list(facts.measured.candidate.classes)
-    counts = tables.matrix(names, picks.matrix)
-    assert [sum(row) for row in counts] == [20] * 4
-    assert sum(row[index] for index, row in enumerate(counts)) == sum(
+    found = tables.confusions(facts.measured.candidate, picks.matrix)
+    assert found.labels == found.answers
+    assert [sum(row) for row in found.counts] == [20] * 4
+    assert sum(row[index] for index, row in enumerate(found.counts)) == sum(
         one.right for one in facts.measured.candidate.classes.values()
     )
+
+
+def test_the_matrix_has_a_row_only_for_what_pictures_show_and_its_diagonal_is_what_is_right():
+    found = measure(
+        Prediction(f"{label}/{number}.jpg", "", label, Answer((answer,), (0.9,), 0.9))
+        for number, (label, answer) in enumerate([("b", "b"), ("b", "a"), ("c", "c")])
+    )
+    matrix = tables.confusions(found, {("b", "b"): 1, ("b", "a"): 1, ("c", "c"): 1})
+    assert matrix == tables.Confusions(["b", "c"], ["b", "c", "a"], [[1, 0, 1], [0, 1, 0]])
 
 
 def test_what_is_written_as_csv_is_read_back():
@@ -53,3 +52,11 @@ def test_ticks_hold_all_values_between_few_round_numbers(low, span):
     assert ticks[0] <= low + 1e-6 * max(1, abs(low), span)
     assert ticks[-1] >= low + span - 1e-6 * max(1, abs(low), span)
     assert 2 <= len(ticks) <= 8
+
+
+@pytest.mark.parametrize(
+    ("value", "ends"), [(0.35, (0, 1)), (1.0, (0, 1)), (0.0, (0, 1)), (7, (0, 8))]
+)
+def test_a_single_value_is_drawn_over_0(value, ends):
+    ticks = plots._ticks(value, value)
+    assert (ticks[0], ticks[-1]) == ends
