@@ -61,7 +61,10 @@ def find_model_folder(models: Path, name: str) -> Path:
 
 
 def _no_model(models: Path, name: str) -> ModelFolderError:
-    problem = "holds no version of the model" if models.is_dir() else "does not exist"
+    if models.is_dir():
+        problem = "holds no version of the model"
+    else:
+        problem = "is no folder" if models.exists() else "does not exist"
     return ModelFolderError(
         f"A model folder must hold {name}/VERSION/{SAVED_MODEL} or VERSION/{SAVED_MODEL}, VERSION "
         f"being a positive integer. {models} {problem}: name the folder which `bitpipe run` pushed "

@@ -94,7 +94,8 @@ class Executor(executor.Executor):
                 told = dataclasses.replace(
                     sources.origin(input_dict, config), digest=digest, run=self._run_id()
                 )
-                newest = max(found, default=None)
+                # A number that was rolled back from would be so again.
+                newest = max((*found, *decided.withdrawn), default=None)
                 version = push(
                     model_path, base, newest=newest, judged=_judged(input_dict), told=told
                 )

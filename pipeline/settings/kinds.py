@@ -95,7 +95,11 @@ def _words(kind: inspect.Type) -> str:
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
         return f" from {kind.ge} to {kind.le}"
-    if kind.ge is not None:
-        return f", at least {kind.ge}"
-    below = f" and below {kind.lt}" if kind.lt is not None else ""
-    return f" above {kind.gt}{below}" if kind.gt is not None else ""
+    bounds = (
+        (", at least", kind.ge),
+        (" above", kind.gt),
+        (" below", kind.lt),
+        (" at most", kind.le),
+    )
+    given = [f"{words} {bound}" for words, bound in bounds if bound is not None]
+    return " and".join(given)

@@ -24,10 +24,11 @@ _SHOWN_SENTENCES = 12
 
 
 def print_list(registry: Registry, found: Sequence[Version]) -> None:
-    """A row per version."""
+    """A row per version; what matters most is left, where a narrow terminal shows it."""
     _say(f"{registry.name} in {registry.folder}\n")
     head = (
         "version",
+        "",
         "pushed",
         "accuracy",
         "95% interval",
@@ -37,11 +38,11 @@ def print_list(registry: Registry, found: Sequence[Version]) -> None:
         "backbone",
         "code",
         "verdict",
-        "",
     )
     rows = [
         (
             str(version.version),
+            ", ".join(_state(version)),
             date(version.pushed_at),
             f"{version.evaluation.accuracy:.4f}" if version.evaluation else _UNKNOWN,
             _interval(version.interval),
@@ -51,11 +52,10 @@ def print_list(registry: Registry, found: Sequence[Version]) -> None:
             version.origin.backbone or version.variant or _UNKNOWN,
             _short(version.origin.code),
             _blessed(version),
-            ", ".join(_state(version)),
         )
         for version in found
     ]
-    columns.print_table(head, rows, right=(2, 4, 5))
+    columns.print_table(head, rows, right=(3, 5, 6))
     decided = registry.release
     if decided.stable is not None and not any(version.in_service for version in found):
         _say(
@@ -147,7 +147,9 @@ def told(event: Event) -> str:
         "pin": f"version {event.version} was pinned",
         "unpin": f"version {event.version} was unpinned",
     }.get(event.action, f"{event.action} of version {event.version}")
-    why = f": {event.why}" if event.why else ""
+    if event.label == "canary" and event.action == "rollback":
+        what = f"version {event.before}, the canary, was taken back"
+    why = f": {' '.join(event.why.split())}" if event.why.strip() else ""
     return f"{date(event.at)}  {what} by {event.by or 'somebody'}{why}"
 
 

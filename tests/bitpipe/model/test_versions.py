@@ -50,6 +50,9 @@ def test_folder_without_versions_is_an_error_that_says_what_to_do(tmp_path: Path
     assert caught.value.exit_code == 2
     with pytest.raises(ModelFolderError, match="does not exist"):
         find_model_folder(tmp_path / "none", "digits")
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelFolderError, match="is no folder"):
+        find_model_folder(tmp_path / "file", "digits")
 
 
 def test_models_of_a_folder_are_told_by_name(tmp_path: Path) -> None:

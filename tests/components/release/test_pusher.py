@@ -1,6 +1,7 @@
 """What ends up in the folder that a server watches."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -263,6 +264,18 @@ def test_a_model_that_was_rolled_back_from_is_not_pushed_again(push, pusher):
     push("three", keep_versions=1)
     assert str(second) not in versions(push.base)
     assert number(push("two")) == 0
+
+
+def test_a_version_that_was_rolled_back_from_gives_its_number_to_no_other(push, monkeypatch):
+    first, second = number(push("one")), number(push("two"))
+    roll_back(push.base, first)
+    shutil.rmtree(push.base / str(second))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: first - 100.0)  # a clock that was set back
+        third = number(push("three"))
+    assert third == second + 1
+    decided = release.read(str(push.base))
+    assert (decided.stable, third in decided.withdrawn) == (third, False)
 
 
 def test_a_withdrawn_model_that_is_in_service_again_is_not_refused(push, pusher):
