@@ -19,6 +19,7 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from bitpipe import full_disk
 from bitpipe.errors import BitpipeError
 from components import progress
+from components.gate import settings as gate
 from pipeline import dag, damage, leftovers, node, stages, workspace
 from pipeline.position import Position
 from pipeline.report import facts, lineage, writing
@@ -111,7 +112,11 @@ def _run(
                 raise
             position.finished(stage, outcomes[stage])
             if stage == stages.IMAGE_EXAMPLE_GEN:
-                position.ingested(examples_by_class(outcomes[stage], connection))
+                counts = examples_by_class(outcomes[stage], connection)
+                position.ingested(counts)
+                if last is None:  # all are to run
+                    judging = [one.get("eval", 0) for one in counts.values()]
+                    gate.check_pictures(config.gate, judging)
             if stage == stages.EXAMPLE_VALIDATOR:
                 for sentence in data_warnings(outcomes[stage], connection):
                     position.warned(sentence)

@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from bitpipe.errors import ConfigError
+from bitpipe.errors import ConfigError, DataError
 from bitpipe.model.signature import TOP_K, UNKNOWN
 from components.settings import Settings, Share
 
 # No scores are exactly the shares of right answers, and at level 0 no drop would ever count.
 AboveZero = Annotated[float, Meta(gt=0.0, le=1.0)]
 Between = Annotated[float, Meta(gt=0.0, lt=1.0)]
+
+# With fewer a temperature says more of these very pictures than of the model.
+_FEWEST_FITTED = 10
 
 
 class RejectBelow(Settings, frozen=True):
@@ -58,6 +61,11 @@ class GateSettings(Settings, frozen=True):
     allow_unlearned_classes: bool = False
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether a part of the evaluation pictures is needed to set a number by."""
+        return self.calibrate or isinstance(self.reject_below, RejectBelow)
+
+    @property
     def changes_model(self) -> bool:
         """Whether what is served differs from what was trained."""
         return self.calibrate or self.reject_below is not None
@@ -91,6 +99,39 @@ def check_classes(gate: GateSettings, classes: Collection[str]) -> None:
             f"gate.metric=top_5 wants more than {TOP_K} classes: of fewer, the best {TOP_K} always "
             f"hold the right one. Received: {num_classes} classes; use accuracy or "
             "balanced_accuracy."
+        )
+
+
+def check_pictures(gate: GateSettings, counts: Iterable[int]) -> None:
+    """Refuses, before a model is trained, what no model can be fitted on.
+
+    Args:
+        gate: the settings.
+        counts: evaluation pictures of each class.
+
+    Raises:
+        DataError: see `require_fitted`.
+    """
+    known = list(counts)
+    if gate.is_fitted:
+        require_fitted(sum(int(gate.calibration_share * count) for count in known), sum(known))
+
+
+def require_fitted(number: int, pictures: int) -> None:
+    """Refuses too few pictures.
+
+    Args:
+        number: that a temperature or a score would be fitted on.
+        pictures: of the evaluation split.
+
+    Raises:
+        DataError: they would tell more of themselves than of the model.
+    """
+    if number < _FEWEST_FITTED:
+        raise DataError(
+            f"gate.calibrate and a precision of gate.reject_below are fitted on at least "
+            f"{_FEWEST_FITTED} pictures. Received: {number} of {pictures} evaluation pictures; add "
+            "pictures, raise data.eval_share or gate.calibration_share, or leave them out."
         )
 
 

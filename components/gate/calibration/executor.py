@@ -14,7 +14,6 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
-from bitpipe.errors import DataError
 from bitpipe.model import signature
 from bitpipe.model.calibration import Calibration
 from components import features
@@ -28,8 +27,6 @@ SETTINGS_KEY = "calibration"
 CALIBRATED = "calibrated_model"
 
 _PICTURES_AT_ONCE = 16
-# With fewer a temperature says more of these very pictures than of the model.
-_FEWEST = 10
 
 
 class Executor(base_executor.BaseExecutor):
@@ -72,7 +69,8 @@ def fit(model: str, files: list[str], gate: GateSettings) -> Calibration:
     ask = _Asked(model)
     if wanted is not None:
         settings.check_names(gate, ask.labels)
-    if not gate.calibrate and not isinstance(wanted, RejectBelow):
+    if not gate.is_fitted:
+        assert not isinstance(wanted, RejectBelow)
         return Calibration(reject_below=wanted or 0.0)
     index = {name.encode(): number for number, name in enumerate(ask.labels)}
     rows = list(_read(files, features.LABEL, features.SHA256))
@@ -81,12 +79,7 @@ def fit(model: str, files: list[str], gate: GateSettings) -> Calibration:
     truth = np.array(
         [index[label] for label, digest in rows if digest in chosen and label in index], np.int64
     )
-    if len(truth) < _FEWEST:
-        raise DataError(
-            f"gate.calibrate and a precision of gate.reject_below are fitted on at least {_FEWEST} "
-            f"pictures. Received: {len(truth)} of {len(rows)} evaluation pictures; add "
-            "pictures, raise data.eval_share or gate.calibration_share, or leave them out."
-        )
+    settings.require_fitted(len(truth), len(rows))
     found = _read(files, features.LABEL, features.SHA256, features.IMAGE)
     pictures = (image for label, digest, image in found if digest in chosen and label in index)
     batches = iter(lambda: list(itertools.islice(pictures, _PICTURES_AT_ONCE)), [])

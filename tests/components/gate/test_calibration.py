@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
+from bitpipe.errors import DataError
+from components.gate import settings
 from components.gate.calibration import fitting, part
+from components.gate.settings import GateSettings, RejectBelow
 
 rows = st.lists(
     st.tuples(st.sampled_from([b"ant", b"bee", b"cat"]), st.integers(0, 30)), max_size=40
@@ -23,6 +26,27 @@ def test_each_class_keeps_pictures_that_judge_it_whatever_is_fitted_on(rows, sha
         digests = {digest for other, digest in rows if other == label}
         assert digests - chosen
     assert chosen == part.fitted(rows[::-1], share)
+
+
+@pytest.mark.parametrize(
+    ("told", "counts", "fits"),
+    [
+        ({"calibrate": True}, [6, 6, 9], False),
+        ({"calibrate": True, "calibration_share": 0.6}, [6, 6, 9], True),
+        ({"reject_below": RejectBelow(precision=0.9)}, [3] * 40, False),  # of each none
+        ({"reject_below": RejectBelow(precision=0.9)}, [4] * 10, True),
+        ({"reject_below": 0.5}, [1, 1], True),
+        ({}, [1, 1], True),
+    ],
+)
+def test_too_few_pictures_to_be_fitted_on_are_refused_before_anything_is_trained(
+    told, counts, fits
+):
+    if fits:
+        settings.check_pictures(GateSettings(**told), counts)
+    else:
+        with pytest.raises(DataError, match=rf"at least 10 .* of {sum(counts)} evaluation"):
+            settings.check_pictures(GateSettings(**told), counts)
 
 
 def test_a_picture_that_is_added_moves_few():
