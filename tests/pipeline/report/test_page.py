@@ -170,14 +170,15 @@ def test_what_no_gate_has_judged_is_told_without_a_verdict():
     facts, picks, images = make(3)
     told = dataclasses.replace(
         facts, verdict=None, notes=("two notes",), stages=(), decision={}, sizes=(),
-        called=("A/1", "B/2"), told=msgspec.structs.replace(facts.told, settings=()),
+        called=("A/1", "B/2"), data_checks=(),
+        told=msgspec.structs.replace(facts.told, settings=()),
     )  # fmt: skip
     text = page.render(told, picks, images, tables.files(told, picks))
     assert "two notes" in text
     assert "A/1" in text
     assert "recall of B/2" in text
-    for word in ("Blessed", "Not blessed", "HyperRule", "in service", "Stages", "Configuration"):
-        assert word not in text
+    of_runs = "Blessed|Not blessed|HyperRule|in service|Stages|Configuration|before training"
+    assert re.findall(of_runs, text) == []
     assert all(f'id="{name}"' in text for name in re.findall(r'href="#([a-z]+)"', text))
 
 
