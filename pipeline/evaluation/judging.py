@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bitpipe.errors import DataError, ModelFolderError
 from bitpipe.model.layout import SAVED_MODEL
+from bitpipe.model.signature import UNKNOWN
 from bitpipe.names import printable
 from bitpipe.stores.paths import is_remote
 from components.bit.exports import export_in_service
@@ -72,8 +73,8 @@ def judge(
     Raises:
         ConfigError, ModelFolderError, ModelLoadError: there is no such model, or none with the
             production signature.
-        DataError: the data are no labelled pictures, none of the split, or of no class that the
-            model knows.
+        DataError: the data are no labelled pictures, none of the split, of no class that the model
+            knows, or of one that cannot be told from the answer that is none.
     """
     paths = tuple(one if is_remote(one) else _located(one) for one in models)
     listing = registry.list_pictures(data, settings.of_source())
@@ -93,6 +94,15 @@ def judge(
             f"{first['filename']}, {first['reason']}."
         )
     classes = {one.label for one in asked.predictions}
+    if UNKNOWN in classes and any(
+        answer is not None and answer.is_unknown
+        for one in asked.predictions
+        for answer in (one.candidate, one.baseline)
+    ):
+        raise DataError(
+            f"a model that answers {UNKNOWN!r} where no class is sure enough cannot be judged on a "
+            f"class of that name. Received: a class {UNKNOWN!r} in {data}; rename its folder."
+        )
     for model in opened:
         if not classes & set(model.labels):
             raise DataError(

@@ -377,7 +377,7 @@ def test_every_run_leaves_a_report_whether_its_model_was_blessed_or_not(pipeline
         ):
             assert words in text
         matrix = json.loads((page.parent / "confusion.json").read_text(encoding="utf-8"))
-        assert matrix["classes"] == run.result["classes"]
+        assert matrix["labels"] == matrix["answers"] == run.result["classes"]
         assert sum(map(sum, matrix["counts"])) == run.result["splits"]["eval"]
 
 

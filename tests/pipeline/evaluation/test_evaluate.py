@@ -111,6 +111,16 @@ def test_what_is_no_such_model_is_one_sentence(home, tmp_path, kind, complaint):
     assert len(shown.strip().splitlines()) == 1
 
 
+def test_a_class_that_cannot_be_told_from_the_answer_that_is_none_is_refused(home, tmp_path):
+    bad_models.save(tmp_path / "model", answered=("blue", "unknown", "red"))
+    for label, colour in (("blue", "blue"), ("unknown", "green")):
+        (home / "odd" / label).mkdir(parents=True)
+        (home / "odd" / label / "1.png").write_bytes(picture(colour))
+    shown = evaluate(home, "--models", tmp_path / "model", data="odd", code=2)
+    assert "Received: a class 'unknown' in" in shown
+    assert result(home, "--models", home / "serving", data="odd")["accuracy"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [("none", "does not exist"), ("photos", "holds neither"), ("file", "is no folder")],
