@@ -26,7 +26,7 @@ from tfx.types.standard_artifacts import ExampleStatistics, HyperParameters
 from bitpipe.errors import ConfigError, DataError
 from components import features
 from components.bit import hyperrule
-from components.settings import TrainSettings
+from components.settings import LARGEST_INT, TrainSettings
 
 # The file that TFX's Trainer looks for in a HyperParameters artifact.
 FILE_NAME = "best_hyperparameters.txt"
@@ -90,7 +90,13 @@ def _steps(epochs: float, num_examples: int, settings: TrainSettings) -> int:
     """Steps that show each picture `epochs` times, the held-out ones not counted."""
     if settings.keep_best:
         num_examples -= round(settings.held_out_share * num_examples)
-    return max(1, math.ceil(epochs * num_examples / settings.batch_size))
+    steps = epochs * num_examples / settings.batch_size
+    if steps > LARGEST_INT:
+        raise ConfigError(
+            f"train.epochs must not mean more than {LARGEST_INT:,} steps. Received: {epochs:g} "
+            f"passes over {num_examples:,} pictures; lower it."
+        )
+    return max(1, math.ceil(steps))
 
 
 def _as_settings(sentence: str) -> str:

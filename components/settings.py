@@ -14,7 +14,10 @@ import msgspec
 from msgspec import Meta
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-PositiveInt = Annotated[int, Meta(ge=1)]
+# TensorFlow's shapes and schedules count in 32 bits, ML Metadata in 64.
+LARGEST_INT = 2**31 - 1
+PositiveInt = Annotated[int, Meta(ge=1, le=LARGEST_INT)]
+NonNegativeInt = Annotated[int, Meta(ge=0, le=LARGEST_INT)]
 PositiveFloat = Annotated[float, Meta(gt=0.0)]
 PixelSize = Annotated[int, Meta(ge=8, le=4096)]
 
@@ -84,14 +87,14 @@ class TrainSettings(Settings, frozen=True):
     class_weights: Literal["none", "balanced"] = "none"
     # The rate at this very batch size; the rule's own is 0.003 * batch_size / 512.
     learning_rate: PositiveFloat | None = None
-    warmup_steps: Annotated[int, Meta(ge=0)] | None = None
+    warmup_steps: NonNegativeInt | None = None
     boundaries: tuple[PositiveInt, ...] | None = None
     resize: PixelSize | None = None
     crop: PixelSize | None = None
     mixup_alpha: Annotated[float, Meta(ge=0.0)] | None = None
     label_safe: LabelSafe = LabelSafe()
     examples_per_class: PositiveInt | None = None
-    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    seed: NonNegativeInt = 0
 
     def hyperrule_overrides(self) -> dict[str, object]:
         """The settings that replace a value of the HyperRule, by the rule's own names."""

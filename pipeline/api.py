@@ -15,7 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from bitpipe.errors import ConfigError, UnreadablePictureError
+from bitpipe import arguments
+from bitpipe.errors import ConfigError, DataError, UnreadablePictureError
+from bitpipe.stores import paths
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from serving.client import Answer, ClientTls
 
 _T = TypeVar("_T")
+
+# Outputs of a head; the shapes of tensors are counted in 32 bits.
+_MOST_CLASSES = 2**31 - 1
+# Sides of pictures, in pixels, as of `train.crop`.
+_SIZES = (8, 4096)
 
 
 def run(
@@ -60,22 +67,28 @@ def run(
         BitpipeError: whatever else, its traceback in the log that it names.
     """
     with _explained("run"):
+        data = arguments.place("data", data)
+        out = arguments.place("out", out)
+        paths.require_local("out", out)
+        folder = Path(out)
+        if models is not None:
+            models = arguments.place("models", models)
+        source = None if config is None else arguments.place("config", config)
+        arguments.instance("settings", settings, Mapping, "a mapping, such as {'train.steps': 100}")
+
         from pipeline import launch
         from pipeline.settings import config as configuration
 
-        source = None if config is None else str(config)
         overrides = [f"{key}={_as_yaml(key, value)}" for key, value in settings.items()]
         effective = configuration.load(source, overrides)
-        data, out = str(data), Path(out)
-        models = None if models is None else str(models)
         result, _ = launch.run(
             effective.config,
             data,
-            out,
+            folder,
             models=models,
             verbose=verbose,
             origins=effective.origins,
-            command=launch.again(out, data, source, overrides, models),
+            command=launch.again(folder, data, source, overrides, models),
         )
         return result
 
@@ -113,6 +126,10 @@ def load(
         MissingExtraError: this is an installation of the client.
     """
     with _explained("load"):
+        backbone = arguments.place("backbone", backbone)
+        if num_classes is not None:
+            num_classes = arguments.whole_number("num_classes", num_classes, 1, _MOST_CLASSES)
+
         from components.bit import exports, networks, sources
 
         source = str(exports.export_in_service(backbone))
@@ -165,11 +182,17 @@ def classify(
         MissingExtraError: this is an installation of the client.
     """
     with _explained("classify"):
+        wanted = [arguments.place("images", image, error=DataError) for image in _as_list(images)]
+        if backbone is not None:
+            backbone = arguments.place("backbone", backbone)
+        if size is not None:
+            size = arguments.whole_number("size", size, *_SIZES)
+
         from pipeline import classify as classification
 
         answers = classification.classify(
-            [image if isinstance(image, Path) else str(image) for image in _as_list(images)],
-            None if backbone is None else str(backbone),
+            wanted,
+            backbone,
             variant=variant,
             size=size,
             trusted=trusted,
@@ -218,7 +241,10 @@ def predict(
         from serving.client import PredictionClient
 
         wanted = _as_list(images)
-        check_named([image for image in wanted if not isinstance(image, bytes)], all_there=False)
+        named = [image for image in wanted if not isinstance(image, bytes)]
+        check_named(
+            [arguments.place("images", one, error=DataError) for one in named], all_there=False
+        )
         client = PredictionClient(
             server, name, version=version, label=label, top=top, tls=tls, timeout_s=timeout_s
         )
@@ -232,17 +258,26 @@ def predict(
 
 def _as_list(images: str | Path | bytes | Iterable[_T]) -> list[_T | str | Path | bytes]:
     """A single picture is one, although a path is an iterable of letters."""
-    return [images] if isinstance(images, (str, bytes, Path)) else list(images)
+    if isinstance(images, (str, bytes, os.PathLike)):
+        return [images]
+    arguments.instance("images", images, Iterable, "paths, or one", error=DataError)
+    return list(images)
 
 
 def _as_yaml(key: str, value: object) -> str:
     try:
-        return json.dumps(value, default=os.fspath)  # which is YAML, too
+        return json.dumps(value, default=_plain)  # which is YAML, too
     except (TypeError, ValueError):
         raise ConfigError(
             f"a setting is a number, a text, true, false, null, or a list or mapping of such. "
             f"Received: {value!r} for {key}."
         ) from None
+
+
+def _plain(value: object) -> object:
+    """What JSON knows nothing of: a path, or one of NumPy's numbers."""
+    item = getattr(value, "item", None)
+    return item() if item is not None else os.fspath(value)  # type: ignore[call-overload]
 
 
 def _each(answers: Iterator[_T], name: str) -> Iterator[_T]:

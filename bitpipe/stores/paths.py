@@ -24,6 +24,22 @@ def local_path(address: str) -> str:
     return unquote(address[len(FILE) :].removeprefix("localhost"))
 
 
+def require_local(option: str, path: str) -> None:
+    """Refuses an address where nothing but a disk will do.
+
+    Args:
+        option: who named it, for instance `--out`.
+        path: as it was given: a `Path` folds `gs://bucket` into the folder `gs:/bucket`.
+
+    Raises:
+        ConfigError: it is an address.
+    """
+    if is_remote(path):
+        raise ConfigError(
+            f"{option} must be a path on a disk of this machine. Received: {path}, an address."
+        )
+
+
 def join(folder: str, *names: str) -> str:
     """Where `names`, one below the other, lie below the folder; each may hold several, with `/`."""
     if is_remote(folder):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from components.settings import Settings, Share
+from components.settings import NonNegativeInt, Settings, Share
 
 Severity = Literal["off", "warn", "fail"]
 
@@ -38,6 +38,6 @@ class CheckSettings(Settings, frozen=True):
     max_one_size_share: Share = 0.9
     # Pictures of nothing but one colour.
     single_colour: Severity = "warn"
-    max_single_colour: Annotated[int, Meta(ge=0)] = 0
+    max_single_colour: NonNegativeInt = 0
     # What TFX's ExampleValidator finds in a split that does not fit the schema of the training one.
     anomalies: Severity = "warn"

@@ -8,7 +8,14 @@ from msgspec import Meta
 
 from bitpipe.pictures.limits import MAX_PIXELS
 from components.image_example_gen.sources.options import SourceOptions
-from components.settings import PositiveFloat, PositiveInt, Settings, Share
+from components.settings import (
+    LARGEST_INT,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Settings,
+    Share,
+)
 
 
 class DataSettings(Settings, frozen=True):
@@ -42,7 +49,7 @@ class DataSettings(Settings, frozen=True):
     # Share of the images held out for evaluation, by hash of the content, in percent steps.
     eval_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.2
     # A class with fewer files than this cannot be split into training and evaluation.
-    min_images_per_class: Annotated[int, Meta(ge=2)] = 5
+    min_images_per_class: Annotated[int, Meta(ge=2, le=LARGEST_INT)] = 5
     # The run stops when more than this share of the files cannot be read.
     max_rejected_share: Share = 0.1
     # Takes what there is of JPEG files that end too early; else they are rejected.
@@ -50,9 +57,9 @@ class DataSettings(Settings, frozen=True):
     # Larger pictures are scaled down to it, their shorter side to no less than half of it, and the
     # served graph scales what clients send. Not by default: other pixels are dealt to other splits,
     # and the resize of a large picture would no longer be BiT's own.
-    longest_side: Annotated[int, Meta(ge=64)] | None = None
+    longest_side: Annotated[int, Meta(ge=64, le=LARGEST_INT)] | None = None
     # The same as a number of files, beside the share.
-    max_rejected: Annotated[int, Meta(ge=0)] | None = None
+    max_rejected: NonNegativeInt | None = None
     # Larger pictures are rejected before they are decoded: a few bytes can claim gigabytes.
     max_megapixels: PositiveFloat = MAX_PIXELS / 1e6
 

@@ -16,7 +16,7 @@ from pipeline.commands import options
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.FILE,
     help="File for the pipeline. A manifest (.manifest.json) and TFX's description (.ir.txt) are "
     "written beside it.",
 )

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands import options
+
 
 @click.command(short_help="Train on handwritten digits, serve the model and ask it.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     default=Path("demo"),
     show_default=True,
     help="Folder for the pictures and the run.",

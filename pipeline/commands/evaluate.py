@@ -28,7 +28,7 @@ from pipeline.commands import options
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.LocalPath(file_okay=False),
     help="Folder for the report.  [default: evaluation-TIME]",
 )
 @options.configuration

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from bitpipe.stores.paths import require_local
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -21,7 +23,19 @@ def group(*options: Decorator) -> Decorator:
     return decorate
 
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+class LocalPath(click.Path):
+    """A path on a disk, no address."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(path_type=Path, **kwargs)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; ConfigError for an address."""
+        require_local(param.opts[0] if param and param.opts else "a path", str(value))
+        return super().convert(value, param, ctx)
+
+
+FILE = LocalPath(dir_okay=False)
 
 configuration = group(
     click.option(
@@ -43,9 +57,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 # Of the commands that run stages here.
 output = group(
-    click.option(
-        "--out", required=True, type=click.Path(path_type=Path), help="Folder for all outputs."
-    ),
+    click.option("--out", required=True, type=LocalPath(), help="Folder for all outputs."),
     configuration,
     as_json,
     click.option("--verbose", is_flag=True, help="Show the frameworks' log as well."),

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from pipeline.commands import options
+
 
 @click.command(short_help="Open the report of a run.")
-@click.argument("run", required=False, type=click.Path(path_type=Path), metavar="[RUN]")
+@click.argument("run", required=False, type=options.LocalPath(), metavar="[RUN]")
 @click.option("--print", "only_print", is_flag=True, help="Print where it is and open nothing.")
 def report(run: Path | None, only_print: bool) -> None:
     """Print where the report of RUN is and, on a desktop, open it in a browser.

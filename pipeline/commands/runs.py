@@ -15,7 +15,7 @@ _placed = options.group(
     click.option(
         "--out",
         required=True,
-        type=click.Path(path_type=Path),
+        type=options.LocalPath(),
         help="Folder that `bitpipe run --out` was given.",
     ),
     options.as_json,

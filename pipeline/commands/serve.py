@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Answer over TensorFlow Serving's gRPC and REST API.")
 @click.option(
     "--models",
-    type=click.Path(path_type=Path),
+    type=shared.LocalPath(),
     help="Folder that holds NAME/VERSION, or the versions themselves.",
 )
 @click.option(

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from bitpipe.errors import ConfigError
-from components.settings import PositiveFloat, PositiveInt
+from components.settings import NonNegativeInt, PositiveFloat, PositiveInt
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 Cpu = Annotated[
@@ -19,7 +19,8 @@ Cpu = Annotated[
     Meta(description="cores, such as 2 or 0.5 or 500m"),
 ]
 Memory = Annotated[
-    Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")] | PositiveInt,
+    Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")]
+    | Annotated[int, Meta(ge=1)],
     Meta(description="bytes, with or without a unit of Kubernetes, such as 8Gi or 500M"),
 ]
 ResourceName = Annotated[
@@ -132,8 +133,8 @@ class SecurityContext(_Settings, frozen=True):
 
     run_as_non_root: bool = True
     # Empty: the image's. Leave them out where the cluster assigns users itself (OpenShift).
-    run_as_user: Annotated[int, Meta(ge=0)] | None = None
-    run_as_group: Annotated[int, Meta(ge=0)] | None = None
+    run_as_user: NonNegativeInt | None = None
+    run_as_group: NonNegativeInt | None = None
 
 
 class KubeflowSettings(_Settings, frozen=True):

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from bitpipe import arguments
 from bitpipe.errors import AddressError
 
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+):(?P<port>\d{1,5})")
@@ -61,6 +62,7 @@ def parse(server: str) -> Address:
     Raises:
         AddressError: anything else.
     """
+    arguments.instance("server", server, str, "an address such as HOST:PORT", error=AddressError)
     scheme, separator, rest = server.partition("://")
     if not separator:
         scheme, rest = "grpc", server

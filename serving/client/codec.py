@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bitpipe import arguments
 from bitpipe.errors import ClientOptionsError, UnexpectedReplyError
 from bitpipe.model.signature import IMAGE, LABEL, OUTPUTS, SERVING, UNKNOWN
 from serving.client import messages
@@ -33,17 +34,21 @@ class ModelRef:
     label: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise ClientOptionsError("A model's name must not be empty.")
+        if not self.name or not isinstance(self.name, str):
+            raise ClientOptionsError(
+                f"A model's name must be a text, and not empty. Received: {self.name!r}."
+            )
         if self.version is not None and self.label is not None:
             raise ClientOptionsError(
                 f"A model is chosen by version or by label. Received: version {self.version} and "
                 f"label {self.label!r}."
             )
-        if self.version is not None and not 0 <= self.version < 2**63:
-            raise ClientOptionsError(f"A version is a number from 0 on. Received: {self.version}.")
-        if self.label == "":
-            raise ClientOptionsError("A label must not be empty.")
+        if self.version is not None:
+            arguments.whole_number("version", self.version, 0, 2**63 - 1, error=ClientOptionsError)
+        if self.label is not None and not (self.label and isinstance(self.label, str)):
+            raise ClientOptionsError(
+                f"A label must be a text, and not empty. Received: {self.label!r}."
+            )
 
 
 @dataclass(frozen=True)

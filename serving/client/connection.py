@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bitpipe import arguments
 from bitpipe.errors import ClientOptionsError
 from serving.client.address import Address
 from serving.client.retry import Retry
@@ -84,16 +85,16 @@ class Connection:
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
 
     def __post_init__(self) -> None:
+        if self.tls is not None:
+            arguments.instance("tls", self.tls, ClientTls, "a ClientTls", error=ClientOptionsError)
         if self.tls is not None and self.address.scheme == "http":
             raise ClientOptionsError(
                 f"Certificates need a secure connection: write https:// instead of http://. "
                 f"Received: {self.address}."
             )
-        for name in ("timeout_s", "max_message_bytes", "in_flight"):
-            if not getattr(self, name) > 0:
-                raise ClientOptionsError(
-                    f"{name} must be greater than 0. Received: {getattr(self, name)}."
-                )
+        arguments.positive("timeout_s", self.timeout_s, error=ClientOptionsError)
+        for name in ("max_message_bytes", "in_flight"):
+            arguments.whole_number(name, getattr(self, name), 1, error=ClientOptionsError)
 
     @property
     def secured_by(self) -> ClientTls | None:

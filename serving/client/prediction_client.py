@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from bitpipe import arguments
 from bitpipe.errors import (
     ClientOptionsError,
     InvalidInputError,
@@ -223,9 +224,7 @@ def _normalised(data: bytes) -> bytes:
 
 
 def _checked(name: str, number: int) -> int:
-    if number < 1:
-        raise ClientOptionsError(f"{name} must be at least 1. Received: {number}.")
-    return number
+    return arguments.whole_number(name, number, 1, error=ClientOptionsError)
 
 
 def _transport(connection: Connection, model: ModelRef) -> Transport:

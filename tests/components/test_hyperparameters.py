@@ -75,6 +75,13 @@ def test_epochs_become_steps_over_the_pictures_that_are_trained_on(stage):
     assert (rule.warmup_steps, rule.boundaries) == (100, (200, 300, 400))
 
 
+@pytest.mark.parametrize("epochs", [1e9, 1e300, 1e308])
+def test_epochs_without_end_are_a_configuration_error(stage, epochs):
+    facts = stage.Facts(num_examples=1000, image_area=1e5, num_classes=10)
+    with pytest.raises(ConfigError, match=r"train\.epochs must not mean more than 2,147,483,647"):
+        stage.decide(facts, TrainSettings(epochs=epochs, batch_size=100))
+
+
 def test_an_override_that_contradicts_the_rule_is_a_configuration_error(stage):
     with pytest.raises(ConfigError, match=r"train\.crop must .* train\.resize, .* train\.crop=200"):
         stage.decide(stage.Facts(300, 64, 10), TrainSettings(crop=200))

@@ -13,6 +13,7 @@ import pytest
 import bitpipe
 from bitpipe.errors import (
     AddressError,
+    ClientOptionsError,
     ConfigError,
     DataError,
     MissingExtraError,
@@ -88,13 +89,14 @@ def test_settings_win_over_the_configuration_and_are_told_for_the_report(monkeyp
         "data.group": "(?P<group>a: b)",
         "gate.allow_removed_classes": True,
         "train.learning_rate": 1e-5,
+        "train.batch_size": np.int64(8),
         "model.backbone": tmp_path / "weights",
     }
     assert bitpipe.run(tmp_path / "in", "out", config="smoke", settings=settings) == "result"
     config = seen["config"]
     assert (config.name, config.train.steps, config.train.boundaries) == ("smoke", 7, (2, 5))
     assert (config.data.group, config.gate.allow_removed_classes) == ("(?P<group>a: b)", True)
-    assert config.train.learning_rate == 1e-5
+    assert (config.train.learning_rate, config.train.batch_size) == (1e-5, 8)
     assert config.model.backbone == str(tmp_path / "weights")
     assert (seen["data"], seen["out"]) == (str(tmp_path / "in"), Path("out"))
     assert seen["origins"]["train.steps"] == "--set train.steps=7"
@@ -106,7 +108,21 @@ def test_settings_win_over_the_configuration_and_are_told_for_the_report(monkeyp
     [
         (lambda: api.run("x", "y", settings={"train.stepz": 1}), ConfigError, "did you mean"),
         (lambda: api.run("x", "y", settings={"name": {1}}), ConfigError, r"Received: \{1\} for na"),
+        (lambda: api.run("x", "y", settings="train.steps=1"), ConfigError, "a mapping, such as"),
         (lambda: api.run("no/such", "y"), DataError, "no/such"),
+        (lambda: api.run("no/such", None), ConfigError, "out must be a path. Received: None"),
+        (lambda: api.run("no/such", "s3://a/b"), ConfigError, "must be a path on a disk of this"),
+        (lambda: api.run(None, "y"), ConfigError, "data must be a path. Received: None"),
+        (lambda: api.load(""), ConfigError, "backbone must be a path. Received: an empty text"),
+        (lambda: api.load("bit-mini", num_classes=0), ConfigError, "num_classes must be a whole"),
+        (lambda: api.load("bit-mini", num_classes=2.5), ConfigError, r"Received: 2\.5"),
+        (lambda: api.load("bit-mini", num_classes=True), ConfigError, "Received: True"),
+        (lambda: api.classify(None, "bit-mini-in1k"), DataError, "images must be paths, or one"),
+        (lambda: api.classify([b"x"], "bit-mini-in1k"), DataError, "images must be a path"),
+        (lambda: api.classify("x", "bit-mini-in1k", size=3), ConfigError, "size .* from 8 to 4096"),
+        (lambda: api.predict([1], "localhost:1", "photos"), DataError, "images must be a path"),
+        (lambda: api.predict(b"", None, "photos"), AddressError, "address such as HOST:PORT"),
+        (lambda: api.predict(b"", "localhost:1", None), ClientOptionsError, "name must be a text"),
         (lambda: api.load("bit-mimi"), WeightsError, "did you mean 'bit-mini'"),
         (lambda: api.load("bit-mini", head=True), ConfigError, "Say it as num_classes"),
         (lambda: api.load("bit-mini", variant="R50x1"), ConfigError, "is of R26x0.5"),

@@ -229,3 +229,25 @@ def test_a_full_disk_is_told_in_a_line_by_every_command():
         "there is no room left on the disk of /x/answers. Make room, and run the same command "
         "again."
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run --data . --out gs://bucket/run",
+        "ingest --data . --out gs://bucket/run",
+        "demo --out gs://bucket/run",
+        "evaluate --data . --models . --out gs://bucket/page",
+        "compile --out gs://bucket/pipeline.yaml",
+        "predict a.jpg --server a:1 --name b --out gs://bucket/answers.csv",
+        "report gs://bucket/run",
+        "runs list --out gs://bucket/run",
+        "serve --models gs://bucket/serving",
+    ],
+)
+def test_an_address_is_no_folder_of_this_machine(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, command.split())
+    assert done.exit_code == 2
+    assert "must be a path on a disk of this machine. Received: gs://bucket/" in done.output
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 
 from bitpipe.errors import ConfigError
 from pipeline.settings import config, mistakes, rendering, shipped
@@ -87,7 +88,7 @@ def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
         ),
         (
             "train.steps=many",
-            "train.steps must be a whole number, at least 1, or null. "
+            "train.steps must be a whole number from 1 to 2147483647, or null. "
             "Received: 'many' (from --set train.steps=many)",
         ),
         ("train.crop=4", "train.crop must be a whole number from 8 to 4096, or null."),
@@ -123,8 +124,9 @@ def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
             "beam={runner: dataflow, image: a, region: b}",
             "needs beam.project and beam.temp_location. Received: beam.image, beam.region; set th",
         ),
-        ("data.workers=0", "data.workers must be a whole number, at least 1, or null."),
+        ("data.workers=0", "data.workers must be a whole number from 1 to 2147483647, or null."),
         ("train.steps=0", "Received: 0"),
+        ("train.steps=99999999999999999999", "from 1 to 2147483647, or null. Received: 9999"),
         ("train.learning_rate=-1", "Received: -1"),
         ("train.learning_rate=.inf", "train.learning_rate must be a finite number. Received: inf"),
         ("train.learning_rate=.nan", "train.learning_rate must be"),
@@ -149,7 +151,7 @@ def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
         ("model.variant=R50x2", "did you mean"),
         ("name=../up", "Received: '../up'"),
         ("train.boundaries=[30, 20]", "ascending"),
-        ("train.boundaries=[30, x]", "train.boundaries[1] must be a whole number, at least 1. "),
+        ("train.boundaries=[30, x]", "train.boundaries[1] must be a whole number from 1 to 2"),
         ("train.label_safe=no", "train.label_safe"),
         ("name.first=x", "name"),
         ("train.steps", "key=value"),
@@ -163,6 +165,30 @@ def test_a_bad_override_is_refused_with_what_was_received(override, complaint):
     assert "\n" not in str(refusal.value)
     # Neither types of Python nor regular expressions.
     assert not any(sign in str(refusal.value) for sign in ("`", "int |", "float |", "^"))
+
+
+def whole_numbers(kind, key=""):
+    """Keys and types of all settings that take a whole number, from msgspec's account of them."""
+    match kind:
+        case inspect.IntType():
+            yield key, kind
+        case inspect.StructType(fields=fields):
+            for field in fields:
+                yield from whole_numbers(field.type, f"{key}.{field.name}")
+        case inspect.UnionType(types=types):
+            for one in types:
+                yield from whole_numbers(one, key)
+        case inspect.Metadata(type=inner):
+            yield from whole_numbers(inner, key)
+        case inspect.VarTupleType(item_type=inner) | inspect.DictType(value_type=inner):
+            yield from whole_numbers(inner, f"{key}[]")
+
+
+def test_no_whole_number_is_more_than_what_frameworks_count_to():
+    found = dict(whole_numbers(inspect.type_info(config.Config)))
+    assert len(found) > 20
+    unlimited = [key for key, kind in found.items() if kind.le is None]
+    assert all(key.endswith(".memory") for key in unlimited)  # bytes
 
 
 @given(

@@ -371,11 +371,16 @@ def test_few_requests_are_in_flight_and_few_pictures_ahead() -> None:
     ("options", "words"),
     [
         ({"version": 1, "label": "stable"}, "by version or by label"),
-        ({"version": -1}, "from 0 on"),
-        ({"label": ""}, "label must not be empty"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"in_flight": 0}, "in_flight must be greater than 0"),
-        ({"timeout_s": float("nan")}, "timeout_s must be greater than 0"),
+        ({"version": -1}, "version must be a whole number from 0"),
+        ({"version": "1"}, "version must be a whole number from 0"),
+        ({"label": ""}, "label must be a text, and not empty"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1"),
+        ({"top": 2.5}, r"top must be a whole number, at least 1\. Received: 2\.5"),
+        ({"in_flight": 0}, "in_flight must be a whole number, at least 1"),
+        ({"timeout_s": float("nan")}, "timeout_s must be a finite number greater than 0"),
+        ({"timeout_s": float("inf")}, "timeout_s must be a finite number greater than 0"),
+        ({"timeout_s": "3"}, "timeout_s must be a finite number greater than 0"),
+        ({"tls": "ca.pem"}, "tls must be a ClientTls"),
     ],
 )
 def test_options_that_cannot_be_are_told(options: dict[str, Any], words: str) -> None:
