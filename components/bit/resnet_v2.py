@@ -109,11 +109,16 @@ def fold(model: keras.Model, *, one_pass: bool = False) -> keras.Model:
     return folded
 
 
-def in_bfloat16(folded: keras.Model) -> keras.Model:
+def in_bfloat16(folded: keras.Model, *, widened: bool = False) -> keras.Model:
     """A network of `fold` that keeps its kernels and computes its activations in bfloat16.
 
     Statistics of the group normalisation, pooled features and the head stay float32, as they are in
     training. For inference, not for XLA. The result shares no variables with `folded`.
+
+    Args:
+        folded: of `fold`.
+        widened: convolve as `layers.WidenedConv2D` does, for machines without instructions for
+            bfloat16.
     """
 
     def cast(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -123,6 +128,8 @@ def in_bfloat16(folded: keras.Model) -> keras.Model:
             config["dtype"] = "bfloat16" if kept else "mixed_bfloat16"
         if isinstance(layer, layers.GroupNormalization):
             config["one_pass"] = True
+        if widened and isinstance(layer, keras.layers.Conv2D):
+            return layers.WidenedConv2D.from_config(config)
         return layer.__class__.from_config(config)
 
     network = keras.models.clone_model(folded, clone_function=cast)

@@ -228,6 +228,7 @@ def _micro_batch_size(
             f"train.batch_size must be a multiple of the {replicas} devices. "
             f"Received: {rule.batch_size}. Change it, or set train.distribution=one_device."
         )
+    memory.require_batch(share, 3 * rule.crop**2 * tf.float32.size)
     chosen = settings.micro_batch_size
     if chosen is None:
         chosen = memory.micro_batch_size(model, share, rule.crop, memory.available_bytes())

@@ -10,9 +10,10 @@ import numpy as np
 
 from bitpipe.model.training import HEAD, Point
 from components import progress
+from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import best, cross_validation, loop, probe
+from components.training import best, cross_validation, loop, memory, probe
 from components.training.frozen import Frozen
 from components.training.probe import Examples
 
@@ -51,8 +52,10 @@ def train(
         The curve, and the step of the best look if there was one.
 
     Raises:
-        TrainingError: a feature or the loss is no finite number.
+        TrainingError: a feature or the loss is no finite number, or the memory is too small.
     """
+    width = model.get_layer(resnet_v2.FEATURES).output.shape[-1]
+    memory.require_batch(rule.batch_size, width * np.dtype(np.float32).itemsize)
     examples, held_out = frozen.examples()
     curve = best.Curve(HEAD)
     chosen: dict[int, probe.Head] = {}

@@ -10,6 +10,8 @@ import psutil
 import tensorflow as tf
 from tensorflow.python.client import device_lib
 
+from bitpipe.errors import TrainingError
+
 # Fragmentation, the runtime and whatever else lives on the machine want the rest.
 _USABLE_SHARE = 0.7
 # What a step takes at its peak, beyond the model itself: so many times its weights, and for each
@@ -37,6 +39,24 @@ def micro_batch_size(model: keras.Model, batch_size: int, side: int, available: 
     pictures = 2 * _bytes((batch_size, side, side, 3), "float32")
     fitting = max(1, int((_USABLE_SHARE * available - fixed - pictures) // per_picture))
     return max(n for n in range(1, batch_size + 1) if batch_size % n == 0 and n <= fitting)
+
+
+def require_batch(batch_size: int, picture_bytes: int) -> None:
+    """Refuses a batch that cannot be put together, however small its micro-batches are.
+
+    Args:
+        batch_size: pictures that this machine has to hold at a time.
+        picture_bytes: of each.
+
+    Raises:
+        TrainingError: more than there is.
+    """
+    needed, available = batch_size * picture_bytes, psutil.virtual_memory().available
+    if needed > available:
+        raise TrainingError(
+            f"a batch of {batch_size:,} pictures takes {needed / 2**30:,.1f} GiB of memory, "
+            f"{available / 2**30:.1f} are free. Set train.batch_size lower."
+        )
 
 
 def step_bytes(model: keras.Model, side: int) -> tuple[int, int]:

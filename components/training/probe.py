@@ -129,8 +129,8 @@ def order(num: int, num_views: int, batch_size: int, seed: int) -> Iterator[tupl
     random = np.random.default_rng(seed)
     waiting = np.empty(0, np.int64)
     while True:
-        while len(waiting) < batch_size:
-            waiting = np.concatenate([waiting, random.permutation(num)])
+        passes = -(-max(0, batch_size - len(waiting)) // num)
+        waiting = np.concatenate([waiting, *(random.permutation(num) for _ in range(passes))])
         rows, waiting = waiting[:batch_size], waiting[batch_size:]
         yield rows, random.integers(0, num_views, batch_size)
 

@@ -39,8 +39,8 @@ def choose(setting: str, model: keras.Model, size: int, strategy: tf.distribute.
     native = multiplies_bfloat16(strategy)
     if setting == BFLOAT16 and not native:
         _say(
-            "exported in bfloat16, which this machine does not multiply in: it answers more slowly "
-            "here than in float32"
+            "exported in bfloat16, which this machine does not multiply in: digits are lost and no "
+            "time is gained. What is to be served by a machine that does is exported on one"
         )
     if setting != "auto":
         return setting
@@ -69,11 +69,13 @@ def network(folded: keras.Model, precision: str) -> _Network:
         folded: of `resnet_v2.fold`, in float32.
         precision: FLOAT32, which reads the variables of `folded`; BFLOAT16, which holds constants
             of its own, half as large, where a file has room for them: else all kernels would be
-            converted for every batch.
+            converted for every batch. Where this machine does not multiply in bfloat16, the
+            convolutions of its values are computed in float32, with the same sums.
     """
     if precision == FLOAT32:
         return lambda pictures: folded(pictures, training=False)
-    halved = resnet_v2.in_bfloat16(folded)
+    native = multiplies_bfloat16(tf.distribute.get_strategy())
+    halved = resnet_v2.in_bfloat16(folded, widened=not native)
     if sum(_bytes(variable) for variable in halved.variables) > _MOST_CONSTANT_BYTES:
         return lambda pictures: halved.stateless_call(
             [variable.value for variable in folded.trainable_variables], [], pictures

@@ -1,16 +1,19 @@
 """A head on frozen features is what fine-tuning with a frozen backbone would make of it."""
 
 import itertools
+import time
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from bitpipe.errors import TrainingError
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
 from components.settings import TrainSettings
-from components.training import best, features, head, probe
+from components.training import best, features, fine_tuning, head, probe
 
 RULE = HyperRule(
     steps=30,
@@ -100,6 +103,22 @@ def test_a_pass_shows_every_picture_once_in_views_of_both_kinds():
     np.testing.assert_array_equal(np.bincount(rows[:12]), 1)
     np.testing.assert_array_equal(np.bincount(rows), 4)
     assert 10 < views.sum() < 38
+
+
+def test_a_batch_may_show_few_pictures_many_times():
+    started = time.process_time()
+    rows, _ = next(probe.order(2, 1, 200_000, 0))
+    np.testing.assert_array_equal(np.bincount(rows), 100_000)
+    assert time.process_time() - started < 5  # added one pass at a time it takes half a minute
+
+
+def test_a_batch_beyond_the_memory_is_refused(model):
+    rule = RULE.with_overrides(batch_size=10**9, steps=1)
+    told = r"a batch of 1,000,000,000 pictures takes .* GiB of memory, .* Set train\.batch_size"
+    with pytest.raises(TrainingError, match=told):
+        head.train(model, None, rule, TrainSettings())
+    with pytest.raises(TrainingError, match=told):
+        fine_tuning.seconds_per_picture(model, rule, TrainSettings(), tf.distribute.get_strategy())
 
 
 def test_features_that_never_change_do_not_matter(examples):
