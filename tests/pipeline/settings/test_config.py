@@ -143,7 +143,7 @@ def test_a_target_that_cannot_look_up_what_is_served_cannot_start_from_it():
         ("gate.significance=0", "above 0"),
         ("gate.significance=2", "a number above 0.0 and at most 1.0. Received: 2"),
         ("gate.reject_below=1", "a number above 0.0 and below 1.0"),
-        ("keep_versions=0", "a whole number, at least 1, or null"),
+        ("keep_versions=0", "a whole number from 1 to 2147483647, or null"),
         ("gate.metric=f1", "Received: 'f1'"),
         ("serving_check.server=torch", "Received: 'torch'"),
         ("serving_check.max_latency_ms=0", "above 0"),
