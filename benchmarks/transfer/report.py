@@ -160,10 +160,11 @@ def _steps(results: Results, folder: Path) -> str:
         ]
         lines.append(figure.Line(NAMES[method], points))
         early, last = middle[_EARLY_STEPS], middle[max(middle)]
+        share = f": {early / last:.0%}" if early < last else ""
         said.append(
             f"{NAMES[method]} ({len(found)} of {cells.SEEDS} seeds, "
             f"rate {found[0].facts['rate']:g}) {early:.3f} after {_EARLY_STEPS} steps, "
-            f"{last:.3f} after {max(middle)}: {early / last:.0%}"
+            f"{last:.3f} after {max(middle)}{share}"
         )
     if not lines:
         return ""
