@@ -81,12 +81,7 @@ def grid(names: Sequence[str]) -> list[Cell]:
             for rate in rates
         ),
         *_curve(names, 1),
-        *(
-            cell
-            for shots in (RATE_SHOTS, 5, 1)
-            for cell in _accuracy(names, tuple(RATES), few=True)
-            if cell.shots == shots
-        ),
+        *sorted(_accuracy(names, tuple(RATES), few=True), key=lambda cell: -(cell.shots or 0)),
         *_accuracy(names, tuple(RATES), few=False),
         *_curve(names, SEEDS),
     ]
