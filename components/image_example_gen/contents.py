@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from bitpipe import cache
@@ -23,6 +24,12 @@ from components.image_example_gen.sources import registry
 
 # Reading waits for the disk, and hashing releases the GIL.
 _THREADS = min(os.cpu_count() or 1, 16)
+# Files that a thread takes at a time: to hand over each takes longer than to read a small one.
+_PART = 64
+
+# What a file was when it was read, see `_mark`, and its digest.
+Known = tuple[list[int], str]
+_UNKNOWN: Known = ([], "")
 # A file that was written this shortly before may be written again without its time changing.
 _SETTLED_NS = 2 * 10**9
 
@@ -45,23 +52,27 @@ def digests(listing: Listing) -> dict[str, str]:
     found: dict[str, str] = {}
     unread: list[ListedPicture] = []
     for picture in local:
-        mark, digest = known.get(picture.path, ("", ""))
+        mark, digest = known.get(picture.path, _UNKNOWN)
         if mark == _mark(picture):
             found[picture.path] = digest
         else:
             unread.append(picture)
-    if unread:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            read = pool.map(lambda one: _digest(listing.path, one), unread)
-            found.update(zip((one.path for one in unread), read, strict=True))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parts = [unread[start : start + _PART] for start in range(0, len(unread), _PART)]
+        for part, read in zip(parts, pool.map(partial(_read, listing.path), parts), strict=True):
+            found.update(zip((one.path for one in part), read, strict=True))
     if unread or len(known) != len(local):
         settled = (one for one in local if one.stamp and now - one.stamp[0] > _SETTLED_NS)
         _remember(memory, {one.path: (_mark(one), found[one.path]) for one in settled})
     return found
 
 
-def _mark(picture: ListedPicture) -> str:
-    return f"{picture.size} {picture.mtime_ns} {picture.stamp}"
+def _mark(picture: ListedPicture) -> list[int]:
+    return [picture.size, picture.mtime_ns, *(picture.stamp or ())]
+
+
+def _read(path: str, pictures: Sequence[ListedPicture]) -> list[str]:
+    return [_digest(path, picture) for picture in pictures]
 
 
 def _digest(path: str, picture: ListedPicture) -> str:
@@ -76,13 +87,13 @@ def _name(path: str) -> str:
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
-def _recall(memory: Path) -> Mapping[str, tuple[str, str]]:
+def _recall(memory: Path) -> Mapping[str, Known]:
     with contextlib.suppress(OSError, ValueError, TypeError):  # none yet, or damaged
         known = json.loads(memory.read_bytes())
         return {name: (mark, digest) for name, (mark, digest) in dict(known).items()}
     return {}
 
 
-def _remember(memory: Path, known: Mapping[str, tuple[str, str]]) -> None:
+def _remember(memory: Path, known: Mapping[str, Known]) -> None:
     with contextlib.suppress(OSError):  # without it, all is read again
         LocalStore().write(str(memory), [json.dumps(known).encode()])

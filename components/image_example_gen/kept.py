@@ -6,8 +6,8 @@ import logging
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import msgspec
 import tensorflow as tf
 
 _log = logging.getLogger(__name__)
@@ -24,8 +24,7 @@ def records_place(split_folder: str, shard: int, count: int) -> str:
     return tf.io.gfile.join(split_folder, f"data_tfrecord-{shard:05d}-of-{count:05d}.gz")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """Where the record of a picture lies already.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A listed picture, and all of a data set's: what every source makes; standard library only."""
+"""A listed picture, and all of a data set's: what every source makes."""
 
 import hashlib
 import json
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from bitpipe.errors import DataError
 from bitpipe.names import printable, storable
 
 
-@dataclass(frozen=True, slots=True)
-class ListedPicture:
+# Not a dataclass: there are as many as pictures, and one of these is made in a tenth of the time,
+# and never looked at by the garbage collector.
+class ListedPicture(msgspec.Struct, frozen=True, gc=False):
     """A picture before anything of it is read; travels through a shard to the example.
 
     Attributes:
@@ -78,16 +81,16 @@ class Listing:
             contents: digests of files by their paths. Where there is one, it stands for size, times
                 and stamp, and the file may be touched.
         """
-        digest = hashlib.sha256(json.dumps(self.classes).encode())
+        records: list[Any] = [self.classes]
         for picture in self.pictures:
-            # As JSON, in which no two records look alike, whatever stands in their names.
-            values: list[Any] = [picture.path, picture.label, picture.split, picture.group]
-            content = contents.get(picture.path)
+            content: Any = contents.get(picture.path)
             if content is None:
-                values += [picture.size, picture.mtime_ns, picture.stamp]
-            else:
-                values.append(content)
-            digest.update(json.dumps([*values, picture.source]).encode())
+                content = (picture.size, picture.mtime_ns, picture.stamp)
+            of_it = (picture.path, picture.label, picture.split, picture.group, picture.source)
+            records.append((*of_it, content))
+        # As JSON, in which no two records look alike, whatever stands in their names; at once, as
+        # a call for each takes five times as long.
+        digest = hashlib.sha256(json.dumps(records).encode())
         return f"files:{len(self.pictures)},sha256:{digest.hexdigest()}"
 
 

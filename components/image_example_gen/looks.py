@@ -88,7 +88,7 @@ def near_pairs(looks: Looks) -> list[tuple[int, int]]:
     hashes, thumbnails = looks
     if len(hashes) < 2:
         return []
-    unit, colours = _normalised(thumbnails)
+    seen = _Thumbnails(thumbnails)
     ranks = np.argsort(hashes, kind="stable")
     parts = hashes[ranks].view(np.uint8).reshape(-1, _HASH_BYTES)
     found: set[tuple[int, int]] = set()
@@ -100,22 +100,43 @@ def near_pairs(looks: Looks) -> list[tuple[int, int]]:
             same = key[:-step] == key[step:]
             if not same.any():
                 break
-            found.update(_alike(hashes, unit, colours, at[:-step][same], at[step:][same]))
+            found.update(_alike(hashes, seen, at[:-step][same], at[step:][same]))
     return sorted(found)
 
 
 def _alike(
-    hashes: np.ndarray, unit: np.ndarray, colours: np.ndarray, left: np.ndarray, right: np.ndarray
+    hashes: np.ndarray, thumbnails: "_Thumbnails", left: np.ndarray, right: np.ndarray
 ) -> Iterator[tuple[int, int]]:
     differing = (hashes[left] ^ hashes[right]).view(np.uint8).reshape(-1, _HASH_BYTES)
     near = _ONES[differing].sum(1) <= _MAX_BITS
     left, right = left[near], right[near]
     for start in range(0, len(left), _BATCH):
         a, b = left[start : start + _BATCH], right[start : start + _BATCH]
+        unit, colours = thumbnails.normalised(a, b)
         alike = np.einsum("ij,ij->i", unit[a], unit[b]) >= _MIN_CORRELATION
         alike &= np.abs(colours[a] - colours[b]).max(1) <= _MAX_SHIFT
         for i, j in zip(a[alike].tolist(), b[alike].tolist(), strict=True):
             yield (i, j) if i < j else (j, i)
+
+
+class _Thumbnails:
+    """Normalises those that are compared: of photographs, few are."""
+
+    def __init__(self, thumbnails: np.ndarray) -> None:
+        self._thumbnails = thumbnails
+        count, values = thumbnails.shape
+        self._unit = np.zeros((count, values), np.float32)
+        self._colours = np.zeros((count, 3), np.float32)
+        self._done = np.zeros(count, bool)
+
+    def normalised(self, *wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What `_normalised` makes of all, filled in for those with the wanted numbers."""
+        numbers = np.unique(np.concatenate(wanted))
+        numbers = numbers[~self._done[numbers]]
+        if len(numbers):
+            self._unit[numbers], self._colours[numbers] = _normalised(self._thumbnails[numbers])
+            self._done[numbers] = True
+        return self._unit, self._colours
 
 
 def _normalised(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ FILE = "pictures.jsonl"
 _FORM = 1
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Made(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A picture's outcome, and what it was made of.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What the ingest found, counted, judged and written down; standard library only."""
+"""What the ingest found, counted, judged and written down."""
 
 import json
 from collections import Counter
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from bitpipe.errors import DataError
 from bitpipe.names import printable
@@ -24,8 +26,7 @@ _MAX_NAMED_CLASSES = 20
 _MAX_LISTED_CONFLICTS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedFile:
+class AcceptedFile(msgspec.Struct, frozen=True, gc=False):
     """A picture that can become an example; its name as `bitpipe.names.storable`.
 
     Attributes:
@@ -60,8 +61,7 @@ class AcceptedFile:
         return self.filename, self.label
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedFile:
+class RejectedFile(msgspec.Struct, frozen=True, gc=False):
     """A file that became none; its name as of an accepted one.
 
     Attributes:
@@ -175,7 +175,7 @@ class IngestReport:
 
     def rejected_jsonl(self) -> str:
         """A line of JSON per rejected file, as in `rejected.jsonl`."""
-        return "".join(json.dumps(asdict(file)) + "\n" for file in self.rejected)
+        return "".join(json.dumps(msgspec.structs.asdict(file)) + "\n" for file in self.rejected)
 
     def repeated_jsonl(self) -> str:
         """A line of JSON for all files that show one picture, as in `repeated.jsonl`."""

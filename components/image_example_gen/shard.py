@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import tensorflow as tf
@@ -152,15 +152,14 @@ def _convert(
     choose_split: Callable[[ListedPicture, str], str],
 ) -> tuple[Made, bytes]:
     """What becomes of a picture, and its record; empty for none."""
-    name = storable(picture.path)
-    made_of = Made(label=picture.label, size=picture.size, mtime_ns=picture.mtime_ns, content="")
+    content = ""
     try:
         data = images.read(path, picture)
-        made_of = msgspec.structs.replace(made_of, content=hashlib.sha256(data).hexdigest())
+        content = hashlib.sha256(data).hexdigest()
         image = to_image(data, picture)
     except images.RejectedImageError as error:
-        rejected = RejectedFile(name, str(error), error.kind)
-        return msgspec.structs.replace(made_of, rejected=rejected), b""
+        rejected = RejectedFile(storable(picture.path), str(error), error.kind)
+        return _made(picture, content, rejected=rejected), b""
     split = choose_split(picture, image.sha256)
     accepted = AcceptedFile(
         *(image.filename, image.label, split, image.sha256, image.changed),
@@ -172,10 +171,17 @@ def _convert(
         single_colour=image.single_colour,
     )
     record = images.to_example(image).SerializeToString(deterministic=True)
-    checksum = zlib.crc32(record)
-    return (
-        msgspec.structs.replace(made_of, accepted=accepted, written=split, checksum=checksum),
-        record,
+    made_of = _made(picture, content, accepted=accepted, written=split, checksum=zlib.crc32(record))
+    return made_of, record
+
+
+def _made(picture: ListedPicture, content: str, **outcome: Any) -> Made:
+    return Made(
+        label=picture.label,
+        size=picture.size,
+        mtime_ns=picture.mtime_ns,
+        content=content,
+        **outcome,
     )
 
 

@@ -12,8 +12,6 @@ What is left is decided by a hash, of the group's name or else the smallest dige
 that belong together. So no picture changes sides when others are added, but for these: one that
 looks like them and has a smaller digest, or joins two of them; and, in a class that would have none
 on a side, the one picture (or what belongs together) that fills in.
-
-Standard library only.
 """
 
 import bisect
@@ -22,7 +20,7 @@ import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from components.image_example_gen.listing import ListedPicture
 from components.image_example_gen.outcomes import AcceptedFile, Key
@@ -72,9 +70,13 @@ def group_key(group: str) -> str:
 class _Unit:
     """Pictures that go to one split together."""
 
-    files: list[AcceptedFile] = field(default_factory=list)
-    split: str = ""
-    key: str = ""
+    files: list[AcceptedFile]
+    key: str
+    split: str
+
+    @property
+    def labels(self) -> set[str]:
+        return {file.label for file in self.files}
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -127,12 +129,12 @@ def assign(
         apart |= lacking & held
     count: dict[str, int] = defaultdict(int)
     for unit in units:
-        for label in {file.label for file in unit.files}:
+        for label in unit.labels:
             count[label] += 1
     across = sorted(
         tuple(sorted(file.filename for file in unit.files))
         for unit in units
-        if len({file.split for file in unit.files if file.given}) > 1
+        if len(unit.files) > 1 and len({file.split for file in unit.files if file.given}) > 1
     )
     splits = {
         file.key: file.split if file.given else unit.split for unit in units for file in unit.files
@@ -156,19 +158,22 @@ def _units(
             parent[root(file.sha256)] = root(group_key(file.group))
     for one, other in links:
         parent[root(one)] = root(other)
-    by_root: dict[str, _Unit] = defaultdict(_Unit)
+    by_root: dict[str, list[AcceptedFile]] = defaultdict(list)
     for file in files:
-        by_root[root(file.sha256)].files.append(file)
-    for unit in by_root.values():
-        groups = {group_key(file.group) for file in unit.files if file.group is not None}
-        unit.key = min(groups or {file.sha256 for file in unit.files})
-        given = {file.split for file in unit.files if file.given}
-        unit.split = (
-            min(given, key=lambda split: (_PRECEDENCE.get(split, 2), split))
-            if given
-            else split_of(unit.key, buckets)
-        )
-    return sorted(by_root.values(), key=lambda unit: unit.key)
+        # Most belong to nothing.
+        by_root[root(file.sha256) if file.sha256 in parent else file.sha256].append(file)
+    units = [_unit(together, buckets) for together in by_root.values()]
+    return sorted(units, key=lambda unit: unit.key)
+
+
+def _unit(files: list[AcceptedFile], buckets: Mapping[str, int]) -> _Unit:
+    groups = {group_key(file.group) for file in files if file.group is not None}
+    key = min(groups or {file.sha256 for file in files})
+    given = {file.split for file in files if file.given}
+    if given:
+        return _Unit(files, key, min(given, key=lambda one: (_PRECEDENCE.get(one, 2), one)))
+    # Alone, it is where `choose_split` has put it.
+    return _Unit(files, key, files[0].split if len(files) == 1 else split_of(key, buckets))
 
 
 def _fill(units: Iterable[_Unit], required: Collection[str]) -> set[str]:
@@ -179,7 +184,7 @@ def _fill(units: Iterable[_Unit], required: Collection[str]) -> set[str]:
     """
     by_class: dict[str, list[_Unit]] = defaultdict(list)
     for unit in units:
-        for label in {file.label for file in unit.files}:
+        for label in unit.labels:
             by_class[label].append(unit)
 
     def holding(label: str, split: str) -> Iterator[_Unit]:
@@ -199,9 +204,8 @@ def _fill(units: Iterable[_Unit], required: Collection[str]) -> set[str]:
             if any(True for _ in holding(label, split)):
                 continue
             for unit in sorted(by_class[label], key=lambda unit: unit.rank):
-                others = {file.label for file in unit.files}
                 if any(file.given for file in unit.files) or (
-                    unit.split in required and any(is_last(one, unit.split) for one in others)
+                    unit.split in required and any(is_last(one, unit.split) for one in unit.labels)
                 ):
                     continue
                 unit.split = split

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING
@@ -37,6 +38,7 @@ _S_PER_BYTE = 1e-7
 _WORTHWHILE_S = 20.0
 # That wait for a store's answers rather than compute.
 _REMOTE_THREADS = 8
+_TOLD_EVERY_S = 0.1
 
 Write = Callable[..., None]
 
@@ -61,7 +63,9 @@ def run(
     threads = max(workers // processes, _REMOTE_THREADS if remote else 1)
 
     def here(shard: Shard) -> None:
-        write(shard, threads=threads, on_file=lambda: on_files(1))
+        told = _Told(on_files)
+        write(shard, threads=threads, on_file=told.one)
+        told.rest()
 
     if processes == 1:
         for shard in shards:
@@ -92,6 +96,28 @@ def worthwhile(shards: Sequence[Shard], workers: int) -> int:
     ]
     seconds = len(new) * _S_PER_PICTURE + sum(picture.size for picture in new) * _S_PER_BYTE
     return max(1, min(workers, len(shards) // 2, 1 + int(seconds / _WORTHWHILE_S)))
+
+
+class _Told:
+    """Tells of one picture after another a few times a second: a listener may take its time."""
+
+    def __init__(self, on_files: Callable[[int], None]) -> None:
+        self._on_files = on_files
+        self._waiting = 0
+        self._last = time.monotonic()
+
+    def one(self) -> None:
+        """One more is done."""
+        self._waiting += 1
+        now = time.monotonic()
+        if now - self._last > _TOLD_EVERY_S:
+            self._last = now
+            self.rest()
+
+    def rest(self) -> None:
+        """Tells what has not been told."""
+        self._on_files(self._waiting)
+        self._waiting = 0
 
 
 class _Queue:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from types import MappingProxyType
+
+import msgspec
 
 from components.image_example_gen.listing import ListedPicture
 
@@ -33,7 +34,8 @@ def settle(pictures: Iterable[ListedPicture]) -> tuple[ListedPicture, ...]:
     if any(picture.split in (EVAL, None) for picture in pictures):
         return pictures
     return tuple(
-        replace(picture, split=None) if picture.split == TRAIN else picture for picture in pictures
+        msgspec.structs.replace(picture, split=None) if picture.split == TRAIN else picture
+        for picture in pictures
     )
 
 

@@ -1,9 +1,11 @@
-"""All sources by their names, and the one that fits a data set; standard library only."""
+"""All sources by their names, and the one that fits a data set; imports no framework."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+
+import msgspec
 
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import is_remote
@@ -123,7 +125,8 @@ def _list(path: str, options: SourceOptions) -> Listing:
 
 def _grouped(listing: Listing, options: SourceOptions) -> Listing:
     pictures = tuple(
-        replace(one, group=one.group or options.group_of(one.path)) for one in listing.pictures
+        msgspec.structs.replace(one, group=one.group or options.group_of(one.path))
+        for one in listing.pictures
     )
     groups = {picture.group for picture in pictures if picture.group}
     if pictures and not groups:

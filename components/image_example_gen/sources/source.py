@@ -6,7 +6,7 @@ from components.image_example_gen.listing import ListedPicture
 
 
 class Source(Protocol):
-    """A module in this folder, known by its `NAME` in `registry`; standard library only.
+    """A module in this folder, known by its `NAME` in `registry`; imports no framework.
 
     It alone knows how a picture's label, split and bytes are found; all others see the records of
     the `Listing` that its other functions make.

@@ -6,6 +6,8 @@ One or several of these, the spans, are taken together.
 from collections.abc import Iterable
 from dataclasses import replace
 
+import msgspec
+
 from bitpipe.stores.paths import join
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import class_folders, tree
@@ -45,7 +47,7 @@ def list_spans(path: str, options: SourceOptions) -> Listing:
     return Listing(
         path,
         tuple(
-            replace(picture, path=f"{span}/{picture.path}")
+            msgspec.structs.replace(picture, path=f"{span}/{picture.path}")
             for span, listing in listed.items()
             for picture in listing.pictures
         ),

@@ -1,9 +1,9 @@
 import os
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bitpipe.errors import DataError
 from components.image_example_gen.listing import ListedPicture, Listing

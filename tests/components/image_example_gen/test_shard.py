@@ -3,13 +3,13 @@ import gzip
 import hashlib
 import pickle
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from components.image_example_gen import images, shard
 from components.image_example_gen.listing import ListedPicture

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from components.image_example_gen.outcomes import AcceptedFile
 from components.image_example_gen.sides import assign, group_key, split_of

@@ -55,6 +55,19 @@ def test_what_fails_in_another_process_fails_here(run):
     assert error.value.errno == 28
 
 
+@pytest.mark.parametrize(("every_s", "told"), [(3600, [10, 10]), (-1, [1] * 20)])
+def test_all_pictures_are_told_but_not_too_often(monkeypatch, writing, every_s, told):
+    def write(shard, *, threads, on_file):
+        for _ in range(10):
+            on_file()
+
+    heard = []
+    monkeypatch.setattr(workers, "_TOLD_EVERY_S", every_s)
+    workers.run(writing.shards(2), write, workers=1, on_files=heard.append)
+
+    assert [count for count in heard if count] == told
+
+
 def test_a_process_is_started_only_where_there_is_enough_to_do(writing):
     def needed(files, size, cores, kept=0):
         picture = ListedPicture("a", "a", None, size, 0, "class_folders")
