@@ -17,6 +17,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher
 from tfx.proto.orchestration import pipeline_pb2
 
+from components.image_example_gen import seen
 from pipeline import failures, outputs, weights_key
 
 Execution = metadata_store_pb2.Execution
@@ -57,7 +58,11 @@ def run(pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> Out
     executor = runner_utils.extract_executor_spec(deployment, node_id)
     started = time.monotonic()
     weights_key.add(node)
-    with outputs.whole_only(), _failure_noted(pipeline, node, connection_config):
+    with (
+        outputs.whole_only(),
+        seen.kept(),
+        _failure_noted(pipeline, node, connection_config),
+    ):
         info = launcher.Launcher(
             pipeline_node=node,
             mlmd_connection=metadata.Metadata(connection_config),

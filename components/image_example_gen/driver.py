@@ -11,10 +11,11 @@ from tfx.types import standard_component_specs
 
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import join
-from components.image_example_gen import contents
+from components.image_example_gen import contents, seen
 from components.image_example_gen.listing import Listing
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import registry, spans
+from components.image_example_gen.uncollected import uncollected
 
 _DEFAULTS = IngestOptions()
 
@@ -110,8 +111,11 @@ class ImageInputProcessor(input_processor.FileBasedInputProcessor):
         for split in self._splits:
             pattern = self.get_pattern_for_span_version(split.pattern, span, version)
             options = self._options.of_source(pattern)
-            listing = registry.list_pictures(self._input_base_uri, options)
-            fingerprints.append(fingerprint(split.name, listing, contents.digests(listing)))
+            with uncollected():
+                listing = registry.list_pictures(self._input_base_uri, options)
+                digests = contents.digests(listing)
+                fingerprints.append(fingerprint(split.name, listing, digests))
+                seen.leave(fingerprints[-1], listing, digests)
         return "\n".join(fingerprints)
 
     def _is_there(self, pattern: str) -> bool:

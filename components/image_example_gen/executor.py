@@ -1,7 +1,5 @@
 """Runs the ingest on Beam and publishes its report beside the examples."""
 
-import contextlib
-import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -23,11 +21,13 @@ from bitpipe.names import printable, storable
 from components import progress, uncached
 from components.image_example_gen import (
     appearance,
+    contents,
     earlier,
     made,
     outcomes,
     repeats,
     reuse,
+    seen,
     shard,
     sides,
     workers,
@@ -36,6 +36,7 @@ from components.image_example_gen.driver import fingerprint
 from components.image_example_gen.listing import Listing
 from components.image_example_gen.options import IngestOptions
 from components.image_example_gen.sources import given_splits, registry
+from components.image_example_gen.uncollected import collected, uncollected
 
 STAGE = "ImageExampleGen"
 
@@ -50,6 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     which the in-memory runner holds in full, and then deflates JPEG. Its hash buckets are kept.
     """
 
+    @uncollected()
     def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -71,7 +73,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         input_base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         splits = {split.name: split.hash_buckets for split in _split_config(exec_properties).splits}
 
-        listing = registry.list_pictures(input_base, options.of_source(pattern))
+        listing, digests = seen.take(exec_properties.get(utils.FINGERPRINT_PROPERTY_NAME, "")) or (
+            registry.list_pictures(input_base, options.of_source(pattern)),
+            None,
+        )
         logging.info("%s: %s", listing.path, listing.recognised)
         # A split that the data bring, and that neither training nor the gate reads.
         if any(picture.split == given_splits.TEST for picture in listing.pictures):
@@ -104,18 +109,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             outcome_folder=outcome_folder,
         )
         made_by = earlier.maker(options)
-        with _uncollected():
-            before = earlier.find(artifact.uri, made_by)
-            known = reuse.known(listing, before, splits) if before else {}
-            shards = [reuse.with_kept(part, known) for part in shard.plan(listing.pictures)]
+        before = earlier.find(artifact.uri, made_by)
+        known: reuse.Known = {}
+        if before:
+            now = contents.digests(listing) if digests is None else digests
+            known = reuse.known(listing, now, before, splits)
+        shards = [reuse.with_kept(part, known) for part in shard.plan(listing.pictures)]
         self._run(
             write, shards, lambda count: progress.advance(STAGE, count, len(listing.pictures))
         )
-        with _uncollected():
-            pictures = {part.index: reuse.gather(part, known, outcome_folder) for part in shards}
-            files = [one.outcome for of_shard in pictures.values() for one in of_shard]
-            accepted = [file for file in files if isinstance(file, outcomes.AcceptedFile)]
-            placed, found = _place(listing, files, accepted, splits, options)
+        pictures = {part.index: reuse.gather(part, known, outcome_folder) for part in shards}
+        files = [one.outcome for of_shard in pictures.values() for one in of_shard]
+        accepted = [file for file in files if isinstance(file, outcomes.AcceptedFile)]
+        placed, found = _place(listing, files, accepted, splits, options)
         kept_folder = _kept_folder(artifact.uri)
         try:
             outcomes.check(
@@ -160,7 +166,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         made.write_index(
             artifact.uri, made.Head(maker=made_by, path=listing.path, shards=sizes), in_place
         )
-        if _has_changed(listing, in_place, exec_properties):
+        read = _contents(listing, in_place)
+        if _has_changed(listing, read, exec_properties) if digests is None else read != digests:
+            # A disk that was away for a moment, say, must not leave a data set without its pictures
+            # for good.
             artifact.set_string_custom_property(uncached.PROPERTY, "its data changed")
             progress.say(
                 STAGE, "the data changed while they were read: the next run looks at them again"
@@ -175,6 +184,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes shards in processes of this machine, or wherever Beam's runner has workers."""
         if not shards:
             return
+        with collected():
+            self._run_on_any(write, shards, on_files)
+
+    def _run_on_any(
+        self,
+        write: Callable[..., None],
+        shards: Sequence[shard.Shard],
+        on_files: Callable[[int], None],
+    ) -> None:
         if options_of_beam.is_in_process(self._beam_pipeline_args):
             workers.run(
                 shards,
@@ -190,21 +208,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "Spread" >> beam.Reshuffle()
                 | "Write" >> beam.ParDo(_WriteShard(write))
             )
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Makes much that stays, without Python's looking through all of it for cycles again and again.
-
-    That took half of the time of 60,000 pictures.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _place(
@@ -253,22 +256,22 @@ def _check_own_splits(listing: Listing, splits: Collection[str]) -> None:
             )
 
 
-def _has_changed(
-    listing: Listing, pictures: Iterable[made.Made], exec_properties: dict[str, Any]
-) -> bool:
-    """Whether what was read is not what the driver saw, by which the cache would find it.
-
-    A disk that was away for a moment, say, must not leave a data set without its pictures for good.
-    """
-    seen = exec_properties.get(utils.FINGERPRINT_PROPERTY_NAME)
+def _contents(listing: Listing, pictures: Iterable[made.Made]) -> dict[str, str]:
+    """What was read, as `contents.digests` tells it."""
     content_of = {one.name: one.content for one in pictures}
-    read = {
+    return {
         picture.path: content_of[storable(picture.path), picture.label]
         for picture in listing.pictures
         if picture.stamp is not None
     }
-    split = _input_split(exec_properties).name
-    return bool(seen) and seen != fingerprint(split, listing, read)
+
+
+def _has_changed(
+    listing: Listing, read: Mapping[str, str], exec_properties: dict[str, Any]
+) -> bool:
+    """Whether what was read is not what the driver saw, by which the cache would find it."""
+    told = exec_properties.get(utils.FINGERPRINT_PROPERTY_NAME)
+    return bool(told) and told != fingerprint(_input_split(exec_properties).name, listing, read)
 
 
 def _input_split(exec_properties: dict[str, Any]) -> example_gen_pb2.Input.Split:

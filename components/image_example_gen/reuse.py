@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from bitpipe.names import storable
-from components.image_example_gen import contents, shard, sides
+from components.image_example_gen import shard, sides
 from components.image_example_gen.earlier import Earlier
 from components.image_example_gen.kept import Kept
 from components.image_example_gen.listing import ListedPicture, Listing
@@ -21,15 +21,17 @@ _log = logging.getLogger(__name__)
 Known = Mapping[Key, tuple[Made, Kept | None]]
 
 
-def known(listing: Listing, before: Earlier, splits: Mapping[str, int]) -> Known:
+def known(
+    listing: Listing, digests: Mapping[str, str], before: Earlier, splits: Mapping[str, int]
+) -> Known:
     """What of the listed pictures needs no conversion.
 
     Args:
         listing: of tonight.
+        digests: as of `contents.digests`.
         before: an earlier ingest.
         splits: hash buckets of each split.
     """
-    digests = contents.digests(listing)
     found = {}
     for picture in listing.pictures:
         made = before.find(picture, listing.path, digests.get(picture.path))
@@ -42,18 +44,23 @@ def known(listing: Listing, before: Earlier, splits: Mapping[str, int]) -> Known
 def _tonight(
     picture: ListedPicture, made: Made, kept: Kept | None, splits: Mapping[str, int]
 ) -> tuple[Made, Kept | None]:
-    now = msgspec.structs.replace(made, size=picture.size, mtime_ns=picture.mtime_ns)
+    if (made.size, made.mtime_ns) != (picture.size, picture.mtime_ns):  # rarely, as what follows
+        made = msgspec.structs.replace(made, size=picture.size, mtime_ns=picture.mtime_ns)
     if made.accepted is None:
-        return now, None
-    split = sides.choose_split(picture, made.accepted.sha256, splits)
+        return made, None
     accepted = made.accepted
+    split = sides.choose_split(picture, accepted.sha256, splits)
     tonight = (split, picture.group, picture.split is not None)
-    if tonight != (accepted.split, accepted.group, accepted.given):  # rarely; a copy takes its time
-        accepted = replace(accepted, split=split, group=tonight[1], given=tonight[2])
+    if tonight != (accepted.split, accepted.group, accepted.given):
+        accepted = msgspec.structs.replace(
+            accepted, split=split, group=picture.group, given=picture.split is not None
+        )
     if kept is not None and kept.split not in splits:
-        kept = replace(kept, split=split)
+        kept = msgspec.structs.replace(kept, split=split)
     written = kept.split if kept is not None else ""
-    return msgspec.structs.replace(now, accepted=accepted, written=written), kept
+    if (accepted, written) != (made.accepted, made.written):
+        made = msgspec.structs.replace(made, accepted=accepted, written=written)
+    return made, kept
 
 
 def with_kept(part: Shard, found: Known) -> Shard:

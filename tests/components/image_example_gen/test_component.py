@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import os
@@ -13,9 +14,10 @@ from tfx.proto import range_config_pb2
 
 from bitpipe.errors import ConfigError, DataError
 from components import uncached
-from components.image_example_gen import images
+from components.image_example_gen import images, seen
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.options import IngestOptions
+from components.image_example_gen.sources import registry
 
 pytestmark = pytest.mark.tfx
 
@@ -101,7 +103,10 @@ def test_a_touched_folder_is_taken_from_the_cache(home, photos):
     assert home.states() == [Execution.COMPLETE, Execution.CACHED]
 
 
-def test_what_changes_between_a_look_and_the_reading_is_not_cached(home, photos, monkeypatch):
+@pytest.mark.parametrize("in_one_process", [True, False])
+def test_what_changes_between_a_look_and_the_reading_is_not_cached(
+    home, photos, monkeypatch, in_one_process
+):
     read, gone = images.read, photos / "ants/0.png"
 
     def hiccup(path, picture):
@@ -111,10 +116,28 @@ def test_what_changes_between_a_look_and_the_reading_is_not_cached(home, photos,
     home.run(photos)
     monkeypatch.setattr(images, "read", hiccup)
     options = IngestOptions(max_pixels=10**6, max_rejected_share=0.5)  # all is read again
-    home.run(photos, options=options)
+    with seen.kept() if in_one_process else contextlib.nullcontext():
+        home.run(photos, options=options)
 
     marks = [uncached.PROPERTY in one.custom_properties for one in home.live_artifacts()]
     assert marks == [False, True]
+
+
+def test_what_the_driver_has_listed_is_not_listed_again_in_one_process(home, photos, monkeypatch):
+    listed = []
+    list_pictures = registry.list_pictures
+
+    def listing(path, options):
+        listed.append(path)
+        return list_pictures(path, options)
+
+    monkeypatch.setattr(registry, "list_pictures", listing)
+    with seen.kept():
+        home.run(photos)
+    once = len(listed)
+    home.run(photos, code_version="2")
+
+    assert (once, len(listed)) == (1, 3)
 
 
 @pytest.mark.parametrize("change", [{"code_version": "2"}, {"splits": {"train": 3, "eval": 1}}])
