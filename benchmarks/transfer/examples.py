@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import tensorflow as tf
 
@@ -114,7 +115,9 @@ def _write(source: str, place: Path) -> None:
         # A test split that the data bring is what others are compared by, and all else is learned
         # from; the pipeline would not read it, and judge by a part of the rest.
         pictures = [
-            dataclasses.replace(one, split="eval" if one.split == given_splits.TEST else "train")
+            msgspec.structs.replace(
+                one, split="eval" if one.split == given_splits.TEST else "train"
+            )
             for one in pictures
         ]
     folders = {split: str(place / split) for split in _BUCKETS}
