@@ -21,18 +21,18 @@ _MOST_WORKERS = 16
 
 def is_in_process(options: Sequence[str]) -> bool:
     """Whether all runs in the process that asks: then work can be shared out without Beam."""
-    runner = _value(options, "runner") or "DirectRunner"
-    mode = _value(options, "direct_running_mode") or "in_memory"
+    runner = value(options, "runner") or "DirectRunner"
+    mode = value(options, "direct_running_mode") or "in_memory"
     return runner in _RUNNERS_HERE and mode == "in_memory"
 
 
 def workers(options: Sequence[str]) -> int:
     """How many workers shall share the work on this machine; Beam's 0 is one per core."""
-    number = int(_value(options, "direct_num_workers") or 1)
+    number = int(value(options, "direct_num_workers") or 1)
     return number if number != ALL_CORES else min(cores.available(), _MOST_WORKERS)
 
 
-def _value(options: Sequence[str], name: str) -> str:
-    """The last one counts; empty where there is none."""
+def value(options: Sequence[str], name: str) -> str:
+    """What `--name=` is given; the last one counts; empty where there is none."""
     values = [option.partition("=")[2] for option in options if option.startswith(f"--{name}=")]
     return values[-1] if values else ""

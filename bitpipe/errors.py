@@ -33,6 +33,12 @@ class DiskFullError(BitpipeError):
     exit_code = exits.USER
 
 
+class JobServiceError(BitpipeError):
+    """Beam's job service is not there, or has given up; see `bitpipe.job_service`."""
+
+    exit_code = exits.USER
+
+
 class MissingExtraError(BitpipeError):
     """A command needs packages that the base requirements leave out.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bitpipe import frameworks, full_disk
+from bitpipe import frameworks, full_disk, job_service
 from bitpipe.errors import BitpipeError, ConfigError, causes
 from bitpipe.model import release
 from bitpipe.stores import whole_file
@@ -29,7 +29,7 @@ from components.image_example_gen.sources.registry import check_data
 from components.settings import SCRATCH
 from pipeline import interruption, logs, scratch, stages, workspace
 from pipeline.position import Position
-from pipeline.settings import rendering
+from pipeline.settings import beam, rendering
 from pipeline.settings.config import Config
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def run(
         release.read(join(models, config.name))
     config = _with_absolute_backbone(config)
     _require_backbone(config.model.backbone)
-    with _working(data, out, models, verbose=verbose) as work:
+    with _working(config, data, out, models, verbose=verbose) as work:
         # An hour before it is needed: the download may fail.
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
@@ -142,7 +142,7 @@ def ingest(config: Config, data: str, out: Path, *, verbose: bool = False) -> di
         BitpipeError: see `run`.
     """
     recognised = check_pictures(config, data)
-    with _working(data, out, None, verbose=verbose) as work, work.shown() as display:
+    with _working(config, data, out, None, verbose=verbose) as work, work.shown() as display:
         position = Position(display)
         with interruption.telling(position.when_interrupted):
             frameworks.log_warnings()
@@ -255,6 +255,7 @@ class _Work:
     temporary: Path
     log_file: Path
     verbose: bool
+    engine: Sequence[str]  # as options of Beam
 
     @property
     def _places(self) -> dict[Path, str]:
@@ -289,16 +290,22 @@ class _Work:
                     raise one from None
             if full := full_disk.explained(error, self._places, _GOES_ON):
                 raise full from error
+            if told := job_service.explained(error, self.engine):
+                raise told from error
             raise UnexpectedError(
                 f"{type(error).__name__}: {_first_line(error)} The whole log is in {self.log_file}."
             ) from error
 
 
 @contextlib.contextmanager
-def _working(data: str, out: Path, models: str | None, *, verbose: bool) -> Iterator[_Work]:
+def _working(
+    config: Config, data: str, out: Path, models: str | None, *, verbose: bool
+) -> Iterator[_Work]:
+    engine = beam.options(config.beam)
+    job_service.require(engine)
     with workspace.opened(out, data, models) as space, scratch.folder() as temporary:
         log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
-        yield _Work(space, out, temporary, log_file, verbose)
+        yield _Work(space, out, temporary, log_file, verbose, engine)
 
 
 def _tell(display: Display, recognised: str) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from bitpipe import job_service
 from bitpipe.beam import IN_PROCESS
 from bitpipe.errors import AnswerFileError, ServingError
 from bitpipe.model import in_service
@@ -107,6 +108,7 @@ def run(
         watch: is told how far the job is, at once and then now and then, by a thread.
 
     Raises:
+        JobServiceError: nothing answers where Beam's options say.
         DataError: something in `data` does not exist, or is an archive.
         AnswerFileError: the folder is in use, cannot be written, holds a job (without `resume`) or
             another one (with it), or there is no picture.
@@ -116,6 +118,7 @@ def run(
         JobInterrupt: Ctrl-C while it was done.
     """
     named.check_named(data)
+    job_service.require(beam)
     with lock.held(out):
         job = jobs.find(out)
         if job is not None and not resume:
@@ -154,8 +157,10 @@ def _answer(job: Job, before: Progress, batch_size: int, beam: Sequence[str]) ->
         except Exception as error:
             if interrupted:
                 raise KeyboardInterrupt from error
+            told = job_service.explained(error, beam)
             raise JobFailedError(
-                f"The job has failed: {_last_line(error)}", _result(job, before)
+                str(told) if told else f"The job has failed: {_last_line(error)}",
+                _result(job, before),
             ) from error
 
 
