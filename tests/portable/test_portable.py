@@ -3,13 +3,19 @@
 Minutes: each worker loads TFX for each stage. `make test-portable` runs it.
 """
 
+import contextlib
 import gzip
 import json
 import os
 import re
+import threading
+import time
 
+import psutil
 import pytest
+import tensorflow as tf
 
+from bitpipe import exits
 from components.image_example_gen import shard
 from pipeline.settings import beam, config
 from serving.batch import run as batch
@@ -148,3 +154,52 @@ def test_the_batch_job_answers_the_same(runs, portable, tmp_path):
         answers.append([json.loads(line) for line in lines])
     assert answers[0] == answers[1]
     assert len(answers[0]) > 40
+
+
+def records(pipeline):
+    """Of both splits, sorted: how they are shared out to files is another matter."""
+    found = files(pipeline, "ImageExampleGen", "examples/*/Split-*/*.gz").values()
+    return sorted(
+        tf.data.TFRecordDataset([str(path) for path in found], "GZIP").as_numpy_iterator()
+    )
+
+
+def kill_one_of_the_next(pool):
+    """Kills a worker of the next job amid what it does first, which takes it seconds to load."""
+    before = set(psutil.Process(pool.pid).children(recursive=True))
+
+    def kill():
+        workers = []
+        deadline = time.monotonic() + 120
+        while not workers and time.monotonic() < deadline:
+            time.sleep(0.2)
+            new = set(psutil.Process(pool.pid).children(recursive=True)) - before
+            # Those at work, and no process around them.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                workers = [
+                    one for one in new if time.time() - one.create_time() > 5 and not one.children()
+                ]
+        workers[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    return killer
+
+
+# A thread of Beam's fails as well.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_killed_worker_ends_the_job_in_a_sentence_and_the_next_one_lacks_no_record(
+    runs, portable, engine, tmp_path
+):
+    (here, _), _ = runs
+    again = Pipeline(here.data, tmp_path / "out")
+    killer = kill_one_of_the_next(engine.workers)
+    failed = again.run(*portable, 'beam.options=["--job_server_timeout=40"]', command="ingest")
+    killer.join()
+    done = again.run(*portable, command="ingest")
+
+    assert failed.exit_code == exits.USER
+    assert "had not ended after 40 s" in failed.stderr
+    assert not list((tmp_path / "out/artifacts").glob("ImageExampleGen/examples/1/*"))
+    assert done.exit_code == exits.OK
+    assert records(here) == records(again) != []
