@@ -20,10 +20,15 @@ _SETTINGS = {"duplicates": "keep", "conflicts": "keep"}
 _STAGES = ("StatisticsGen", "Transform")
 
 
-def plain(data: str, out: str) -> dict[str, Any]:
+def plain(data: str, out: str, half: str) -> dict[str, Any]:
     """A single process that makes the same checks, and writes the same records into one file.
 
     And one that only copies the bytes.
+
+    Args:
+        data: the folder.
+        out: of the files.
+        half: `0` or `1`: every other picture, from this one on.
     """
     import tensorflow as tf
 
@@ -32,25 +37,25 @@ def plain(data: str, out: str) -> dict[str, Any]:
     from pipeline.settings.config import Config
 
     settings = Config().data
-    listing = registry.list_pictures(data)
+    pictures = registry.list_pictures(data).pictures[int(half) :: 2]
     most = int(settings.max_megapixels * 1e6)
     _convert_one(data)
 
     def convert() -> None:
         options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)
         with tf.io.TFRecordWriter(f"{out}.gz", options) as writer:
-            for picture in listing.pictures:
+            for picture in pictures:
                 image = images.read_image(data, picture, most)
                 writer.write(images.to_example(image).SerializeToString(deterministic=True))
 
     def copy() -> None:
         with Path(f"{out}.bytes").open("wb") as file:
-            for picture in listing.pictures:
+            for picture in pictures:
                 file.write((Path(data) / picture.path).read_bytes())
 
     copied = _timed(copy)
     began = _cpu_s()
-    found = {"pictures": len(listing.pictures), "plain_s": _timed(convert), "copy_s": copied}
+    found = {"pictures": len(pictures), "plain_s": _timed(convert), "copy_s": copied}
     return {**found, "plain_cpu_s": _cpu_s() - began}
 
 
