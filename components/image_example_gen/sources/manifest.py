@@ -11,7 +11,7 @@ from typing import Any
 
 from bitpipe.errors import DataError
 from bitpipe.names import printable
-from bitpipe.stores.paths import join, local_path
+from bitpipe.stores.paths import is_remote, join, local_path
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import given_splits, tree
 
@@ -124,7 +124,7 @@ def _rows(place: str, text: str) -> Iterator[_Row]:
     records = _json_lines(place, text) if is_json else _csv(place, text)
     for line, values in records:
         # Spaces around a name are for those who read the table; no class differs by them.
-        path, label = local_path(values.get("path", "")), values.get("label", "").strip()
+        path, label = _path(values.get("path", "")), values.get("label", "").strip()
         if not path or not label:
             missing = "path" if not path else "label"
             raise _refused(place, line, f"without a {missing}", "fill it in, or remove the row")
@@ -143,6 +143,12 @@ def _rows(place: str, text: str) -> Iterator[_Row]:
                     place, line, f"with the split {given!r}", "use train, val or test, or nothing"
                 )
         yield _Row(line, path, label, split or None, values.get("group", "").strip() or None)
+
+
+def _path(given: str) -> str:
+    """A row's path in the one spelling that archives know: `a/1.jpg` for `./a//1.jpg`."""
+    path = local_path(given)
+    return str(PurePosixPath(path)) if path and not is_remote(path) else path
 
 
 def _csv(place: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -175,7 +175,10 @@ def read(path: str, name: str) -> bytes:
     if is_remote(name) or name.startswith("/"):
         return _store(name).read(name)
     # The folder decides whether it is in an archive: a file in it may be one itself.
-    return _store(path).read(f"{path.rstrip('/')}/{name}")  # `join` takes as long as to read it
+    store = _store(path)
+    if isinstance(store, ArchiveStore):  # which knows a file by one spelling of its path
+        return store.read(join(path, name))
+    return store.read(f"{path.rstrip('/')}/{name}")  # `join` takes as long as to read a small file
 
 
 def read_range(path: str, name: str, start: int, size: int) -> bytes:

@@ -29,7 +29,7 @@ def fill(folder, layout):
     for name in LAYOUTS[layout]:
         touch(folder / name, name)
     if layout.startswith("manifest"):
-        touch(folder / "manifest.csv", "path,label\na/1.jpg,x\na/2.jpg,y\n")
+        touch(folder / "manifest.csv", "path,label\na/1.jpg,x\n./a//2.jpg,y\n")
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])

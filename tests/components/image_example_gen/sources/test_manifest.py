@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import json
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -85,6 +86,12 @@ def test_paths_may_be_addresses_whose_size_and_time_are_asked_for(tmp_path, buck
         assert picture.mtime_ns
 
 
+def test_two_spellings_of_a_path_are_one_picture(tmp_path):
+    text = "path,label\np/1.jpg,ant\n./p//1.jpg,ant\n"
+    with pytest.raises(DataError, match=r"line 3 .* with the path and label of line 2"):
+        registry.list_pictures(write(tmp_path, "a.csv", text))
+
+
 def test_a_file_address_is_a_path(tmp_path):
     text = f"path,label\nfile://{tmp_path}/p/1.jpg,ant\n"
     (picture,) = registry.list_pictures(write(tmp_path, "a.csv", text)).pictures
@@ -154,7 +161,7 @@ LABELS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_s
 @settings(max_examples=100, phases=[Phase.explicit, Phase.generate])
 @given(
     st.lists(
-        st.tuples(CELLS.map("p{}".format), LABELS, CELLS),
+        st.tuples(CELLS.map(lambda cell: str(PurePosixPath(f"p{cell}"))), LABELS, CELLS),
         min_size=1,
         max_size=3,
         unique_by=lambda row: row[:2],
