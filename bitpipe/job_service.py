@@ -36,8 +36,8 @@ def require(options: Sequence[str]) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise JobServiceError(
-            f"Beam's job service must answer at {endpoint}. Received: {reason}; start it, or "
-            "correct the job endpoint."
+            f"Beam's job service must answer at {endpoint}. Received: no connection ({reason}); "
+            "start it, or correct the job endpoint."
         ) from error
 
 
