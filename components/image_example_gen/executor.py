@@ -175,6 +175,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 STAGE, "the data changed while they were read: the next run looks at them again"
             )
 
+    @collected()
     def _run(
         self,
         write: Callable[..., None],
@@ -184,15 +185,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes shards in processes of this machine, or wherever Beam's runner has workers."""
         if not shards:
             return
-        with collected():
-            self._run_on_any(write, shards, on_files)
-
-    def _run_on_any(
-        self,
-        write: Callable[..., None],
-        shards: Sequence[shard.Shard],
-        on_files: Callable[[int], None],
-    ) -> None:
         if options_of_beam.is_in_process(self._beam_pipeline_args):
             workers.run(
                 shards,
