@@ -76,7 +76,7 @@ def run(
         source = None if config is None else arguments.place("config", config)
         arguments.instance("settings", settings, Mapping, "a mapping, such as {'train.steps': 100}")
 
-        from pipeline import launch
+        from pipeline import launch, proposals
         from pipeline.settings import config as configuration
 
         overrides = [f"{key}={_as_yaml(key, value)}" for key, value in settings.items()]
@@ -88,7 +88,7 @@ def run(
             models=models,
             verbose=verbose,
             origins=effective.origins,
-            command=launch.again(folder, data, source, overrides, models),
+            command=proposals.again(folder, data, source, overrides, models),
         )
         return result
 

@@ -14,7 +14,7 @@ import click
 
 from bitpipe.errors import BitpipeError
 from bitpipe.model import signature
-from pipeline import digits, launch
+from pipeline import digits, launch, proposals
 from pipeline.settings import config
 from pipeline.terminal import streams
 from pipeline.terminal.summary import print_summary
@@ -40,7 +40,7 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
     """
     data, held_out = digits.write(out)
     effective = config.load(NAME, overrides)
-    settings, same = effective.config, launch.again(out / "run", str(data), NAME, overrides)
+    settings, same = effective.config, proposals.again(out / "run", str(data), NAME, overrides)
     result, log_file = launch.run(
         settings, str(data), out / "run", origins=effective.origins, command=same
     )
@@ -50,7 +50,7 @@ def run(out: Path, overrides: Sequence[str] = ()) -> None:
     click.echo("\nAsking the served model about pictures it has never seen:\n")
     with _server(out / "run" / "serving", log_file) as address:
         _ask(address, sorted(held_out.glob("*/*.png")))
-    commands = launch.next_commands(settings, out / "run", same)
+    commands = proposals.next_commands(settings, out / "run", same)
     commands[1] = commands[1].replace("IMAGE...", f"{held_out}/7/*.png")
     print_summary(result, sys.stdout, commands)
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import datetime
-import logging
-import os
-import shlex
 import shutil
-import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bitpipe import frameworks, full_disk, job_service
-from bitpipe.errors import BitpipeError, ConfigError, causes
+from bitpipe import frameworks
+from bitpipe.errors import ConfigError
 from bitpipe.model import release
 from bitpipe.stores import whole_file
 from bitpipe.stores.paths import is_remote, join, require_plain
@@ -27,28 +19,19 @@ from components.bit import packaged, sources
 from components.gate import settings as gate
 from components.image_example_gen.sources.registry import check_data
 from components.settings import SCRATCH
-from pipeline import interruption, logs, scratch, stages, workspace
+from pipeline import interruption, stages, workspace
 from pipeline.position import Position
-from pipeline.settings import beam, rendering
+from pipeline.settings import rendering
 from pipeline.settings.config import Config
+from pipeline.working import working
 
 if TYPE_CHECKING:
     from components.image_example_gen.listing import Listing
     from pipeline.result import RunResult
     from pipeline.terminal.display import Display
 
-
-# Libraries put the content of a broken record into their message.
-_SHOWN_CHARACTERS = 300
-
 # In the folder of all outputs: the summary of the last run that ended.
 SUMMARY = "summary.txt"
-
-_GOES_ON = "run the same command again: it goes on where this one stopped"
-
-
-class UnexpectedError(BitpipeError):
-    """A stage failed for a reason that is not the user's."""
 
 
 def check(config: Config, data: str) -> Listing | None:
@@ -115,15 +98,15 @@ def run(
         What came of it, and the log file.
 
     Raises:
-        BitpipeError: with its exit code, for everything a user can put right; `UnexpectedError` for
-            the rest, with the traceback in the log.
+        BitpipeError: with its exit code, for everything a user can put right;
+            `working.UnexpectedError` for the rest, with the traceback in the log.
     """
     listing = check(config, data)
     if models is not None:  # hours before it is needed: credentials, or the bucket, may be missing
         release.read(join(models, config.name))
     config = _with_absolute_backbone(config)
     _require_backbone(config.model.backbone)
-    with _working(config, data, out, models, verbose=verbose) as work:
+    with working(config, data, out, models, verbose=verbose) as work:
         # An hour before it is needed: the download may fail.
         if config.model.backbone != SCRATCH and not _is_module(config.model.backbone):
             _fetch(config.model.backbone)
@@ -142,7 +125,7 @@ def ingest(config: Config, data: str, out: Path, *, verbose: bool = False) -> di
         BitpipeError: see `run`.
     """
     recognised = check_pictures(config, data)
-    with _working(config, data, out, None, verbose=verbose) as work, work.shown() as display:
+    with working(config, data, out, None, verbose=verbose) as work, work.shown() as display:
         position = Position(display)
         with interruption.telling(position.when_interrupted):
             frameworks.log_warnings()
@@ -151,53 +134,6 @@ def ingest(config: Config, data: str, out: Path, *, verbose: bool = False) -> di
             from pipeline import local
 
             return local.ingest(config, work.space, position)
-
-
-def again(
-    out: Path, data: str, source: str | None, overrides: Sequence[str], models: str | None = None
-) -> str:
-    """The command that runs the same once more.
-
-    Args:
-        out: as it was given, like all others.
-        data: see `run`.
-        source: `--config`; None where it was left out.
-        overrides: `--set`, in their order.
-        models: `--models`; None where it was left out.
-    """
-    words = ["run", "--data", data, "--out", str(out)]
-    words += ["--models", models] if models is not None else []
-    words += ["--config", source] if source is not None else []
-    words += [word for override in overrides for word in ("--set", override)]
-    return f"{_program()} {shlex.join(words)}"
-
-
-def next_commands(config: Config, out: Path, same: str, models: str | None = None) -> list[str]:
-    """What to try with the model that was just pushed.
-
-    Args:
-        config: of the run.
-        out: of the run.
-        same: `again`.
-        models: of the run.
-    """
-    program = _program()
-    folder = shlex.quote(models or str(out / "serving"))
-    if is_remote(folder):  # the embedded server reads disks
-        return [
-            f"{program} models list --models {folder} --name {config.name}",
-            f"{same}  # again: cached",
-        ]
-    return [
-        f"{program} serve --models {folder} --name {config.name}",
-        f"{program} predict IMAGE... --server localhost:8500 --name {config.name}",
-        f"{same}  # again: cached",
-    ]
-
-
-def trial_command(candidate: str) -> str:
-    """How to ask a model that was not pushed."""
-    return f"{_program()} classify IMAGE... --backbone {shlex.quote(candidate)}"
 
 
 def _real(data: str) -> str:
@@ -233,79 +169,6 @@ def _fetch(backbone: str) -> None:
 
     with packaged.offered(packaged.FOR_A_RUN):
         files.local(backbone)
-
-
-def _program() -> str:
-    """How to call bitpipe from the user's shell: by name only where that would find this one."""
-    script = Path(sys.executable).parent / "bitpipe"
-    on_path = shutil.which("bitpipe")
-    if on_path and Path(on_path).resolve() == script.resolve():
-        return "bitpipe"
-    if not script.exists():
-        return f"{shlex.quote(sys.executable)} -m pipeline"
-    return shlex.quote(os.path.relpath(script))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Work:
-    """A folder that is claimed, and the file for what frameworks say."""
-
-    space: workspace.Workspace
-    out: Path
-    temporary: Path
-    log_file: Path
-    verbose: bool
-    engine: Sequence[str]  # as options of Beam
-
-    @property
-    def _places(self) -> dict[Path, str]:
-        """Where a run writes, and what the user calls it."""
-        temporary = self.temporary.parent
-        return {
-            self.space.out: f"--out {self.out}",
-            temporary: f"the temporary files, {temporary} (TMPDIR names another one)",
-        }
-
-    @contextlib.contextmanager
-    def shown(self) -> Iterator[Display]:
-        """A display on stderr; what is raised below it becomes a `BitpipeError`."""
-        from pipeline.terminal.display import Display
-
-        try:
-            with (
-                logs.captured(self.log_file, verbose=self.verbose) as terminal,
-                Display(terminal.err) as display,
-            ):
-                try:
-                    yield display
-                except Exception as error:
-                    logging.exception("the run failed")
-                    _let_go(error)
-                    raise
-        except BitpipeError:
-            raise
-        except Exception as error:
-            for one in causes(error):
-                if isinstance(one, BitpipeError):  # Beam and TFX put errors into theirs
-                    raise one from None
-            if full := full_disk.explained(error, self._places, _GOES_ON):
-                raise full from error
-            if told := job_service.explained(error, self.engine):
-                raise told from error
-            raise UnexpectedError(
-                f"{type(error).__name__}: {_first_line(error)} The whole log is in {self.log_file}."
-            ) from error
-
-
-@contextlib.contextmanager
-def _working(
-    config: Config, data: str, out: Path, models: str | None, *, verbose: bool
-) -> Iterator[_Work]:
-    engine = beam.options(config.beam)
-    job_service.require(engine)
-    with workspace.opened(out, data, models) as space, scratch.folder() as temporary:
-        log_file = space.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
-        yield _Work(space, out, temporary, log_file, verbose, engine)
 
 
 def _tell(display: Display, recognised: str) -> None:
@@ -359,14 +222,3 @@ def _keep(path: Path, result: RunResult) -> None:
     from pipeline.terminal import summary
 
     whole_file.write(path, [summary.text(result).encode()])
-
-
-def _let_go(error: BaseException) -> None:
-    """Closes what a failed stage has left open, while what TensorFlow says of that is logged."""
-    for one in causes(error):
-        traceback.clear_frames(one.__traceback__)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0][:_SHOWN_CHARACTERS].rstrip(".") + ".") if text else "No message."

@@ -41,11 +41,11 @@ def run(
     from pipeline import interruption
 
     with interruption.ends_process():
-        from pipeline import launch
+        from pipeline import launch, proposals
         from pipeline.settings import config as configuration
 
         effective = configuration.load(config, overrides)
-        checked, same = effective.config, launch.again(out, data, config, overrides, models)
+        checked, same = effective.config, proposals.again(out, data, config, overrides, models)
         result, _ = launch.run(
             checked,
             data,
@@ -63,9 +63,9 @@ def run(
             from pipeline.terminal.summary import print_summary
 
             commands = (
-                launch.next_commands(checked, out, same, models)
+                proposals.next_commands(checked, out, same, models)
                 if result.blessed
-                else [launch.trial_command(result.candidate)]
+                else [proposals.trial_command(result.candidate)]
             )
             print_summary(result, sys.stdout, commands)
     sys.exit(exits.NOT_BLESSED if result.version is None else exits.OK)

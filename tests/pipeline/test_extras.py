@@ -8,7 +8,7 @@ import pytest
 
 from bitpipe.errors import MissingExtraError, TrainingError
 from pipeline import extras
-from pipeline.launch import UnexpectedError
+from pipeline.working import UnexpectedError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ("bitpipe", "components", "pipeline", "serving")
