@@ -18,6 +18,7 @@ from tfx.utils import proto_utils
 from bitpipe import beam as options_of_beam
 from bitpipe.errors import DataError
 from bitpipe.names import printable, storable
+from bitpipe.wording import counted
 from components import progress, uncached
 from components.image_example_gen import (
     appearance,
@@ -93,8 +94,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         if listing.loose_files:
             logging.warning(
-                "%d files lie directly in %s and have no class: ignored.",
-                listing.loose_files,
+                "%s directly in %s, without a class: ignored.",
+                counted(listing.loose_files, "file"),
                 listing.path,
             )
         progress.report(STAGE, 0, len(listing.pictures))

@@ -11,6 +11,7 @@ import msgspec
 
 from bitpipe.errors import DataError
 from bitpipe.names import printable
+from bitpipe.wording import counted
 from components.image_example_gen.listing import Listing
 
 REPORT_FILE = "ingest.json"
@@ -285,7 +286,8 @@ def check(
     if not report.num_examples and not report.left_out:
         raise DataError(
             "At least one picture must be readable. "
-            f"Received: {num_files} files in {report.path}, all rejected ({_first(report)}); "
+            f"Received: {counted(num_files, 'file')} in {report.path}, all rejected "
+            f"({_first(report)}); "
             f"replace them, see {rejected_list}."
         )
     if len(report.rejected) / num_files > max_rejected_share:
@@ -297,7 +299,7 @@ def check(
         )
     if max_rejected is not None and len(report.rejected) > max_rejected:
         raise DataError(
-            f"At most {max_rejected} files may be unreadable. "
+            f"At most {counted(max_rejected, 'file')} may be unreadable. "
             f"Received: {len(report.rejected)} of {num_files} in {report.path} "
             f"({_first(report)}); repair or remove those listed in {rejected_list}, "
             "or raise data.max_rejected."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bitpipe.wording import counted
+
 
 def done(answered: int, failed: int, earlier: int, out: object) -> str:
     """All is answered; `earlier` answers were there before."""
     before = f", {earlier} of them by earlier runs" if earlier else ""
-    return f"{answered} pictures ({failed} failed{before}) in {out}"
+    return f"{counted(answered, 'picture')} ({failed} failed{before}) in {out}"
 
 
 def stopped(error: BaseException, answers: str, out: object) -> str:

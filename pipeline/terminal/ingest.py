@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bitpipe.names import printable
+from bitpipe.wording import counted
 from pipeline.terminal import streams
 
 _SHOWN = 5
@@ -33,21 +34,23 @@ def print_report(report: Mapping[str, Any], stream: TextIO) -> None:
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     splits = ", ".join(f"{count} {split}" for split, count in report["splits"].items())
     yield f"data      {report['source']}"
-    yield f"pictures  {report['num_examples']} ({splits}) in {len(report['classes'])} classes"
+    classes = counted(len(report["classes"]), "class", plural="classes")
+    yield f"pictures  {report['num_examples']} ({splits}) in {classes}"
     rejected = report["rejected"]
-    yield f"rejected  {len(rejected)} files"
+    yield f"rejected  {counted(len(rejected), 'file')}"
     yield from (f"{_INDENT}{one['filename']}: {one['reason']}" for one in rejected[:_SHOWN])
     if len(rejected) > _SHOWN:
         yield f"{_INDENT}and {len(rejected) - _SHOWN} more"
-    yield f"skipped   {report['skipped'] + report['loose_files']} files"
-    yield f"copies    {report['duplicates']} pictures are equal to others"
-    yield f"conflicts {report['conflicting_duplicates']} pictures are in more than one class"
-    yield f"left out  {report['left_out']} files for these two, see repeated.jsonl"
-    yield f"similar   {report['near_duplicates']} groups look the same, each is in one split"
-    yield f"found     {report['found']} files: pictures, left out, rejected and skipped"
+    yield f"skipped   {counted(report['skipped'] + report['loose_files'], 'file')}"
+    yield f"copies    {counted(report['duplicates'], 'picture')} equal to others"
+    yield f"conflicts {counted(report['conflicting_duplicates'], 'picture')} in more than one class"
+    yield f"left out  {counted(report['left_out'], 'file')} for these two, see repeated.jsonl"
+    groups = counted(report["near_duplicates"], "group")
+    yield f"similar   {groups} of look-alikes, each in one split"
+    yield f"found     {counted(report['found'], 'file')}: pictures, left out, rejected and skipped"
     if report["across_splits"]:
-        count = len(report["across_splits"])
-        yield f"warning   {count} groups are in several splits, as the data say"
+        groups = counted(len(report["across_splits"]), "group")
+        yield f"warning   {groups} in several splits, as the data say"
     if report["taken_apart"]:
         yield (
             "warning   look-alikes are in several splits, as else there were none of: "

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from bitpipe.names import printable
+from bitpipe.wording import counted
 from pipeline.terminal import streams
 
 if TYPE_CHECKING:
@@ -84,21 +85,23 @@ def _stages(result: RunResult) -> Table:
 
 def _data(result: RunResult) -> Iterator[str]:
     splits = ", ".join(f"{count} {split}" for split, count in result.splits.items())
-    yield f"pictures  {result.num_examples} ({splits}) in {len(result.classes)} classes"
+    classes = counted(len(result.classes), "class", plural="classes")
+    yield f"pictures  {result.num_examples} ({splits}) in {classes}"
     yield from _listed(
-        f"rejected  {len(result.rejected)} files",
+        f"rejected  {counted(len(result.rejected), 'file')}",
         (f"{item['filename']}: {item['reason']}" for item in result.rejected),
         len(result.rejected),
         _SHOWN_REJECTED,
     )
     if result.duplicates:
-        out = f": {result.left_out} are left out" if result.left_out else ", on the same side"
-        yield f"copies    {result.duplicates} pictures are equal to others{out}"
+        out = f": {result.left_out} left out" if result.left_out else ", on the same side"
+        yield f"copies    {counted(result.duplicates, 'picture')} equal to others{out}"
     if result.near_duplicates:
-        yield f"similar   {result.near_duplicates} groups look the same, each is on one side"
-    groups = "picture is" if result.num_conflicts == 1 else "pictures are"
+        groups = counted(result.near_duplicates, "group")
+        yield f"similar   {groups} of look-alikes, each on one side"
+    conflicting = counted(result.num_conflicts, "picture")
     yield from _listed(
-        f"conflicts {result.num_conflicts} {groups} in more than one class; correct the labels:",
+        f"conflicts {conflicting} in more than one class; correct the labels:",
         (" = ".join(names) for names in result.conflicts),
         result.num_conflicts,
         _SHOWN_CONFLICTS,

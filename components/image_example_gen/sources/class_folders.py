@@ -2,6 +2,7 @@
 
 from bitpipe.errors import DataError
 from bitpipe.stores.paths import is_remote, join
+from bitpipe.wording import counted
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import given_splits, manifest, tree
 from components.image_example_gen.sources.options import SourceOptions
@@ -31,7 +32,7 @@ def list_tree(found: tree.Tree, source: str) -> Listing:
         loose_files=loose,
         skipped_files=sum(bool(tree.top(file.path)) for file in found.skipped),
         found=found.found,
-        recognised=f"class folders: {len(classes)} with {len(pictures)} files",
+        recognised=f"class folders: {len(classes)} with {counted(len(pictures), 'file')}",
     )
 
 
@@ -101,7 +102,7 @@ def _has_folders(found: tree.Tree, way: str) -> bool:
 
 def _no_class(found: tree.Tree) -> str:
     loose = [file.path for file in found.files if not tree.top(file.path)]
-    holds = f" ({len(loose)} files lie directly in it)" if loose else ""
+    holds = f" (directly in it: {counted(len(loose), 'file')})" if loose else ""
     remedy = "put the pictures there"
     if loose and (parent := _parent_of_classes(found.path)):
         remedy = f"it looks like one class: name the folder above, {parent}"

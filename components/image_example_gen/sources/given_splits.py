@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from bitpipe.wording import counted
 from components.image_example_gen.listing import ListedPicture
 
 TRAIN, EVAL, TEST = "train", "eval", "test"
@@ -52,7 +53,7 @@ def in_words(given: Sequence[ListedPicture], settled: Sequence[ListedPicture]) -
     named = ", ".join(f"{split} {counts[split]}" for split in (TRAIN, EVAL, TEST) if counts[split])
     said = [f"splits kept as given ({named})"]
     if counts[None]:
-        said.append(f"{counts[None]} files without one are split by content")
+        said.append(f"{counted(counts[None], 'file')} without one, split by content")
     if not any(picture.split == EVAL for picture in settled) and not counts[None]:
         said.append("none is for the gate, whose pictures are drawn from those for training")
     if counts[TEST]:

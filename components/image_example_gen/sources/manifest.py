@@ -12,6 +12,7 @@ from typing import Any
 from bitpipe.errors import DataError
 from bitpipe.names import printable
 from bitpipe.stores.paths import is_remote, join, local_path
+from bitpipe.wording import counted
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import given_splits, tree
 
@@ -89,11 +90,11 @@ def _listing(
     facts = {**known, **tree.facts(folder, asked)}
     given = [_picture(row, facts.get(row.path, _UNKNOWN)) for row in rows]
     settled = given_splits.settle(given)
-    said = [f"manifest {name}: {len(rows)} rows"]
+    said = [f"manifest {name}: {counted(len(rows), 'row')}"]
     if splits := given_splits.in_words(given, settled):
         said.append(splits)
     if groups := {row.group for row in rows if row.group}:
-        said.append(f"{len(groups)} groups")
+        said.append(counted(len(groups), "group"))
     return Listing(folder, settled, found=len(rows), recognised="; ".join(said))
 
 

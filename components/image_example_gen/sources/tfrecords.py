@@ -11,6 +11,7 @@ from bitpipe.errors import DataError
 from bitpipe.names import printable
 from bitpipe.stores.paths import is_remote, join
 from bitpipe.stores.store import UnfitFileError
+from bitpipe.wording import counted
 from components.image_example_gen.listing import ListedPicture, Listing
 from components.image_example_gen.sources import given_splits, tf_examples, tree
 from components.image_example_gen.sources.options import SourceOptions
@@ -69,7 +70,7 @@ def from_tree(found: tree.Tree, options: SourceOptions) -> Listing:
             f"TFRecord files must hold examples. Received: none in {found.path}; check the path."
         )
     settled = given_splits.settle(given)
-    said = [f"TFRecords: {len(files)} files with {len(given)} examples"]
+    said = [f"TFRecords: {counted(len(files), 'file')} with {counted(len(given), 'example')}"]
     if splits := given_splits.in_words(given, settled):
         said.append(splits)
     others = found.found - len(files)

@@ -37,7 +37,7 @@ def test_the_report_names_counts_and_the_first_rejected_files():
     assert "a/4\\x1b.jpg: it is [empty]" in text
     assert "a/5" not in text
     assert "and 2 more" in text
-    assert "1 groups are in several splits" in text
+    assert "1 group in several splits" in text
     assert "none of: bee" in text
     assert "skipped   3 files" in text
     assert "[ant]      1     0     0" in text

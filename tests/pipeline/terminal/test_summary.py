@@ -124,7 +124,7 @@ def test_copies_and_contradicting_labels_are_counted_and_the_first_ones_named():
     conflicts = [[f"a/{n}.png", f"b/{n}.png"] for n in range(4)]
     text = summary(duplicates=9, num_conflicts=4, conflicts=conflicts)
     assert "copies    9 pictures" in text
-    assert "conflicts 4 pictures are in more than one class" in text
+    assert "conflicts 4 pictures in more than one class" in text
     assert "            a/2.png = b/2.png\n            and 1 more\n" in text
     assert not {"copies", "conflicts"} & set(summary().split())
 

@@ -207,7 +207,7 @@ def test_check_leaves_a_remote_address_to_the_ingest():
             "a b.tar.xz'`, then name ",
         ),
         ([], "", "no picture in any class folder"),
-        (["1.jpg", "2.jpg"], "", "2 files lie directly in it"),
+        (["1.jpg", "2.jpg"], "", "directly in it: 2 files"),
         (["roses/1.jpg", "roses/2.jpg"], "", "only 'roses'"),
         (["a/1", "a/2", "b/1"], "", "'b' has 1"),
         (["a/1", "b/1", "c/1", "d/1", "e/1"], "", "'c' has 1 and 2 more classes"),

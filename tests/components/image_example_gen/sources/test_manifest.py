@@ -55,7 +55,7 @@ def test_a_manifest_names_pictures_labels_and_splits(tmp_path, name, text):
     assert [one.size for one in listing.pictures] == [7, 7, 7]
     assert listing.recognised == (
         f"manifest {name}: 3 rows; splits kept as given (train 1, eval 1); "
-        "1 files without one are split by content"
+        "1 file without one, split by content"
     )
 
 
@@ -110,7 +110,7 @@ def test_a_column_gives_groups(tmp_path):
     text = "label,group,path,other\nant,patient 1,p/1.jpg,x\nbee,,p/2.jpg,y\n"
     listing = registry.list_pictures(write(tmp_path, "photos.csv", text))
     assert [one.group for one in listing.pictures] == ["patient 1", None]
-    assert listing.recognised.endswith("1 groups")
+    assert listing.recognised.endswith("1 group")
 
 
 @pytest.mark.parametrize(

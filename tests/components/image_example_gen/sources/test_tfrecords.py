@@ -62,7 +62,7 @@ def test_records_are_pictures_whose_bytes_are_read_where_they_lie(data):
     for one in listing.pictures:
         assert registry.by_name(one.source).read(listing.path, one) == b"JPEG bytes"
         assert one.size == 10
-    assert listing.recognised == "TFRecords: 1 files with 2 examples"
+    assert listing.recognised == "TFRecords: 1 file with 2 examples"
 
 
 @pytest.mark.parametrize("pack", ["tar", "zip", "store"])
