@@ -27,7 +27,6 @@ from components.training import (
     inputs,
     loop,
     own_answers,
-    pace,
     planning,
     probe,
     served_model,
@@ -69,8 +68,6 @@ def run_fn(fn_args: Any) -> None:
     loss_weights = class_weights(selection, class_names) if weighted else None
     if settings.keep_best and not selection.num_held_out:
         progress.say(loop.STAGE, "no class has two pictures: train.keep_best has none to hold out")
-    if sentence := pace.of_schedule(rule, selection.num_trained):
-        progress.say(loop.STAGE, sentence)
 
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope():

@@ -65,13 +65,9 @@ class Checkpoints:
         Looks at the files themselves. TensorFlow's CheckpointManager keeps a list beside them,
         which may be what a kill or a full disk has cut, and refuses to start then.
         """
-        finished = {step for step, name in self._files() if name.endswith(_LAST_WRITTEN)}
-        for step in sorted(finished, reverse=True):
-            prefix = self._prefix(step)
-            if is_whole(prefix):
-                self._checkpoint.read(prefix)
-                return int(self._step)
-            _log.warning("The checkpoint %s is damaged: going back to the one before.", prefix)
+        if step := newest(self._path):
+            self._checkpoint.read(_prefix(self._path, step))
+            return int(self._step)
         return 0
 
     def after(self, step: int) -> bool:
@@ -80,7 +76,7 @@ class Checkpoints:
             return False
         if self._write:
             self._step.assign(step)
-            self._checkpoint.write(self._prefix(step))
+            self._checkpoint.write(_prefix(self._path, step))
             self._delete_older(step)
         return True
 
@@ -89,24 +85,25 @@ class Checkpoints:
         if self._write and tf.io.gfile.exists(self._path):
             tf.io.gfile.rmtree(self._path)
 
-    def _prefix(self, step: int) -> str:
-        return f"{self._path}/ckpt-{step}"
-
-    def _files(self) -> list[tuple[int, str]]:
-        """The steps of all files of checkpoints, finished or not, and their names."""
-        if not tf.io.gfile.exists(self._path):
-            return []
-        names = [name.rstrip("/") for name in tf.io.gfile.listdir(self._path)]
-        return [(int(match[1]), name) for name in names if (match := _NAME.fullmatch(name))]
-
     def _delete_older(self, newest: int) -> None:
-        files = self._files()
+        files = _files(self._path)
         kept = sorted({step for step, _ in files if step <= newest})[-_KEPT:]
         for step, name in files:
             if step not in kept:
                 path = f"{self._path}/{name}"
                 remove = tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove
                 remove(path)
+
+
+def newest(path: str) -> int:
+    """Steps behind the newest checkpoint in a folder that is whole; 0 where there is none."""
+    finished = {step for step, name in _files(path) if name.endswith(_LAST_WRITTEN)}
+    for step in sorted(finished, reverse=True):
+        prefix = _prefix(path, step)
+        if is_whole(prefix):
+            return step
+        _log.warning("The checkpoint %s is damaged: going back to the one before.", prefix)
+    return 0
 
 
 def is_whole(prefix: str) -> bool:
@@ -120,6 +117,18 @@ def is_whole(prefix: str) -> bool:
         _log.info("%s: %s", prefix, error)
         return False
     return True
+
+
+def _prefix(path: str, step: int) -> str:
+    return f"{path}/ckpt-{step}"
+
+
+def _files(path: str) -> list[tuple[int, str]]:
+    """The steps of all files of checkpoints in a folder, finished or not, and their names."""
+    if not tf.io.gfile.exists(path):
+        return []
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    return [(int(match[1]), name) for name in names if (match := _NAME.fullmatch(name))]
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[tf.Variable]:

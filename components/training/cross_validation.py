@@ -7,6 +7,7 @@ network K times would take hours.
 from __future__ import annotations
 
 import collections
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.bit.hyperrule import HyperRule
-from components.training import probe
+from components.training import pace, probe
 from components.training.guesses import FILE, Guess
 from components.training.probe import Examples
 
@@ -70,32 +71,90 @@ def predict(
     values, labels = examples.values, examples.labels
     fold = folds(labels, examples.digests)
     mean, spread = probe.standard(values)
-    width = values.shape[-1]
-    kernel = np.zeros((width, FOLDS * num_classes), np.float32)
-    bias = np.zeros(FOLDS * num_classes, np.float32)
-    speed, bias_speed = np.zeros_like(kernel), np.zeros_like(bias)
+    heads = _Heads(values.shape[-1], num_classes)
     weight = np.ones(num_classes, np.float32) if class_weights is None else class_weights
     batches = probe.order(len(values), values.shape[1], rule.batch_size, seed)
     for step, (rows, views) in zip(range(rule.steps), batches, strict=False):
         batch = (values[rows, views] - mean) / spread
-        wrong = _softmax((batch @ kernel + bias).reshape(-1, FOLDS, num_classes))
-        wrong[np.arange(len(rows)), :, labels[rows]] -= 1
         # A head is not told of its fold.
         seen = (fold[rows, None] != np.arange(FOLDS)) * weight[labels[rows], None]
-        wrong *= (seen / np.maximum((seen > 0).sum(axis=0), 1))[..., None]
-        slope = wrong.reshape(len(rows), -1)
-        rate = np.float32(rule.learning_rate_at(step))
-        speed = _MOMENTUM * speed - rate * (batch.T @ slope)
-        bias_speed = _MOMENTUM * bias_speed - rate * slope.sum(axis=0)
-        kernel += speed
-        bias += bias_speed
+        heads.step(batch, labels[rows], seen, rule.learning_rate_at(step))
     found = np.empty((len(values), num_classes), np.float32)
     for number in range(FOLDS):
         unseen = fold == number
-        columns = slice(number * num_classes, (number + 1) * num_classes)
-        shown = (values[unseen, 0] - mean) / spread
-        found[unseen] = _softmax(shown @ kernel[:, columns] + bias[columns])
+        found[unseen] = heads.answers(number, (values[unseen, 0] - mean) / spread)
     return found
+
+
+class _Heads:
+    """A head of zeros for each fold, side by side in one kernel.
+
+    Args:
+        width: of the features.
+        num_classes: outputs of a head.
+    """
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        self._num_classes = num_classes
+        self._kernel = np.zeros((width, FOLDS * num_classes), np.float32)
+        self._bias = np.zeros(FOLDS * num_classes, np.float32)
+        self._speed, self._bias_speed = np.zeros_like(self._kernel), np.zeros_like(self._bias)
+
+    def step(self, batch: np.ndarray, labels: np.ndarray, seen: np.ndarray, rate: float) -> None:
+        """Takes standardised features (B, C), labels (B,), what counts for whom (B, FOLDS)."""
+        logits = batch @ self._kernel + self._bias
+        wrong = _softmax(logits.reshape(-1, FOLDS, self._num_classes))
+        wrong[np.arange(len(labels)), :, labels] -= 1
+        wrong *= (seen / np.maximum((seen > 0).sum(axis=0), 1))[..., None]
+        slope = wrong.reshape(len(labels), -1)
+        stride = np.float32(rate)
+        self._speed = _MOMENTUM * self._speed - stride * (batch.T @ slope)
+        self._bias_speed = _MOMENTUM * self._bias_speed - stride * slope.sum(axis=0)
+        self._kernel += self._speed
+        self._bias += self._bias_speed
+
+    def answers(self, number: int, shown: np.ndarray) -> np.ndarray:
+        """Probabilities (N, classes) of standardised features (N, C) by one of the heads."""
+        columns = slice(number * self._num_classes, (number + 1) * self._num_classes)
+        return _softmax(shown @ self._kernel[:, columns] + self._bias[columns])
+
+
+def multiplications(pictures: int, width: int, num_classes: int, rule: HyperRule) -> float:
+    """Of numbers in all steps of `predict`; 0 where it is not affordable, and not done.
+
+    Args:
+        pictures: that have features.
+        width: of the features.
+        num_classes: outputs of a head.
+        rule: steps and batch size.
+    """
+    # As large as they will be, and in no memory.
+    alike = Examples(
+        np.broadcast_to(np.float32(0), (pictures, 1, width)), np.broadcast_to(0, (pictures,))
+    )
+    if not is_affordable(alike, num_classes, rule):
+        return 0.0
+    return 2.0 * rule.steps * rule.batch_size * width * FOLDS * num_classes
+
+
+def seconds(pictures: int, width: int, num_classes: int, rule: HyperRule) -> float:
+    """How long `predict` takes here, measured on a few steps; see `multiplications`."""
+    if not multiplications(pictures, width, num_classes, rule):
+        return 0.0
+    return rule.steps * _seconds_per_step(width, num_classes, rule.batch_size)
+
+
+@functools.cache
+def _seconds_per_step(width: int, num_classes: int, batch_size: int) -> float:
+    heads, count = _Heads(width, num_classes), min(batch_size, probe.MOST_MEASURED)
+    values, spread = np.zeros((count, 1, width), np.float32), np.ones(width, np.float32)
+    rows, labels = np.arange(count), np.zeros(count, np.int64)
+    seen = np.ones((count, FOLDS), np.float32)
+
+    def step() -> None:
+        heads.step((values[rows, 0] - spread) / spread, labels, seen, 0.0)
+
+    return pace.seconds(step, mean=True) * batch_size / count
 
 
 def guesses(

@@ -113,8 +113,7 @@ def fine_tune(
     lookout = _Best(model, look, curve, rule, settings, checkpoint_dir) if look else None
     if lookout:
         lookout.begin(start)
-    patience_s = pace.patience_s(settings)
-    clock = pace.FirstSteps(start, rule, patience_s) if announce else None
+    clock = pace.FirstSteps(start, rule, settings) if announce else None
 
     def after_step(done: int) -> bool:
         ends = lookout is not None and lookout.at(done)

@@ -96,6 +96,19 @@ def train(
     return tuple(curve.points), step
 
 
+def seconds(model: keras.Model, rule: HyperRule, pictures: int) -> float:
+    """How long `train` takes here once the features are there, `doubts` included; measured.
+
+    Args:
+        model: of `resnet_v2.build`.
+        rule: of `probe.rule_for`.
+        pictures: that have features.
+    """
+    width, num_classes = model.get_layer(resnet_v2.HEAD).kernel.shape
+    step_s = probe.seconds_per_step(width, num_classes, rule.batch_size)
+    return rule.steps * step_s + cross_validation.seconds(pictures, width, num_classes, rule)
+
+
 def together(one: Examples, other: Examples) -> Examples:
     """Both; without a copy where the other is empty."""
     if not len(other.labels):

@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from bitpipe.wording import counted
 from components import progress
+from components.bit import hyperrule
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
 from components.training import loop
 from components.training.durations import in_words
+from components.training.method import FINE_TUNE, PROBE
 
 # More are no faster there, and of a large network they take minutes.
 PICTURES_ON_A_CPU = 4
 # What a gradient takes at least, in forward passes: two more, by counting multiplications. Measured
 # 2.5 (R14x0.5, 32 px) to 3.4 (R50x1, 224 px) on two cores; kernels folded in the forward pass.
 LEAST_GRADIENT_COST = 2.5
-# A head's step of a batch: 4,000 steps of 64 pictures took 15.9 s on one busy core.
-HEAD_STEP_S = 0.004
 # Beyond this, or train.minutes, there is something to be said of what takes less.
 _LONG_S = 600.0
 _MOST_PASSES = 200
+# Less is not worth a sentence, and another run.
+_WORTH_S = 60.0
 # Halving the size is not offered below it: little is left to be seen.
 _SMALLEST_PX = 96
 _MEASURED_STEPS = 3
 _LEAST_MEASURED_S = 0.2
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """The shortest of some calls; the first one, which compiles, does not count."""
+def seconds(call: Callable[[], Any], *, mean: bool = False) -> float:
+    """The shortest of some calls; the first one, which compiles, does not count.
+
+    Args:
+        call: what is measured.
+        mean: the mean instead, for what takes milliseconds: the shortest of many has the machine to
+            itself, as thousands of them will not where others use it too.
+    """
     _wait(call())
-    best, began = float("inf"), time.monotonic()
-    while True:
+    took: list[float] = []
+    began = time.monotonic()
+    while not took or time.monotonic() - began <= _LEAST_MEASURED_S:
         started = time.monotonic()
         _wait(call())
-        best = min(best, time.monotonic() - started)
-        if time.monotonic() - began > _LEAST_MEASURED_S:
-            return best
+        took.append(time.monotonic() - started)
+    return sum(took) / len(took) if mean else min(took)
 
 
 def _wait(result: Any) -> None:
     for tensor in tf.nest.flatten(result):
-        tensor.numpy()
+        np.asarray(tensor)
 
 
 def patience_s(settings: TrainSettings) -> float:
@@ -57,69 +69,154 @@ def of_fine_tuning(rule: HyperRule, gradient_s: float) -> float:
     return rule.steps * rule.batch_size * gradient_s
 
 
+@dataclasses.dataclass(frozen=True)
+class Took:
+    """Seconds of the phases of a method; those that it does not have are 0.
+
+    Attributes:
+        features: computing those that are missing, by the number of pixels.
+        head: its steps and those of the cross-validation, whatever the size of a picture.
+        network: steps of fine-tuning, by the number of pixels.
+    """
+
+    features: float = 0.0
+    head: float = 0.0
+    network: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Of all phases."""
+        return self.features + self.head + self.network
+
+    def resized(self, fraction: float) -> float:
+        """Of all phases, where a picture has so many of its pixels."""
+        return fraction * (self.features + self.network) + self.head
+
+
 def about(
-    method: str, took: float, rule: HyperRule, most_s: float, others: dict[str, float]
+    method: str,
+    took: Took,
+    rule: HyperRule,
+    settings: TrainSettings,
+    *,
+    pictures: int = 1,
+    others: Mapping[str, float] | None = None,
 ) -> str:
     """The sentence before a run: how long it takes here and, if that is long, what takes less.
 
     Args:
         method: that is to come.
         took: its seconds.
-        rule: steps, batch and size.
-        most_s: what is not long, of `patience_s`.
+        rule: of its last phase: steps, batch and size.
+        settings: what is long, and what has been said of steps.
+        pictures: to train on, at least.
         others: seconds of methods that could be had instead.
     """
-    text = f"{method} takes about {in_words(took)} here"
-    if method != "probe":
-        text += f": {rule.steps:,} steps of {rule.batch_size} pictures at {rule.crop} px"
-    if took <= most_s:
+    text = f"{method} takes about {in_words(took.total)} here"
+    if method != PROBE:
+        text += f": {_schedule(rule)} at {rule.crop} px"
+    most_s = patience_s(settings)
+    if took.total <= most_s:
         return text
     faster = [
         f"train.method={name} about {in_words(other)}"
-        for name, other in sorted(others.items(), key=lambda item: item[1])
-        if other < took / 2
+        for name, other in sorted((others or {}).items(), key=lambda item: item[1])
+        if other < took.total / 2
     ]
-    if method != "probe" and (steps := int(rule.steps * most_s / took)):
-        faster.append(f"train.steps={steps} about {in_words(most_s)}")
-    if (small := rule.crop // 2) >= _SMALLEST_PX:
-        fraction = (small / rule.crop) ** 2
+    of_steps = took.head if method == PROBE else took.network
+    left = most_s - (took.total - of_steps)
+    steps = int(rule.steps * left / of_steps) if of_steps else 0
+    if rule.batch_size == settings.batch_size and steps >= fewest_steps(settings, pictures):
+        faster.append(f"{_fewer(steps, rule, settings)} about {in_words(most_s)}")
+    small = rule.crop // 2
+    resized = took.resized((small / rule.crop) ** 2)
+    if small >= _SMALLEST_PX and resized < took.total / 2:
         sizes = f"train.crop={small} with train.resize={max(small, rule.resize // 2)}"
-        faster.append(f"{sizes} about {in_words(fraction * took)}")
+        faster.append(f"{sizes} about {in_words(resized)}")
     return f"{text}. Faster: {'; '.join(faster)}" if faster else text
 
 
-def of_schedule(rule: HyperRule, pictures: int) -> str | None:
-    """What to say where the schedule is far more than the pictures ask for; None where it is not.
+def left(method: str, steps: int, left_s: float) -> str:
+    """The sentence before a run that goes on: it has no offers, as other settings start over.
 
     Args:
-        rule: steps and batch size.
-        pictures: to train on.
+        method: that goes on.
+        steps: that are left of its last phase.
+        left_s: seconds that are left.
     """
-    passes = rule.steps * rule.batch_size / pictures
-    enough = ""
-    text = f"{rule.steps:,} steps of {rule.batch_size} pictures"
-    if rule.batch_size > pictures:
-        text += f", more than the {pictures} there are to train on,"
-        enough = f"train.batch_size={1 << (pictures.bit_length() - 1)}"
-    if passes > _MOST_PASSES:
-        enough = f"train.epochs={_MOST_PASSES}"
-    if not enough:
+    are = "is" if steps == 1 else "are"
+    return f"{method} goes on: {counted(steps, 'step')} {are} left, about {in_words(left_s)}"
+
+
+def fewest_steps(settings: TrainSettings, pictures: int = 1) -> int:
+    """Steps below which none are offered.
+
+    The HyperRule's own warm-up of so many pictures: 100 steps of 512, or as many pictures in other
+    batches. It does not hang on the steps at hand, so that who takes an offer gets no lower one.
+    What is given of a schedule must have its place, and a rate that has grown its time.
+
+    Args:
+        settings: batch, and what is given of the schedule.
+        pictures: to train on, at least.
+    """
+    own = hyperrule.for_dataset(max(1, pictures), 1.0, batch_size=settings.batch_size)
+    given = (2 * (settings.warmup_steps or 0), *(settings.boundaries or ()))
+    return max(1, own.warmup_steps, *given)
+
+
+def of_schedule(
+    rule: HyperRule, pictures: int, settings: TrainSettings, *, took_s: float | None = None
+) -> str | None:
+    """What to say where fewer steps may do as well; None where they would not, or save no time.
+
+    A batch of more pictures than there are is no reason of its own: with a smaller one the
+    HyperRule takes more steps, and each picture is seen as often.
+
+    Args:
+        rule: that the last phase goes by: steps and batch size.
+        pictures: to train on.
+        settings: what has been said of the schedule.
+        took_s: seconds of all steps; None where whatever is saved is worth a word.
+    """
+    if rule.batch_size != settings.batch_size:  # a head's own: fewer steps would be of that batch
         return None
-    return f"{text} show each picture {passes:,.0f} times; {enough} may do as well"
+    enough = math.ceil(_MOST_PASSES * pictures / rule.batch_size)
+    steps = max(enough, fewest_steps(settings, pictures))
+    saved = 1 - steps / rule.steps
+    if saved <= 0 or (took_s is not None and saved * took_s < _WORTH_S):
+        return None
+    text = _schedule(rule)
+    if rule.batch_size > pictures:
+        text += f", more than the {pictures} to train on,"
+    passes = rule.steps * rule.batch_size / pictures
+    fewer = _fewer(steps, rule, settings)
+    return f"{text} show each picture {passes:.0f} times; {fewer} may do as well"
+
+
+def _schedule(rule: HyperRule) -> str:
+    return f"{counted(rule.steps, 'step')} of {counted(rule.batch_size, 'picture')}"
+
+
+def _fewer(steps: int, rule: HyperRule, settings: TrainSettings) -> str:
+    """The setting of so many steps, in the user's words; never of more."""
+    if settings.epochs is None:
+        return f"train.steps={steps}"
+    epochs = settings.epochs * steps / rule.steps
+    return f"train.epochs={max(0.01, math.floor(100 * epochs) / 100):g}"
 
 
 class FirstSteps:
-    """Says after the first steps of a run how long all of them take.
+    """Says after the first steps of a run how long all of them take, or those that are left.
 
     Args:
         start: steps that an earlier run has taken.
         rule: of the run.
-        most_s: see `about`.
+        settings: see `about`.
     """
 
-    def __init__(self, start: int, rule: HyperRule, most_s: float) -> None:
+    def __init__(self, start: int, rule: HyperRule, settings: TrainSettings) -> None:
         self._start = start
-        self._most_s = most_s
+        self._settings = settings
         self._rule = rule
         self._since = 0.0
 
@@ -129,5 +226,10 @@ class FirstSteps:
             self._since = time.monotonic()
         if done == self._start + 1 + _MEASURED_STEPS and done < self._rule.steps:
             step_s = (time.monotonic() - self._since) / _MEASURED_STEPS
-            left = (self._rule.steps - done) * step_s
-            progress.say(loop.STAGE, about("fine_tune", left, self._rule, self._most_s, {}))
+            steps = self._rule.steps - done
+            if self._start:
+                sentence = left(FINE_TUNE, steps, steps * step_s)
+            else:
+                took = Took(network=self._rule.steps * step_s)
+                sentence = about(FINE_TUNE, took, self._rule, self._settings)
+            progress.say(loop.STAGE, sentence)

@@ -15,7 +15,7 @@ from bitpipe.errors import ConfigError
 from components import progress
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import checkpoints, devices, fine_tuning, loop, pace
+from components.training import checkpoints, devices, fine_tuning, head, loop, pace
 from components.training.frozen import Frozen
 from components.training.method import BOTH, FINE_TUNE, PROBE, Choice, Estimate, Facts, choose
 
@@ -64,7 +64,30 @@ class Job:
 
     def probe_s(self, method: str = PROBE) -> float:
         """Seconds of the probe of a method here, measured."""
-        return self._features_s + self.head_rules[method].steps * pace.HEAD_STEP_S
+        return self._features_s + self.head_s(method)
+
+    def head_s(self, method: str = PROBE) -> float:
+        """Seconds of it beyond the features, measured."""
+        return head.seconds(self.model, self.head_rules[method], self.pictures)
+
+    def took(self, method: str, steps: int) -> pace.Took:
+        """Seconds of a method here, with so many steps of fine-tuning; measured."""
+        features_s = head_s = network_s = 0.0
+        if method != FINE_TUNE:
+            features_s, head_s = self._features_s, self.head_s(method)
+        if method != PROBE and steps:
+            network_s = self.fine_tune_s * steps / self.rule.steps
+        return pace.Took(features_s, head_s, network_s)
+
+    @functools.cached_property
+    def pictures(self) -> int:
+        """How many there are to train on."""
+        return round(self.pictures_per_class * self.model.output.shape[-1])
+
+    @functools.cached_property
+    def steps_taken(self) -> int:
+        """Of fine-tuning, by an earlier run that was killed."""
+        return checkpoints.newest(self.checkpoint_dir)
 
     @functools.cached_property
     def fine_tune_s(self) -> float:
@@ -125,7 +148,9 @@ def plan(job: Job) -> Choice:
         if budget_s is not None and choice.method != PROBE:
             _remember(job, choice)
     if not says_its_pace(job, choice):
-        progress.say(loop.STAGE, _about(job, choice.method, estimates))
+        progress.say(loop.STAGE, _about(job, choice.method))
+    if sentence := _of_schedule(job, choice.method):
+        progress.say(loop.STAGE, sentence)
     return choice
 
 
@@ -139,18 +164,38 @@ def says_its_pace(job: Job, choice: Choice) -> bool:
     )
 
 
-def _about(job: Job, method: str, estimates: dict[str, Estimate]) -> str:
+def _about(job: Job, method: str) -> str:
+    if method != PROBE and job.steps_taken:
+        steps = job.rule.steps - job.steps_taken
+        return pace.left(method, steps, job.took(method, steps).total)
+    took = job.took(method, job.rule.steps)
     others: dict[str, float] = {}
-    if estimates:
-        seconds = estimates[method].seconds
-    elif method == PROBE:
-        seconds = job.probe_s()
-    else:
-        seconds = job.fine_tune_s + (job.probe_s(BOTH) if method == BOTH else 0)
-    most_s = pace.patience_s(job.settings)
-    if method != PROBE and seconds > most_s and devices.is_one_machine(job.strategy):
+    is_long = took.total > pace.patience_s(job.settings)
+    if method != PROBE and is_long and devices.is_one_machine(job.strategy):
         others[PROBE] = job.probe_s()
-    return pace.about(method, seconds, job.rule, most_s, others)
+    return pace.about(
+        method,
+        took,
+        _last_rule(job, method),
+        job.settings,
+        pictures=job.pictures,
+        others=others,
+    )
+
+
+def _of_schedule(job: Job, method: str) -> str | None:
+    if method == PROBE:
+        took_s = job.head_s()
+    elif job.steps_taken:  # other settings would start over
+        return None
+    else:
+        took_s = None
+    return pace.of_schedule(_last_rule(job, method), job.pictures, job.settings, took_s=took_s)
+
+
+def _last_rule(job: Job, method: str) -> HyperRule:
+    """Of what `train.steps` and the like are about."""
+    return job.head_rules[PROBE] if method == PROBE else job.rule
 
 
 def _require_one_machine(settings: TrainSettings, one_machine: bool) -> None:

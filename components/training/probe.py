@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 
 import keras
@@ -12,7 +13,7 @@ import tensorflow as tf
 from components.bit import resnet_v2
 from components.bit.hyperrule import REFERENCE_BATCH_SIZE, HyperRule
 from components.bit.schedule import WarmupStaircase
-from components.training import loop
+from components.training import loop, pace
 from components.training.step import TrainingStep
 
 # At the rule's batch of 512, on standardised features. tf_flowers under an unfinished bit-mini at
@@ -21,6 +22,8 @@ from components.training.step import TrainingStep
 BASE_LEARNING_RATE = 0.01
 # A feature that hardly ever changes would be blown up where it does.
 _LEAST_SPREAD = 1e-6
+# A larger batch is measured by so many pictures of it.
+MOST_MEASURED = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +96,7 @@ def fit(
     """
     mean, spread = standard(examples.values)
     values = (examples.values - mean) / spread
-    head = keras.Sequential(
-        [
-            keras.Input((values.shape[-1],)),
-            keras.layers.Dense(num_classes, kernel_initializer="zeros", dtype="float32"),
-        ]
-    )
+    head = _zeros(values.shape[-1], num_classes)
     if start is not None:
         head.set_weights([start.kernel * spread[:, None], start.bias + mean @ start.kernel])
     optimizer = keras.optimizers.SGD(WarmupStaircase.from_rule(rule), momentum=0.9)
@@ -109,19 +107,52 @@ def fit(
         kernel = kernel / spread[:, None]
         return Head(kernel, bias - mean @ kernel)
 
-    one_hot = np.eye(num_classes, dtype=np.float32)
     loop.train(
         TrainingStep(head, optimizer, class_weights=class_weights),
-        (
-            (tf.constant(values[rows, views]), tf.constant(one_hot[examples.labels[rows]]))
-            for rows, views in order(len(values), values.shape[1], rule.batch_size, seed)
-        ),
+        _batches(values, examples.labels, num_classes, rule.batch_size, seed),
         rule,
         after_step=lambda done: watch(done, folded),
         record=record,
         log_dir=log_dir,
     )
     return folded()
+
+
+@functools.cache
+def seconds_per_step(width: int, num_classes: int, batch_size: int) -> float:
+    """How long a step of `fit` takes here; measured once a process.
+
+    Args:
+        width: of the features.
+        num_classes: outputs of the head.
+        batch_size: pictures.
+    """
+    head = _zeros(width, num_classes)
+    optimizer = keras.optimizers.SGD(0.0, momentum=0.9)
+    optimizer.build(head.trainable_variables)
+    step = TrainingStep(head, optimizer)
+    count = min(batch_size, MOST_MEASURED)
+    values, labels = np.zeros((count, 1, width), np.float32), np.zeros(count, np.int64)
+    batches = _batches(values, labels, num_classes, count, seed=0)
+    return pace.seconds(lambda: step(*next(batches)), mean=True) * batch_size / count
+
+
+def _zeros(width: int, num_classes: int) -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((width,)),
+            keras.layers.Dense(num_classes, kernel_initializer="zeros", dtype="float32"),
+        ]
+    )
+
+
+def _batches(
+    values: np.ndarray, labels: np.ndarray, num_classes: int, batch_size: int, seed: int
+) -> Iterator[loop.Batch]:
+    """Endless batches, in the order of `order`."""
+    one_hot = np.eye(num_classes, dtype=np.float32)
+    for rows, views in order(len(values), values.shape[1], batch_size, seed):
+        yield tf.constant(values[rows, views]), tf.constant(one_hot[labels[rows]])
 
 
 def order(num: int, num_views: int, batch_size: int, seed: int) -> Iterator[tuple]:

@@ -8,7 +8,7 @@ from bitpipe.errors import ConfigError
 from components import progress
 from components.bit import hyperrule
 from components.settings import TrainSettings
-from components.training import planning
+from components.training import checkpoints, planning, probe
 from components.training.method import BOTH, FINE_TUNE, PROBE
 
 RULE = hyperrule.for_dataset(3000, 500 * 400).with_overrides(crop=32, resize=32)
@@ -17,30 +17,40 @@ RULE = hyperrule.for_dataset(3000, 500 * 400).with_overrides(crop=32, resize=32)
 class Measured:
     """In place of `Frozen`: what it would measure."""
 
-    def __init__(self, forward_s, probe_s):
+    def __init__(self, forward_s, features_s):
         self._forward_s = forward_s
-        self._probe_s = probe_s
+        self._features_s = features_s
 
     def forward_s(self):
         return self._forward_s
 
     def seconds(self, *_):
-        return self._probe_s
+        return self._features_s
 
 
 @pytest.fixture
-def job(new_tiny, tmp_path):
-    def job(settings=TrainSettings(), *, pretrained=True, forward_s=1.0, probe_s=60.0, **changes):  # noqa: B008
+def job(new_tiny, tmp_path, monkeypatch):
+    def job(
+        settings=TrainSettings(),  # noqa: B008
+        *,
+        pretrained=True,
+        forward_s=1.0,
+        features_s=60.0,
+        head_s=0.0,
+        **changes,
+    ):
+        if head_s is not None:
+            monkeypatch.setattr(planning.head, "seconds", lambda *_: head_s)
         values = {
             "model": new_tiny(),
             "pretrained": pretrained,
             "rule": RULE,
-            "head_rules": {PROBE: RULE.with_overrides(steps=1), BOTH: RULE},
+            "head_rules": {PROBE: RULE, BOTH: RULE},
             "settings": settings,
             "strategy": tf.distribute.get_strategy(),
-            "freeze": lambda: Measured(forward_s, probe_s),
+            "freeze": lambda: Measured(forward_s, features_s),
             "checkpoint_dir": str(tmp_path / "checkpoints"),
-            "pictures_per_class": 600.0,
+            "pictures_per_class": 1500.0,
         }
         return planning.Job(**(values | changes))
 
@@ -76,6 +86,25 @@ def test_with_few_pictures_a_cpu_probes_whatever_would_fit(job):
     )
 
 
+def test_a_head_that_takes_long_counts(job):
+    """Of thousands of classes it takes longer than the features."""
+    quick = RULE.with_overrides(steps=2, batch_size=4)
+    choice, (why, time) = planned(job(forward_s=1e-6, rule=quick, head_s=1800.0))
+    assert choice.method == PROBE
+    assert "no method fits" in why
+    assert time == "probe takes about 31 min here. Faster: train.steps=150 about 10 min"
+
+
+def test_a_head_is_measured_at_its_own_width(job, monkeypatch):
+    asked = []
+    monkeypatch.setattr(probe, "seconds_per_step", lambda *size: asked.append(size) or 0.01)
+    few = job(TrainSettings(method="probe"), head_s=None, pictures_per_class=2.0)
+    assert planned(few)[1] == ["probe takes about 65 s here"]  # too few to leave a fold out
+    assert asked[0] == (3, 2, 512)
+    more = job(TrainSettings(method="probe"), head_s=None)
+    assert more.head_s() > few.head_s() == 5
+
+
 def test_what_fits_is_measured(job):
     quick = RULE.with_overrides(steps=2, batch_size=4)
     choice, said = planned(job(forward_s=1e-6, rule=quick))
@@ -91,10 +120,44 @@ def test_from_scratch_nothing_is_measured_before(job):
 
 
 def test_a_long_run_that_was_asked_for_is_told_with_the_probe(job):
-    long = job(TrainSettings(method="fine_tune"), rule=RULE.with_overrides(steps=10**6))
+    long = job(
+        TrainSettings(method="fine_tune"),
+        rule=RULE.with_overrides(steps=10**6),
+        pictures_per_class=1e8,
+    )
     choice, (sentence,) = planned(long)
     assert (choice.method, choice.reason) == (FINE_TUNE, "train.method says so")
     assert "Faster: train.method=probe about 60 s" in sentence
+
+
+def test_passes_are_told_after_the_choice_and_of_the_rule_that_runs(job):
+    few = {"pictures_per_class": 300.0}
+    quick = RULE.with_overrides(crop=8)
+    _, (_, sentence) = planned(job(TrainSettings(method="fine_tune"), rule=quick, **few))
+    told = "500 steps of 512 pictures show each picture 427 times; train.steps=235 may do as well"
+    assert sentence == told
+    assert planned(job(TrainSettings(method="probe"), **few))[1] == ["probe takes about 60 s here"]
+    _, (_, sentence) = planned(job(TrainSettings(method="probe"), head_s=200.0, **few))
+    assert sentence == told
+
+
+@pytest.mark.parametrize("method", [FINE_TUNE, BOTH])
+def test_a_run_that_goes_on_tells_what_is_left_and_offers_nothing(job, new_tiny, method):
+    model, optimizer = new_tiny(), planning.keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    long = job(
+        TrainSettings(method=method, minutes=1e-6),
+        rule=RULE.with_overrides(steps=500),
+        pictures_per_class=10.0,
+    )
+    checkpoints.Checkpoints(long.checkpoint_dir, model, optimizer, every=490).after(490)
+    _, said = planned(long)
+    (sentence,) = said
+    assert sentence.startswith(f"{method} goes on: 10 steps are left, about ")
+    assert "Faster" not in sentence
+    took = long.took(method, 10)
+    assert took.network == pytest.approx(long.fine_tune_s / 50)
+    assert took.features == (60 if method == BOTH else 0)
 
 
 def test_a_run_that_goes_on_keeps_to_its_method(job):

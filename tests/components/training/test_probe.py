@@ -175,3 +175,18 @@ def test_the_head_that_did_best_on_held_out_pictures_is_kept(model, examples, pa
     assert (right / 20, total / 20) == pytest.approx(
         next(look[1:] for look in looks if look[0] == step)
     )
+
+
+def test_a_step_of_a_head_is_measured_at_its_width_classes_and_batch():
+    small = probe.seconds_per_step(16, 2, 8)
+    assert 3 * small < probe.seconds_per_step(1024, 500, 256) < 10
+    assert probe.seconds_per_step(16, 2, 8) is small  # once a process
+
+
+def test_the_time_of_a_head_counts_the_cross_validation_where_there_is_one(model, monkeypatch):
+    monkeypatch.setattr(probe, "seconds_per_step", lambda *_: 2.0)
+    assert head.seconds(model, RULE, pictures=4) == 2.0 * RULE.steps
+    folds_s = head.seconds(model, RULE, pictures=20) - 2.0 * RULE.steps
+    assert 0 < folds_s < 10
+    endless = RULE.with_overrides(steps=10**9)
+    assert head.seconds(model, endless, pictures=20) == 2e9
