@@ -59,6 +59,7 @@ def of_training(config: Config, listing: Listing | None) -> str | None:
         config.train,
         rule,
         pictures,
+        len(listing.classes),
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import tensorflow as tf
 
+from bitpipe.wording import counted
 from components.bit import packaged, resnet_v2, variants
 from components.bit.hyperrule import HyperRule
 from components.settings import SCRATCH, ModelSettings, TrainSettings
-from components.training import features, pace
+from components.training import cross_validation, features, pace
 from components.training.durations import in_words
-from components.training.method import BOTH, PROBE
+from components.training.method import BOTH, FINE_TUNE, PROBE, Estimate, Facts, choose
 
 # No core is faster: two multiplications of 16 numbers each, 4.7e9 times a second. Below what that
 # takes, nothing is measured.
@@ -27,11 +29,17 @@ _PACKAGED_PX, _PACKAGED_COST = 192, 2.0
 
 
 def sentence(
-    variant: str, model: ModelSettings, train: TrainSettings, rule: HyperRule, pictures: int
+    variant: str,
+    model: ModelSettings,
+    train: TrainSettings,
+    rule: HyperRule,
+    pictures: int,
+    num_classes: int,
 ) -> str | None:
     """How long training takes at least, and which settings take less; None where it is not long.
 
-    Measures a few pictures, but only where no CPU of so many cores could be fast enough.
+    Measures a few pictures, but only where no CPU of so many cores could be fast enough for the
+    method, or for the longest of those that `auto` may take.
 
     Args:
         variant: of the network.
@@ -39,57 +47,100 @@ def sentence(
         train: what is to be trained.
         rule: steps, batch and size.
         pictures: to be trained on, about.
+        num_classes: of these.
     """
-    operations = _operations(variant, train, rule, pictures)
-    method = train.method if train.method != "auto" else "fine_tune"
+    facts = Facts(
+        pretrained=model.backbone != SCRATCH,
+        one_machine=True,
+        accelerated=False,
+        minutes=train.minutes,
+        pictures_per_class=pictures / num_classes,
+    )
+    method: str = train.method
+    subject = method
+    if is_measured := method == "auto" and facts.budget_s is not None:
+        method = BOTH
+    elif method == "auto":
+        choice = choose(facts, {})
+        method = choice.method
+        subject = f"train.method=auto takes {method}: {choice.reason}. It"
+    job = _Job(variants.get(variant), train, rule, pictures, num_classes)
+    operations = job.operations()
     patience_s = pace.patience_s(train)
     cores = len(os.sched_getaffinity(0))
     if operations[method] / (cores * _MOST_PER_CORE_S) < patience_s:
         return None
     per_s = _measured(variant, rule.crop)
     seconds = {name: count / per_s for name, count in operations.items()}
-    if method == PROBE:
-        text = f"{method} will take about {in_words(seconds[method])} here: {pictures:,} pictures"
-    else:
-        text = f"{method} would take at least {in_words(seconds[method])} here: {rule.steps:,} "
-        text += f"steps of {rule.batch_size} pictures"
-    text += f" at {rule.crop} px"
-    if train.method == "auto":
-        text += "; train.method=auto will measure, and take what fits"
-    faster = {}
-    if model.backbone != SCRATCH:
-        small = f"--set train.crop={_SMALL_PX} --set train.resize={_SMALL_RESIZE_PX}"
-        shrunk = min(1.0, (_SMALL_PX / rule.crop) ** 2)
-        faster = {
-            "--set train.method=probe": seconds[PROBE],
-            f"--set train.method=probe {small}": shrunk * seconds[PROBE],
-            "--config photos": _packaged(train, pictures) / per_s,
-        }
+    if is_measured:
+        method = choose(facts, {name: Estimate(took) for name, took in seconds.items()}).method
+        if seconds[method] <= patience_s:
+            return None
+        subject = f"{method}, the least that train.method=auto can take,"
+    text = f"{subject} {_takes(method, seconds[method], job)} at {rule.crop} px"
     offers = [
-        f"{option} (about {in_words(took)})"
-        for option, took in sorted(faster.items(), key=lambda item: item[1])
-        if took < seconds[method] / 2
+        f"{option} (about {in_words(count / per_s)})"
+        for option, count in sorted(_offers(method, job).items(), key=lambda item: item[1])
+        if facts.pretrained and count < operations[method] / 2
     ]
     return f"{text}. Faster: {', '.join(offers)}" if offers else text
 
 
-def _operations(
-    variant: str, train: TrainSettings, rule: HyperRule, pictures: int
-) -> dict[str, float]:
-    """Multiplications of each method."""
-    of_picture = variants.get(variant).multiplications(rule.crop)
-    probe = float(_views(train) * pictures * of_picture)
-    fine_tune = pace.of_fine_tuning(rule, pace.LEAST_GRADIENT_COST * of_picture)
-    return {PROBE: probe, "fine_tune": fine_tune, BOTH: probe + fine_tune}
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """What is to be trained, for `sentence`."""
+
+    network: variants.Variant
+    train: TrainSettings
+    rule: HyperRule
+    pictures: int
+    num_classes: int
+
+    def operations(self) -> dict[str, float]:
+        """Multiplications of each method."""
+        gradient = pace.LEAST_GRADIENT_COST * self.network.multiplications(self.rule.crop)
+        probe = self.features() + self.head()
+        fine_tune = pace.of_fine_tuning(self.rule, gradient)
+        return {PROBE: probe, FINE_TUNE: fine_tune, BOTH: probe + fine_tune}
+
+    def features(self) -> float:
+        """Of the network, for each view of a picture once."""
+        views = 1 + self.train.label_safe.flip
+        return float(views * self.pictures * self.network.multiplications(self.rule.crop))
+
+    def head(self) -> float:
+        """Of its own steps and the cross-validation's; two passes each, forward and back."""
+        width, seen = self.network.features, self.rule.steps * self.rule.batch_size
+        validation = cross_validation.multiplications(
+            self.pictures, width, self.num_classes, self.rule
+        )
+        return 2.0 * seen * width * self.num_classes + validation
+
+    def at(self, crop: int) -> _Job:
+        """The same at another size."""
+        rule = dataclasses.replace(self.rule, crop=crop, resize=max(crop, self.rule.resize))
+        return dataclasses.replace(self, rule=rule)
 
 
-def _packaged(train: TrainSettings, pictures: int) -> float:
-    small = variants.get(packaged.SOURCES[packaged.BACKBONE].variant)
-    return _PACKAGED_COST * _views(train) * pictures * small.multiplications(_PACKAGED_PX)
+def _takes(method: str, took_s: float, job: _Job) -> str:
+    duration = in_words(took_s)
+    if method == PROBE:
+        return f"will take about {duration} here: {counted(job.pictures, 'picture')}"
+    batch = counted(job.rule.batch_size, "picture")
+    return f"would take at least {duration} here: {counted(job.rule.steps, 'step')} of {batch}"
 
 
-def _views(train: TrainSettings) -> int:
-    return 1 + train.label_safe.flip
+def _offers(method: str, job: _Job) -> dict[str, float]:
+    """Multiplications by the options that could be given instead."""
+    probe = "" if method == PROBE else "--set train.method=probe"
+    offers = {probe: job.operations()[PROBE]} if probe else {}
+    if job.rule.crop > _SMALL_PX:
+        small = f"{probe} --set train.crop={_SMALL_PX} --set train.resize={_SMALL_RESIZE_PX}"
+        offers[small.strip()] = job.at(_SMALL_PX).operations()[PROBE]
+    network = variants.get(packaged.SOURCES[packaged.BACKBONE].variant)
+    mini = dataclasses.replace(job, network=network).at(_PACKAGED_PX)
+    offers["--config photos"] = _PACKAGED_COST * mini.features() + mini.head()
+    return offers
 
 
 def _measured(variant: str, size: int) -> float:

@@ -14,26 +14,83 @@ SMALL = RULE.with_overrides(resize=256, crop=224)
 
 @pytest.fixture
 def say(monkeypatch):
-    def run(train, rule=RULE, per_s=50e9, backbone="bit-m-r50x1"):
+    def run(
+        train=TrainSettings(),  # noqa: B008
+        rule=RULE,
+        per_s=50e9,
+        backbone="bit-m-r50x1",
+        pictures=2900,
+        classes=5,
+    ):
         monkeypatch.setattr(forecast, "_measured", lambda *_: per_s)
         monkeypatch.setattr(forecast.os, "sched_getaffinity", lambda _: {0, 1})
-        return forecast.sentence("R50x1", ModelSettings(backbone=backbone), train, rule, 2900)
+        model = ModelSettings(backbone=backbone)
+        return forecast.sentence("R50x1", model, train, rule, pictures, classes)
 
     return run
 
 
+def offered(told):
+    return re.findall(r"(--\S+(?: \S+)*?) \(about ([^)]+)\)", told)
+
+
 def test_the_hyperrule_on_a_cpu_is_told_in_hours_with_what_takes_minutes(say):
-    told = say(TrainSettings())
+    told = say(TrainSettings(method="fine_tune"))
     # 500 x 512 pictures at 480 px, 19e9 multiplications each, forward and 2.5 times that.
-    assert "fine_tune would take at least 3 days here: 500 steps of 512 pictures at 480 px" in told
-    assert "train.method=auto will measure" in told
-    offers = re.findall(r"(--\S+(?: \S+)*?) \(about ([^)]+)\)", told)
+    assert told.startswith(
+        "fine_tune would take at least 3 days here: 500 steps of 512 pictures at 480 px. Faster:"
+    )
+    offers = offered(told)
     assert offers[0][0] == "--config photos"
     assert offers[1:] == [
         ("--set train.method=probe --set train.crop=224 --set train.resize=256", "8 min"),
         ("--set train.method=probe", "36 min"),
     ]
-    assert "auto" not in say(TrainSettings(method="fine_tune"))
+
+
+def test_auto_is_told_with_what_it_will_take(say):
+    told = say()
+    assert told.startswith(
+        "probe, the least that train.method=auto can take, will take about 36 min here: "
+        "2900 pictures at 480 px. Faster: --config photos"
+    )
+    assert offered(told)[1:] == [("--set train.crop=224 --set train.resize=256", "8 min")]
+    assert say(rule=SMALL) is None  # the probe fits into ten minutes
+    assert "auto can take, will take" in say(TrainSettings(minutes=5), rule=SMALL)
+
+
+def test_auto_is_no_alarm_where_few_pictures_are_probed(say):
+    assert say(pictures=200, per_s=None) is None
+    told = say(TrainSettings(minutes=0.01), pictures=200)
+    assert told.startswith("train.method=auto takes probe: ")
+    assert "fewer than 200" in told
+    assert ". It will take about 3 min here: 200 pictures at 480 px. Faster: " in told
+
+
+def test_auto_trains_all_from_scratch_whatever_that_takes(say):
+    told = say(backbone="scratch")
+    assert told.startswith("train.method=auto takes fine_tune: the network starts from scratch")
+    assert told.endswith(
+        "nothing. It would take at least 3 days here: 500 steps of 512 pictures at 480 px"
+    )
+
+
+@pytest.mark.parametrize("crop", [128, 224])
+def test_a_size_that_is_not_smaller_is_not_offered(say, crop):
+    told = say(TrainSettings(method="fine_tune"), RULE.with_overrides(crop=crop))
+    assert "--set train.method=probe (about " in told
+    assert "train.crop" not in told
+
+
+def test_a_head_for_thousands_of_classes_counts_and_is_no_smaller_at_another_size(say):
+    medium = hyperrule.for_dataset(21_000, 500 * 400).with_overrides(crop=128, resize=160)
+    probes = TrainSettings(method="probe")
+    assert say(probes, medium, pictures=21_000, per_s=None, classes=5) is None
+    told = say(probes, medium, pictures=21_000, classes=20_000)
+    # 10,000 steps of 512 features of 2,048 numbers each, by 20,000 classes, there and back.
+    assert "probe will take about 2.6 h here: 21000 pictures at 128 px" in told
+    large = medium.with_overrides(crop=448, resize=512)
+    assert "train.crop" not in say(probes, large, pictures=21_000, classes=20_000)
 
 
 def test_the_configuration_laptop_is_not_measured(say):
@@ -42,8 +99,14 @@ def test_the_configuration_laptop_is_not_measured(say):
 
 def test_a_budget_that_is_too_small_is_told_for_a_probe_too(say):
     told = say(TrainSettings(method="probe", minutes=0.5), SMALL)
-    assert told.startswith("probe will take about 8 min here: 2,900 pictures at 224 px. Faster:")
+    assert told.startswith("probe will take about 8 min here: 2900 pictures at 224 px. Faster:")
     assert "train.crop" not in told
+
+
+def test_one_is_spoken_of_as_one(say):
+    one = RULE.with_overrides(batch_size=1).with_overrides(steps=1)
+    told = say(TrainSettings(method="fine_tune", minutes=1e-3), one, per_s=1e8)
+    assert "1 step of 1 picture at 480 px" in told
 
 
 def test_from_scratch_there_is_nothing_to_probe(say):
