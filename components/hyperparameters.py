@@ -27,6 +27,7 @@ from bitpipe.errors import ConfigError, DataError
 from components import features
 from components.bit import hyperrule
 from components.settings import LARGEST_INT, TrainSettings
+from components.training.selection import num_held_out
 
 # The file that TFX's Trainer looks for in a HyperParameters artifact.
 FILE_NAME = "best_hyperparameters.txt"
@@ -40,11 +41,20 @@ class Facts:
         num_examples: number of training examples.
         image_area: median area of the pictures, pixels.
         num_classes: number of different labels.
+        class_counts: examples of each class, of the 1,000 largest; empty where nobody has counted.
     """
 
     num_examples: int
     image_area: float
     num_classes: int
+    class_counts: tuple[int, ...] = ()
+
+    def of_classes(self) -> list[float]:
+        """Examples of each class; of those that were not counted, as many as is likely."""
+        counted: list[float] = list(self.class_counts[: self.num_classes])
+        others = self.num_classes - len(counted)
+        rest = max(self.num_examples - sum(counted), others)
+        return counted + [rest / max(others, 1)] * others
 
 
 def read_facts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Facts:
@@ -60,10 +70,12 @@ def read_facts(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Facts
             "the statistics of the training split must hold examples with area and label. "
             f"Received: {dataset.num_examples} examples with {sorted(by_name)}."
         )
+    labels = by_name[features.LABEL].string_stats
     return Facts(
         num_examples=int(dataset.num_examples),
         image_area=by_name[features.AREA].num_stats.median,
-        num_classes=int(by_name[features.LABEL].string_stats.unique),
+        num_classes=int(labels.unique),
+        class_counts=tuple(int(one.sample_count) for one in labels.rank_histogram.buckets),
     )
 
 
@@ -75,26 +87,34 @@ def decide(facts: Facts, settings: TrainSettings) -> hyperrule.HyperRule:
     """
     num_examples = facts.num_examples
     if settings.examples_per_class is not None:
-        num_examples = min(num_examples, settings.examples_per_class * facts.num_classes)
+        num_examples = round(sum(_drawn(facts, settings)))
     rule = hyperrule.for_dataset(num_examples, facts.image_area, batch_size=settings.batch_size)
     overrides = settings.hyperrule_overrides()
     if settings.epochs is not None:
-        overrides["steps"] = _steps(settings.epochs, num_examples, settings)
+        overrides["steps"] = _steps(settings.epochs, facts, settings)
     try:
         return rule.with_overrides(**overrides)
     except ValueError as error:
         raise ConfigError(_as_settings(str(error))) from error
 
 
-def _steps(epochs: float, num_examples: int, settings: TrainSettings) -> int:
+def _drawn(facts: Facts, settings: TrainSettings) -> list[float]:
+    """Examples of each class after a few-shot draw, which takes all of a class that has fewer."""
+    most = settings.examples_per_class
+    return [count if most is None else min(count, most) for count in facts.of_classes()]
+
+
+def _steps(epochs: float, facts: Facts, settings: TrainSettings) -> int:
     """Steps that show each picture `epochs` times, the held-out ones not counted."""
+    drawn = _drawn(facts, settings)
+    num_examples = sum(drawn)
     if settings.keep_best:
-        num_examples -= round(settings.held_out_share * num_examples)
+        num_examples -= sum(num_held_out(count, settings.held_out_share) for count in drawn)
     steps = epochs * num_examples / settings.batch_size
     if steps > LARGEST_INT:
         raise ConfigError(
             f"train.epochs must not mean more than {LARGEST_INT:,} steps. Received: {epochs:g} "
-            f"passes over {num_examples:,} pictures; lower it."
+            f"passes over {round(num_examples):,} pictures; lower it."
         )
     return max(1, math.ceil(steps))
 

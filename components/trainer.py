@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ from components.training.selection import class_weights, select
 # 0.3, 1 and 3 end within a point of each other; from 5 on few pictures lose what the probe had
 # (docs/results.md). So the rule's own stays.
 RATE_AFTER_PROBE = 1.0
+
+_OF_A_SCHEDULE = frozenset(("steps", "learning_rate", "warmup_steps", "boundaries"))
 
 
 def run_fn(fn_args: Any) -> None:
@@ -84,7 +87,11 @@ def run_fn(fn_args: Any) -> None:
         model=model,
         pretrained=start is not None or model_settings.backbone != SCRATCH,
         rule=rule,
-        head_rules=_head_rules(fn_args.hyperparameters, rule, settings),
+        head_rules=_head_rules(
+            rule,
+            selection.num_trained + selection.num_held_out,
+            fn_args.hyperparameters["overridden"],
+        ),
         settings=settings,
         strategy=strategy,
         freeze=lambda: Frozen(
@@ -220,19 +227,24 @@ def check_answers(model: keras.Model, rule: HyperRule) -> None:
 
 
 def _head_rules(
-    hyperparameters: dict[str, Any], rule: HyperRule, settings: TrainSettings
+    rule: HyperRule, num_examples: int, overridden: Sequence[str]
 ) -> dict[str, HyperRule]:
     """The rule of a head by method: what is overridden is meant for the last phase of a method.
 
-    Without steps or a rate of its own a head takes the rule's, of 512 pictures, whatever batch the
+    A head whose schedule nobody has touched takes the rule's, of 512 pictures, whatever batch the
     whole network is given.
+
+    Args:
+        rule: of the whole network, overrides applied.
+        num_examples: that were drawn of the training split.
+        overridden: fields of the rule that were.
     """
-    facts = hyperparameters["facts"]
-    own = hyperrule.for_dataset(facts["num_examples"], facts["image_area"])
-    is_given = {"steps", "learning_rate"} & set(hyperparameters["overridden"])
+    own = hyperrule.for_dataset(num_examples, rule.crop * rule.crop)
+    own = dataclasses.replace(own, resize=rule.resize, crop=rule.crop)
+    is_touched = not _OF_A_SCHEDULE.isdisjoint(overridden)
     return {
         PROBE: probe.rule_for(
-            rule if is_given else own, rate_is_given=settings.learning_rate is not None
+            rule if is_touched else own, rate_is_given="learning_rate" in overridden
         ),
         BOTH: probe.rule_for(own, rate_is_given=False),
     }

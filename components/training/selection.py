@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
+import math
 import random
 from collections.abc import Iterable, Sequence
 
@@ -97,11 +98,15 @@ def hold_out(rows: Sequence[Row], taken: Sequence[bool], share: float) -> list[b
     for label in sorted(by_label):
         # Hashed again: the split of the gate is cut from the digests themselves.
         order = sorted(by_label[label], key=lambda sha256: hashlib.sha256(sha256).digest())
-        count = max(1, round(share * len(order)))
-        chosen.update(order[: min(count, len(order) - 1)])
+        chosen.update(order[: num_held_out(len(order), share)])
     return [
         is_taken and sha256 in chosen for (_, sha256), is_taken in zip(rows, taken, strict=True)
     ]
+
+
+def num_held_out(pictures: float, share: float) -> int:
+    """How many different pictures of a class are held out; see `hold_out`."""
+    return max(0, min(max(1, round(share * pictures)), math.ceil(pictures) - 1))
 
 
 def class_weights(selection: Selection, class_names: Sequence[str]) -> np.ndarray:

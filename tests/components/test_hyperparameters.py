@@ -38,6 +38,7 @@ def test_facts_are_the_count_the_median_area_and_the_classes(stage, statistics):
         "num_examples": 3,
         "image_area": pytest.approx(400),
         "num_classes": 2,
+        "class_counts": (2, 1),
     }
 
 
@@ -62,6 +63,23 @@ def test_overrides_win_and_the_schedule_follows_the_steps(stage):
 def test_few_shot_counts_only_what_is_drawn(stage):
     rule = stage.decide(stage.Facts(600_000, 500 * 400, 10), TrainSettings(examples_per_class=10))
     assert rule.steps == 500
+
+
+def test_few_shot_counts_all_of_a_class_that_has_fewer(stage):
+    facts = stage.Facts(1010, 64, 2, class_counts=(1000, 10))
+    settings = TrainSettings(epochs=10, batch_size=10, examples_per_class=100)
+    assert stage.decide(facts, settings).steps == 110
+
+
+def test_classes_beyond_those_that_are_counted_share_the_rest(stage):
+    facts = stage.Facts(1030, 64, 4, class_counts=(1000, 10))
+    assert facts.of_classes() == [1000, 10, 10, 10]
+
+
+def test_epochs_count_what_is_held_out_of_each_class(stage):
+    facts = stage.Facts(4, 64, 2, class_counts=(2, 2))
+    settings = TrainSettings(epochs=10, batch_size=1, keep_best=True)
+    assert stage.decide(facts, settings).steps == 20  # one of two is held out of each
 
 
 def test_epochs_become_steps_over_the_pictures_that_are_trained_on(stage):

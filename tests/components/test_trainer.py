@@ -212,26 +212,35 @@ def test_the_first_steps_tell_how_long_it_takes(tiny, batches, fine_tune):
     assert "25 steps of 8 pictures at 32 px" in sentence
 
 
-def head_rules(*overridden, **train):
-    rule = RULE.with_overrides(steps=40, learning_rate=0.02)
-    hyperparameters = {
-        "facts": {"num_examples": 3000, "image_area": 250_000.0, "num_classes": 5},
-        "overridden": list(overridden),
-    }
-    return trainer._head_rules(hyperparameters, rule, TrainSettings(**train))
+def head_rules(num_examples=3000, **overrides):
+    rule = RULE.with_overrides(**{"steps": 40, "learning_rate": 0.02} | overrides)
+    return trainer._head_rules(rule, num_examples, tuple(overrides))
 
 
 def test_a_head_takes_the_rules_own_schedule_whatever_batch_fits_the_network():
-    for rule in head_rules("resize", "crop").values():
+    for rule in head_rules(resize=40, crop=36, batch_size=8).values():
         assert (rule.steps, rule.batch_size, rule.boundaries) == (500, 512, (200, 300, 400))
         assert rule.learning_rate == pytest.approx(0.01)
 
 
+def test_a_head_is_trained_and_exported_at_the_size_of_the_run():
+    for rule in head_rules(resize=40, crop=36).values():
+        assert (rule.resize, rule.crop) == (40, 36)
+
+
+def test_a_heads_schedule_is_that_of_the_pictures_that_were_drawn():
+    assert {rule.steps for rule in head_rules(num_examples=250_000).values()} == {10_000}
+    assert {rule.steps for rule in head_rules(num_examples=25).values()} == {500}
+
+
 def test_what_is_overridden_is_meant_for_the_last_phase():
-    only, first = head_rules("steps", steps=40).values()
+    only, first = head_rules(steps=40).values()
     assert (only.steps, only.batch_size) == (40, 8)
     assert only.learning_rate == pytest.approx(0.01 * 8 / 512)
     assert (first.steps, first.batch_size) == (500, 512)
-    only, first = head_rules("learning_rate", learning_rate=0.02).values()
+    only, first = head_rules(learning_rate=0.02).values()
     assert only.learning_rate == pytest.approx(0.02)
     assert first.learning_rate == pytest.approx(0.01)
+    only, first = head_rules(warmup_steps=0, boundaries=(10,)).values()
+    assert (only.warmup_steps, only.boundaries) == (0, (10,))
+    assert (first.warmup_steps, first.boundaries) == (100, (200, 300, 400))
