@@ -16,6 +16,7 @@ from benchmarks.transfer.datasets import DATA
 from benchmarks.transfer.measure import Bench
 from benchmarks.transfer.results import Results
 from bitpipe.errors import BitpipeError
+from components.bit.packaged import BACKBONE, SOURCES
 
 
 @click.command()
@@ -36,7 +37,7 @@ def main(
     What CACHE holds is not measured again. With `--minutes 0 --docs DIR` only the page is written.
     """
     names = list(only or DATA)
-    results = Results(cache)
+    results = Results(cache, str(SOURCES[BACKBONE].sha256)[:12])
     try:
         _measure(data, cache, names, results, minutes)
     except BitpipeError as error:
@@ -58,14 +59,7 @@ def _measure(
         if end is not None and time.monotonic() >= end:
             click.echo(f"{len(wanted) - number + 1} cells are left.")
             return
-        rate = cell.rate
-        if cell.kind != "rate" and cell.method in cells.RATES:
-            rate = results.best_rate(
-                cells.source_of_rate(cell), cell.method, cells.RATES[cell.method]
-            )
-            assert rate is not None, "rates come first in the order"
-            if cell.kind == "curve":
-                rate *= cells.CURVE_BATCH / cells.BATCH
+        rate = results.rate_for(cell)
         measured = bench.measure(cell, rate)
         results.add(measured)
         click.echo(

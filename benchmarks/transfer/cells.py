@@ -10,7 +10,10 @@ from benchmarks.transfer.datasets import DATA
 from components.training.method import BOTH, FINE_TUNE, PROBE
 
 SCRATCH = "scratch"
-METHODS = (PROBE, BOTH, FINE_TUNE, SCRATCH)
+# A probe can afford larger pictures than what trains the network; this one is not given them.
+SAME_SIZE = "probe_at_same_size"
+PROBES = (PROBE, SAME_SIZE)
+METHODS = (PROBE, SAME_SIZE, BOTH, FINE_TUNE, SCRATCH)
 SEEDS = 5
 
 # The equal budget of whatever trains the whole network: three passes, or so many steps where there
@@ -23,8 +26,8 @@ LEAST_STEPS = 100
 # draw; the best is taken for all cells of the method. The HyperRule's own for this batch is
 # 0.00019.
 RATES: Mapping[str, Sequence[float]] = {
-    BOTH: (0.0002, 0.001, 0.003, 0.01),
-    FINE_TUNE: (0.001, 0.003, 0.01, 0.03),
+    BOTH: (0.0002, 0.001, 0.003, 0.01, 0.03),
+    FINE_TUNE: (0.001, 0.003, 0.01, 0.03, 0.1),
     SCRATCH: (0.01, 0.03, 0.1),
 }
 RATE_SHOTS = 25
@@ -35,6 +38,12 @@ RATES_OF = {"ants_bees": "tf_flowers"}
 CURVE_BATCH = 128
 CURVE_STEPS = 60
 CURVE_EVERY = 4
+CURVE_RATES: Mapping[str, Sequence[float]] = {
+    FINE_TUNE: (0.004, 0.012, 0.04),
+    SCRATCH: (0.01, 0.03, 0.1),
+}
+# Enough for five passes, and as many are left to judge by.
+CURVE_RATE_SHOTS = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +51,19 @@ class Cell:
     """One training run.
 
     Attributes:
-        kind: `accuracy`, `rate` where a rate is tried, or `curve` for accuracy over steps.
+        kind: `accuracy`, `curve` for accuracy over steps, or `rate` and `curve_rate` where a rate
+            is tried for one of these.
         data: of `datasets.DATA`.
         method: of `METHODS`.
         shots: pictures a class; `None` for all.
         seed: of the draw, of the order, and of a network that starts from scratch.
-        rate: of kind `rate`, the one that is tried; else `None`.
+        rate: that is tried; else `None`.
     """
+
+    @property
+    def of_curve(self) -> bool:
+        """Whether it takes the batches and steps of a curve."""
+        return self.kind in ("curve", "curve_rate")
 
     kind: str
     data: str
@@ -71,14 +86,20 @@ def grid(names: Sequence[str]) -> list[Cell]:
     more curves. In each of these seed by seed, so that whatever ends it leaves rows for all.
     """
     return [
-        *_accuracy(names, (PROBE,), few=False),
-        *_accuracy(names, (PROBE,), few=True),
+        *_accuracy(names, PROBES, few=False),
+        *_accuracy(names, PROBES, few=True),
         *(
             Cell("rate", data, method, RATE_SHOTS, 0, rate)
             for data in names
             if data not in RATES_OF
             for method, rates in RATES.items()
             for rate in rates
+        ),
+        *(
+            Cell("curve_rate", "tf_flowers", method, CURVE_RATE_SHOTS, 0, rate)
+            for method, rates in CURVE_RATES.items()
+            for rate in rates
+            if "tf_flowers" in names
         ),
         *_curve(names, 1),
         *sorted(_accuracy(names, tuple(RATES), few=True), key=lambda cell: -(cell.shots or 0)),
@@ -102,6 +123,11 @@ def _curve(names: Sequence[str], seeds: int) -> Iterator[Cell]:
                 yield Cell("curve", "tf_flowers", method, None, seed)
 
 
-def source_of_rate(cell: Cell) -> str:
-    """The data set by which the cell's rate was chosen."""
-    return RATES_OF.get(cell.data, cell.data)
+def tried_for(cell: Cell) -> list[Cell]:
+    """The cells by which its rate is chosen; none where it has a rate, or needs none."""
+    rates = CURVE_RATES if cell.of_curve else RATES
+    if cell.rate is not None or cell.method not in rates:
+        return []
+    kind, shots = ("curve_rate", CURVE_RATE_SHOTS) if cell.of_curve else ("rate", RATE_SHOTS)
+    data = RATES_OF.get(cell.data, cell.data)
+    return [Cell(kind, data, cell.method, shots, 0, rate) for rate in rates[cell.method]]

@@ -73,11 +73,11 @@ class Bench:
         chosen = select(ingested.train, settings)
         run = _Run(cell, data, ingested, model, settings, chosen)
         started = time.monotonic()
-        if cell.method in (PROBE, BOTH):
-            size = data.probe_size if cell.method == PROBE else data.train_size
+        size = data.probe_size if cell.method == PROBE else data.train_size
+        if cell.method in (*cells.PROBES, BOTH):
             self._train_head(run, size)
-        if cell.method == PROBE:
-            facts, accuracy = {"size": data.probe_size}, self._judged_by_features(run)
+        if cell.method in cells.PROBES:
+            facts, accuracy = {"size": size}, self._judged_by_features(run, size)
         else:
             assert rate is not None
             facts, accuracy = self._train_network(run, rate)
@@ -110,9 +110,9 @@ class Bench:
             run.settings,
         )
 
-    def _judged_by_features(self, run: _Run) -> float:
+    def _judged_by_features(self, run: _Run, size: int) -> float:
         whole = select(run.examples.judged, TrainSettings())
-        frozen = self._frozen(run, run.examples.judged, whole, run.data.probe_size)
+        frozen = self._frozen(run, run.examples.judged, whole, size)
         judged, _ = frozen.examples()
         found = probe.Head(*run.model.get_layer(resnet_v2.HEAD).get_weights())
         right = probe.answers(found, judged.values[:, 0]).argmax(1) == judged.labels
@@ -121,8 +121,8 @@ class Bench:
     def _train_network(self, run: _Run, rate: float) -> tuple[dict, float]:
         cell, chosen = run.cell, run.chosen
         is_curve = cell.kind == "curve"
-        batch_size = cells.CURVE_BATCH if is_curve else cells.BATCH
-        steps = cells.CURVE_STEPS if is_curve else cells.steps(chosen.num_trained)
+        batch_size = cells.CURVE_BATCH if cell.of_curve else cells.BATCH
+        steps = cells.CURVE_STEPS if cell.of_curve else cells.steps(chosen.num_trained)
         rule = _rule(chosen.num_trained, run.data, batch_size, steps, rate)
         look = self._look(run)
         with tempfile.TemporaryDirectory(prefix="bitpipe-transfer-") as folder:
@@ -156,7 +156,7 @@ class Bench:
 
     def _look(self, run: _Run) -> Callable[[], Score]:
         """Cross-entropy and accuracy on the judged pictures, or on unused ones of training."""
-        if run.cell.kind == "rate":
+        if run.cell.rate is not None:
             files = run.examples.train
             shown = examples.unused(run.chosen, _MOST_UNUSED, run.cell.seed)
         else:

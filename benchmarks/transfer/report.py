@@ -8,12 +8,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.transfer import cells, figure
-from benchmarks.transfer.cells import METHODS, SCRATCH
+from benchmarks.transfer.cells import METHODS, SAME_SIZE, SCRATCH, Cell
 from benchmarks.transfer.datasets import DATA, DataSet
-from benchmarks.transfer.results import Measured, Results
+from benchmarks.transfer.results import Results
+from bitpipe.wording import counted
 from components.training.method import BOTH, FINE_TUNE, PROBE
 
-NAMES = {PROBE: "probe", BOTH: "probe, then all", FINE_TUNE: "fine-tuning", SCRATCH: "from scratch"}
+NAMES = {
+    PROBE: "probe",
+    SAME_SIZE: "probe, same size",
+    BOTH: "probe, then all",
+    FINE_TUNE: "fine-tuning",
+    SCRATCH: "from scratch",
+}
 # The post's second claim: most of the final accuracy within so many steps.
 _EARLY_STEPS = 20
 
@@ -29,12 +36,15 @@ and maximum, of the pictures that are judged. Figures in the style of the first 
 | method | what is trained | budget |
 | --- | --- | --- |
 | `probe` | a head on frozen features of [bit-mini](bit-mini.md) | 500 steps of 512 features |
+| the same at the same size | as small pictures as the following get | 500 steps of 512 features |
 | `probe_then_fine_tune` | the head, then all of the network | {budget} |
 | `fine_tune` | all of the network at once | the same |
 | from scratch | the same network (R26x0.5) without pre-training | the same |
 
 Whole networks get an equal budget for the sake of time, and it is small: more of it helps the
 network from scratch most ([0.66](bit-mini.md#how-good-it-is) on tf_flowers with many passes).
+A probe passes each picture once, so in the same time it can afford larger ones; how much of its
+lead is their size, the probe at the same size tells.
 Rates were chosen for each method at {rate_shots} pictures a class, by training pictures that the
 draw left over, never by those that are judged: see [below](#rates). Training, features, split and
 preprocessing are the product's own functions; only TFX is left out.
@@ -135,6 +145,8 @@ def _across(results: Results, data: DataSet, shots: int | None) -> float | None:
 def _lines(results: Results, data: DataSet) -> list[figure.Line]:
     lines = []
     for method in METHODS:
+        if method == SAME_SIZE:
+            continue
         points = []
         for shots in data.shots:
             found = _accuracies(results, data.name, method, shots)
@@ -215,20 +227,29 @@ def _halved(results: Results) -> str:
 
 
 def _rates(results: Results) -> str:
+    wanted = [
+        Cell("accuracy", name, method, cells.RATE_SHOTS, 0)
+        for name in DATA
+        if name not in cells.RATES_OF
+        for method in cells.RATES
+    ] + [Cell("curve", "tf_flowers", method, None, 0) for method in cells.CURVE_RATES]
     rows = []
-    for name in DATA:
-        for method, rates in cells.RATES.items():
-            tried: dict[float | None, Measured] = {
-                one.cell.rate: one for one in results.of("rate", name, method)
-            }
-            if tried:
-                shown = [f"{rate:g}: {tried[rate].accuracy:.3f}" for rate in rates if rate in tried]
-                best = results.best_rate(name, method, rates)
-                taken = "not all tried" if best is None else f"{best:g}"
-                rows.append((name, NAMES[method], ", ".join(shown), taken))
+    for cell in wanted:
+        tried = [found for one in cells.tried_for(cell) if (found := results.get(one))]
+        if tried:
+            best = results.rate_for(cell)
+            rows.append(
+                (
+                    cell.data + (", over steps" if cell.of_curve else ""),
+                    NAMES[cell.method],
+                    ", ".join(f"{one.cell.rate:g}: {one.accuracy:.3f}" for one in tried),
+                    "not all tried" if best is None else f"{best:g}",
+                )
+            )
     text = (
-        f"## Rates\n\nPeak rate at a batch of {cells.BATCH}: accuracy on up to 500 unused training "
-        f"pictures, {cells.RATE_SHOTS} a class, one seed. "
+        f"## Rates\n\nPeak rate at a batch of {cells.BATCH}, over steps of {cells.CURVE_BATCH}: "
+        "accuracy on up to 500 unused training pictures, "
+        f"{cells.RATE_SHOTS} a class, over steps {cells.CURVE_RATE_SHOTS}, one seed. "
         + " ".join(f"{one} takes those of {other}." for one, other in cells.RATES_OF.items())
     )
     if not rows:
@@ -245,13 +266,18 @@ def _missing(results: Results) -> str:
     for cell in lacking:
         key = (cell.data, cell.kind, cell.method, cell.shots)
         seeds[key] = seeds.get(key, 0) + 1
-    words = {"accuracy": "accuracy", "rate": "rates", "curve": "accuracy over steps"}
+    words = {
+        "accuracy": "accuracy",
+        "rate": "rates",
+        "curve": "accuracy over steps",
+        "curve_rate": "rates over steps",
+    }
     rows = [
         (data, words[kind], NAMES[method], "all" if shots is None else str(shots), str(count))
         for (data, kind, method, shots), count in seeds.items()
     ]
     table = _table(("data", "what", "method", "a class", "runs"), rows)
-    return text + f"{len(lacking)} runs:\n\n" + "\n".join(table) + "\n"
+    return text + f"{counted(len(lacking), 'run')}:\n\n" + "\n".join(table) + "\n"
 
 
 def _table(heads: Sequence[str], rows: Iterator | Sequence) -> list[str]:

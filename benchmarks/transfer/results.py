@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.transfer import cells
 from benchmarks.transfer.cells import Cell
 
 FILE = "results.jsonl"
@@ -35,11 +35,13 @@ class Results:
 
     Args:
         folder: the cache; made where it is missing.
+        weights: names the backbone; what another one reached is not read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, weights: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE
+        self._weights = weights
         self._found: dict[Cell, Measured] = {}
         if self._path.exists():
             for line in self._path.read_text().splitlines():
@@ -48,11 +50,17 @@ class Results:
                     values = json.loads(line)
                 except ValueError:
                     continue
+                if values.pop("weights", None) != weights:
+                    continue
                 one = Measured(cell=Cell(**values.pop("cell")), **values)
                 self._found[one.cell] = one
 
     def __contains__(self, cell: Cell) -> bool:
-        return cell in self._found
+        """Whether it was measured, and at the rate that now counts as the best."""
+        found = self._found.get(cell)
+        if found is None:
+            return False
+        return not cells.tried_for(cell) or found.facts["rate"] == self.rate_for(cell)
 
     def get(self, cell: Cell) -> Measured | None:
         """What was measured of it."""
@@ -62,7 +70,8 @@ class Results:
         """Keeps it."""
         whole = not self._path.exists() or self._path.read_bytes()[-1:] in (b"\n", b"")
         with self._path.open("a") as file:
-            file.write(("" if whole else "\n") + json.dumps(dataclasses.asdict(measured)) + "\n")
+            line = json.dumps({"weights": self._weights} | dataclasses.asdict(measured))
+            file.write(("" if whole else "\n") + line + "\n")
         self._found[measured.cell] = measured
 
     def of(self, kind: str, data: str, method: str) -> list[Measured]:
@@ -71,11 +80,20 @@ class Results:
             one
             for one in self._found.values()
             if (one.cell.kind, one.cell.data, one.cell.method) == (kind, data, method)
+            and one.cell in self
         ]
 
-    def best_rate(self, data: str, method: str, rates: Sequence[float]) -> float | None:
-        """The rate that did best; `None` until all were tried. Of equals, the gentlest."""
-        tried = {one.cell.rate: one.accuracy for one in self.of("rate", data, method)}
-        if not set(rates) <= tried.keys():
+    def rate_for(self, cell: Cell) -> float | None:
+        """The rate to train it at: its own, or the best of those that were tried for it.
+
+        Of equals the gentlest; `None` where not all were tried yet, or where it needs none.
+        """
+        if cell.rate is not None:
+            return cell.rate
+        tried = [self._found.get(one) for one in cells.tried_for(cell)]
+        known = [one for one in tried if one is not None]
+        if not tried or len(known) < len(tried):
             return None
-        return max(sorted(rates), key=lambda rate: tried[rate])
+        return max(
+            sorted(known, key=lambda one: one.cell.rate or 0.0), key=lambda one: one.accuracy
+        ).cell.rate

@@ -19,7 +19,7 @@ LINES = [
 
 @pytest.fixture
 def page(tmp_path):
-    results = Results(tmp_path / "cache")
+    results = Results(tmp_path / "cache", "weights")
 
     def write():
         report.write(results, tmp_path, "a machine", datetime.date(2026, 1, 2))
@@ -31,7 +31,10 @@ def page(tmp_path):
 def add(results, method, shots, accuracies, kind="accuracy", data="tf_flowers", **facts):
     for seed, accuracy in enumerate(accuracies):
         cell = Cell(kind, data, method, shots, seed)
-        results.add(Measured(cell, accuracy, 1.0, {"pictures": 2954, **facts}))
+        for one in cells.tried_for(cell):
+            results.add(Measured(one, 0.5, 1.0, {"pictures": 100, "rate": one.rate}))
+        facts = {"pictures": 2954, "rate": results.rate_for(cell), **facts}
+        results.add(Measured(cell, accuracy, 1.0, facts))
 
 
 def test_a_row_holds_median_minimum_and_maximum_and_says_which_seeds_lack(page):
@@ -40,22 +43,22 @@ def test_a_row_holds_median_minimum_and_maximum_and_says_which_seeds_lack(page):
     add(results, BOTH, 25, [0.4, 0.6, 0.5])
     row = next(line for line in write().splitlines() if line.startswith("| 25 | 0"))
     assert row == (
-        "| 25 | 0.700 (0.500 to 0.900) | 0.500 (0.400 to 0.600, 3 of 5 seeds) | not measured "
-        "| not measured |"
+        "| 25 | 0.700 (0.500 to 0.900) | not measured | 0.500 (0.400 to 0.600, 3 of 5 seeds) "
+        "| not measured | not measured |"
     )
 
 
 def test_what_lacks_is_counted_by_name(page):
     results, write, _ = page
-    everything = set(cells.grid(list(report.DATA)))
     lacking = Cell("accuracy", "cifar10", SCRATCH, 500, 4)
-    for cell in everything - {lacking}:
-        facts = {"pictures": 100, "rate": 0.01, "curve": [[0, 0.2], [20, 0.5], [60, 0.6]]}
-        results.add(Measured(cell, 0.5, 1.0, facts))
+    curve = {"pictures": 100, "curve": [[0, 0.2], [20, 0.5], [60, 0.6]]}
+    for cell in cells.grid(list(report.DATA)):
+        if cell != lacking:
+            results.add(Measured(cell, 0.5, 1.0, curve | {"rate": results.rate_for(cell)}))
     found = write()
-    assert "1 runs:" in found
+    assert "1 run:" in found
     assert "| cifar10 | accuracy | from scratch | 500 | 1 |" in found
-    results.add(Measured(lacking, 0.5, 1.0, {"pictures": 100}))
+    results.add(Measured(lacking, 0.5, 1.0, curve | {"rate": results.rate_for(lacking)}))
     assert "all cells are there" in write()
 
 
@@ -73,7 +76,7 @@ def test_half_of_the_error_is_judged_by_the_best_method(page, transferred, verdi
 def test_the_curve_tells_the_share_reached_within_20_steps(page):
     results, write, folder = page
     curve = [[0, 0.2], [20, 0.6], [60, 0.8]]
-    add(results, FINE_TUNE, None, [0.8], kind="curve", curve=curve, rate=0.04)
+    add(results, FINE_TUNE, None, [0.8], kind="curve", curve=curve)
     assert "0.600 after 20 steps, 0.800 after 60: 75%" in write()
     assert (folder / "transfer-steps.svg").exists()
 
