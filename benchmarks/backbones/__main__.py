@@ -52,7 +52,11 @@ def main(data: Path, rounds: int, pictures: int, per_class: int, path: Path) -> 
     except BitpipeError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    text = page.write(machine.describe(), measured, run)
+    command = (
+        f"python -m benchmarks.backbones --data {data.name} --rounds {rounds} "
+        f"--pictures {pictures} --per-class {per_class}"
+    )
+    text = page.write(machine.describe(), command, measured, run)
     path.write_text(text, encoding="utf-8")
     click.echo(text)
 

@@ -14,13 +14,13 @@ _COLUMNS = (
     "network",
     "file",
     "seconds per 1,000 pictures",
-    "middle half",
+    "least to most",
     "times R50x1",
     "most memory of the process",
 )
 _PAGE = """# Released weights as frozen backbones
 
-Written by `make bench-backbones DATA=flower_photos`.
+Written by `{command}`.
 {machine}; TensorFlow {tensorflow}; {date}.
 
 The weights are random, with the names, shapes and size of BiT-M's own files: seconds and memory
@@ -32,8 +32,8 @@ ratios are what counts.
 
 {table}
 
-Features are computed once: the next run computes those of new pictures alone. On more cores divide
-by nearly their number. Memory is at its most while the weights are read.
+Features are computed once: the next run computes those of new pictures alone. Memory is at its
+most while the weights are read.
 
 ## The configuration `laptop`, from photographs to a judged model
 
@@ -42,21 +42,22 @@ imports included, and {run_memory} at most. Stages: {stages}.
 """
 
 
-def write(machine: str, measured: Sequence[Measured], run: Run) -> str:
-    """The page in Markdown."""
+def write(machine: str, command: str, measured: Sequence[Measured], run: Run) -> str:
+    """The page in Markdown; `command` is what measured it."""
     first = _per_thousand(measured[0])
     rows = [f"| {' | '.join(_COLUMNS)} |", "|---|" + "---:|" * (len(_COLUMNS) - 1)]
     for one in measured:
-        low, _, high = statistics.quantiles(one.seconds, n=4)
         scale = 1000 / one.pictures
         rows.append(
             f"| {one.variant} | {one.file_bytes / 1e6:,.0f} MB | {_per_thousand(one):,.0f} | "
-            f"{scale * low:,.0f} to {scale * high:,.0f} | {_per_thousand(one) / first:.1f} | "
+            f"{scale * min(one.seconds):,.0f} to {scale * max(one.seconds):,.0f} | "
+            f"{_per_thousand(one) / first:.1f} | "
             f"{one.peak_bytes / 2**30:.1f} GiB |"
         )
     stages = sorted(run.stages.items(), key=lambda item: -item[1])
     return _PAGE.format(
         machine=machine,
+        command=command,
         tensorflow=importlib.metadata.version("tensorflow"),
         date=datetime.date.today().isoformat(),
         size=SIZE,

@@ -43,7 +43,7 @@ def test_the_page_scales_what_was_measured():
         Measured("R101x1", 2 * 10**8, [2.0, 2.0, 2.0], 5, 2**31),
     ]
     text = page.write(
-        "a machine", measured, Run(10, 130.0, {"Trainer": 80.2, "Pusher": 0.1}, 2**31)
+        "a machine", "command", measured, Run(10, 130.0, {"Trainer": 80.2, "Pusher": 0.1}, 2**31)
     )
     assert "| R50x1 | 100 MB | 200 | 200 to 600 | 1.0 | 1.0 GiB |" in text
     assert "| R101x1 | 200 MB | 400 | 400 to 400 | 2.0 | 2.0 GiB |" in text
