@@ -48,6 +48,7 @@ def fine_tune(
     strategy: tf.distribute.Strategy | None = None,
     log_dir: str | None = None,
     class_weights: np.ndarray | None = None,
+    clip_norm: float | None = None,
     look: Callable[[], Score] | None = None,
     announce: bool = False,
 ) -> Finished:
@@ -64,6 +65,7 @@ def fine_tune(
         strategy: devices; `None` for the one in scope.
         log_dir: where TensorBoard finds loss and accuracy, written by the chief.
         class_weights: (classes,) what a picture of each class counts; `None` for 1.
+        clip_norm: see `TrainingStep`.
         look: cross-entropy and accuracy of the model on held-out pictures; the weights that did
             best by it, those it began with among them, are the model's at the end. On one machine.
         announce: say after the first steps how long they all take.
@@ -107,6 +109,7 @@ def fine_tune(
         jit_compile=_jit_compile(settings, strategy),
         strategy=strategy,
         class_weights=class_weights,
+        clip_norm=clip_norm,
     )
     curve = Curve(NETWORK, checkpoint_dir if devices.is_chief() else None)
     curve.resume(start)

@@ -25,6 +25,8 @@ class TrainingStep:
         jit_compile: compile gradients with XLA.
         strategy: `None` for the one in scope.
         class_weights: (classes,) what a picture of each class counts in the loss; `None` for 1.
+        clip_norm: the batch's gradient of all weights together is shortened to this length where it
+            is longer; `None` for never.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class TrainingStep:
         jit_compile: bool = False,
         strategy: tf.distribute.Strategy | None = None,
         class_weights: np.ndarray | None = None,
+        clip_norm: float | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -47,6 +50,7 @@ class TrainingStep:
             if isinstance(layer, layers.StandardizedConv2D)
         }
         self._class_weights = class_weights
+        self._clip_norm = clip_norm
         self.gradients = tf.function(self._whole, jit_compile=jit_compile)
 
     @tf.function
@@ -65,10 +69,22 @@ class TrainingStep:
         # Every replica has an equal part of the batch; `apply` adds up over replicas.
         share = 1.0 / self._strategy.num_replicas_in_sync
         loss, accuracy, gradients = self.gradients(images, labels)
-        self._optimizer.apply(
-            [gradient * share for gradient in gradients], self._model.trainable_variables
-        )
+        gradients = [gradient * share for gradient in gradients]
+        if self._clip_norm is not None:
+            gradients = [gradient * share for gradient in self._clipped(gradients)]
+        self._optimizer.apply(gradients, self._model.trainable_variables)
         return loss * share, accuracy * share
+
+    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The gradient of the batch, no longer than asked for, out of each replica's part of it.
+
+        The optimiser's own `global_clipnorm` would shorten each part by itself, and under float16
+        what `_part` has scaled.
+        """
+        context = tf.distribute.get_replica_context()
+        whole = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        longest = self._optimizer.scale_loss(tf.constant(self._clip_norm))
+        return tf.clip_by_global_norm(whole, longest)[0]
 
     def _whole(
         self, images: tf.Tensor, labels: tf.Tensor

@@ -79,6 +79,34 @@ def test_two_devices_reach_the_loss_and_the_weights_of_one(whole, micro_batch_si
     assert_same(trained(strategy, micro_batch_size=micro_batch_size), whole)
 
 
+def moved(strategy=None, dtype=None, **options):
+    """How far three steps have moved all weights, of a rate that makes the first one's length."""
+    model, _ = trained(strategy, dtype, **options)
+    pairs = zip(model.get_weights(), initial_weights(), strict=True)
+    return np.sqrt(sum(np.sum((one - other) ** 2) for one, other in pairs))
+
+
+# A batch's gradient is longer than this.
+SHORT = 0.01
+
+
+def test_a_longer_gradient_is_shortened_and_keeps_its_direction(whole):
+    # Momentum of 0.9 adds up to 1, 1.9 and 2.71 times the length in three steps.
+    assert 0 < moved(clip_norm=SHORT) <= 5.61 * LEARNING_RATE * SHORT * 1.001
+    assert_same(trained(clip_norm=1e6), whole)
+
+
+def test_two_devices_shorten_the_gradient_of_both_together():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert_same(trained(strategy, clip_norm=SHORT), trained(clip_norm=SHORT))
+
+
+def test_a_gradient_that_is_scaled_for_float16_is_shortened_as_it_is():
+    assert moved(dtype="mixed_float16", clip_norm=SHORT) == pytest.approx(
+        moved(clip_norm=SHORT), rel=0.02
+    )
+
+
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_about_the_same(whole, dtype):
     model, metrics = trained(dtype=dtype, micro_batch_size=4)
@@ -86,11 +114,11 @@ def test_mixed_precision_trains_about_the_same(whole, dtype):
     np.testing.assert_allclose(
         [loss for loss, _ in metrics], [loss for loss, _ in whole[1]], atol=0.05
     )
-    moved = [
+    distances = [
         np.abs(one.numpy() - other).max()
         for one, other in zip(model.variables, initial_weights(), strict=True)
     ]
-    assert min(moved) > 0
+    assert min(distances) > 0
 
 
 def initial_weights():
