@@ -167,10 +167,10 @@ def fewest_steps(settings: TrainSettings, pictures: int = 1) -> int:
 def of_schedule(
     rule: HyperRule, pictures: int, settings: TrainSettings, *, took_s: float | None = None
 ) -> str | None:
-    """What to say where fewer steps may do as well; None where they would not, or save no time.
+    """What to say of a batch of more pictures than there are, and where fewer steps may do as well.
 
-    A batch of more pictures than there are is no reason of its own: with a smaller one the
-    HyperRule takes more steps, and each picture is seen as often.
+    None where there is neither. A smaller batch is not advised: with it the HyperRule takes more
+    steps, and each picture is seen as often.
 
     Args:
         rule: that the last phase goes by: steps and batch size.
@@ -183,11 +183,13 @@ def of_schedule(
     enough = math.ceil(_MOST_PASSES * pictures / rule.batch_size)
     steps = max(enough, fewest_steps(settings, pictures))
     saved = 1 - steps / rule.steps
-    if saved <= 0 or (took_s is not None and saved * took_s < _WORTH_S):
-        return None
     text = _schedule(rule)
     if rule.batch_size > pictures:
         text += f", more than the {pictures} to train on,"
+    if took_s is not None and saved * took_s < _WORTH_S:
+        return None
+    if saved <= 0:
+        return f"{text} show some of them twice a step" if rule.batch_size > pictures else None
     passes = rule.steps * rule.batch_size / pictures
     fewer = _fewer(steps, rule, settings)
     return f"{text} show each picture {passes:.0f} times; {fewer} may do as well"
