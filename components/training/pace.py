@@ -185,14 +185,14 @@ def of_schedule(
     saved = 1 - steps / rule.steps
     text = _schedule(rule)
     if rule.batch_size > pictures:
-        text += f", more than the {pictures} to train on,"
+        text += f", more than the {pictures:,} to train on,"
     if took_s is not None and saved * took_s < _WORTH_S:
         return None
     if saved <= 0:
         return f"{text} show some of them twice a step" if rule.batch_size > pictures else None
     passes = rule.steps * rule.batch_size / pictures
     fewer = _fewer(steps, rule, settings)
-    return f"{text} show each picture {passes:.0f} times; {fewer} may do as well"
+    return f"{text} show each picture {passes:,.0f} times; {fewer} may do as well"
 
 
 def _schedule(rule: HyperRule) -> str:

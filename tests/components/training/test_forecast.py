@@ -52,7 +52,7 @@ def test_auto_is_told_with_what_it_will_take(say):
     told = say()
     assert told.startswith(
         "probe, the least that train.method=auto can take, will take about 36 min here: "
-        "2900 pictures at 480 px. Faster: --config photos"
+        "2,900 pictures at 480 px. Faster: --config photos"
     )
     assert offered(told)[1:] == [("--set train.crop=224 --set train.resize=256", "8 min")]
     assert say(rule=SMALL) is None  # the probe fits into ten minutes
@@ -88,7 +88,7 @@ def test_a_head_for_thousands_of_classes_counts_and_is_no_smaller_at_another_siz
     assert say(probes, medium, pictures=21_000, per_s=None, classes=5) is None
     told = say(probes, medium, pictures=21_000, classes=20_000)
     # 10,000 steps of 512 features of 2,048 numbers each, by 20,000 classes, there and back.
-    assert "probe will take about 2.6 h here: 21000 pictures at 128 px" in told
+    assert "probe will take about 2.6 h here: 21,000 pictures at 128 px" in told
     large = medium.with_overrides(crop=448, resize=512)
     assert "train.crop" not in say(probes, large, pictures=21_000, classes=20_000)
 
@@ -99,7 +99,7 @@ def test_the_configuration_laptop_is_not_measured(say):
 
 def test_a_budget_that_is_too_small_is_told_for_a_probe_too(say):
     told = say(TrainSettings(method="probe", minutes=0.5), SMALL)
-    assert told.startswith("probe will take about 8 min here: 2900 pictures at 224 px. Faster:")
+    assert told.startswith("probe will take about 8 min here: 2,900 pictures at 224 px. Faster:")
     assert "train.crop" not in told
 
 

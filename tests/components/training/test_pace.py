@@ -65,7 +65,7 @@ def told(pictures, settings=TrainSettings(), **more):  # noqa: B008
             180,
             {},
             "500 steps of 512 pictures, more than the 180 to train on, show each picture "
-            "1422 times; train.steps=100 may do as well",
+            "1,422 times; train.steps=100 may do as well",
         ),
         (1000, {"epochs": 300}, "show each picture 300 times; train.epochs=200"),
         # So few steps are none too many, but a batch of them is.
@@ -206,7 +206,7 @@ def first_steps(start, settings):
 
 def test_the_first_steps_tell_how_long_all_take():
     told = first_steps(0, TrainSettings(minutes=0.1))
-    seconds = int(re.search(r"^fine_tune takes about (\d+) s here: 1000 steps", told)[1])
+    seconds = int(re.search(r"^fine_tune takes about (\d+) s here: 1,000 steps", told)[1])
     assert 20 <= seconds < 60  # of 20 ms
     assert "Faster: train.steps=" in told
 
