@@ -34,7 +34,7 @@ from components.training import (
     served_precision,
     warm_start,
 )
-from components.training.fine_tuning import fine_tune
+from components.training.fine_tuning import CLIP_AFTER_PROBE, fine_tune
 from components.training.frozen import Frozen
 from components.training.method import BOTH, FINE_TUNE, PROBE
 from components.training.selection import class_weights, select
@@ -43,11 +43,6 @@ from components.training.selection import class_weights, select
 # 0.3, 1 and 3 end within a point of each other; from 5 on few pictures lose what the probe had
 # (docs/results.md). So the rule's own stays.
 RATE_AFTER_PROBE = 1.0
-# A head that separates the training pictures well is steep, and what it asks of the network in the
-# first steps can undo it: 1,450 digits fell from 0.960 to 0.232 without, and stayed at 0.957 with
-# it, at 15 times the HyperRule's rate (docs/results.md). The usual length: "An Image is Worth
-# 16x16 Words", arXiv:2010.11929, appendix B.1.
-CLIP_AFTER_PROBE = 1.0
 
 _OF_A_SCHEDULE = frozenset(("steps", "learning_rate", "warmup_steps", "boundaries"))
 

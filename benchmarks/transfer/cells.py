@@ -26,7 +26,7 @@ LEAST_STEPS = 100
 # draw; the best is taken for all cells of the method. The HyperRule's own for this batch is
 # 0.00019.
 RATES: Mapping[str, Sequence[float]] = {
-    BOTH: (0.0002, 0.001, 0.003, 0.01, 0.03),
+    BOTH: (0.0002, 0.003, 0.01, 0.03),
     FINE_TUNE: (0.001, 0.003, 0.01, 0.03, 0.1),
     SCRATCH: (0.01, 0.03, 0.1),
 }

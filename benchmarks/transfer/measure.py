@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from components.code_version import code_version
 from components.settings import LabelSafe, TrainSettings
 from components.training import head, held_out, inputs, probe
 from components.training.best import Score
-from components.training.fine_tuning import fine_tune
+from components.training.fine_tuning import CLIP_AFTER_PROBE, fine_tune
 from components.training.frozen import Frozen
 from components.training.method import BOTH, PROBE
 from components.training.selection import Selection, select
@@ -124,6 +125,7 @@ class Bench:
         batch_size = cells.CURVE_BATCH if cell.of_curve else cells.BATCH
         steps = cells.CURVE_STEPS if cell.of_curve else cells.steps(chosen.num_trained)
         rule = _rule(chosen.num_trained, run.data, batch_size, steps, rate)
+        clip_norm = CLIP_AFTER_PROBE if cell.method == BOTH else None
         look = self._look(run)
         with tempfile.TemporaryDirectory(prefix="bitpipe-transfer-") as folder:
             finished = fine_tune(
@@ -141,10 +143,12 @@ class Bench:
                 rule,
                 run.settings,
                 checkpoint_dir=f"{folder}/checkpoints",
+                clip_norm=clip_norm,
                 look=look if is_curve else None,
             )
             finished.discard()
-        facts = {"size": run.data.train_size, "steps": steps, "batch": batch_size, "rate": rate}
+        facts: dict[str, Any] = {"size": run.data.train_size, "steps": steps, "batch": batch_size}
+        facts |= {"rate": rate, "clip": clip_norm}
         if not is_curve:
             return facts, look()[1]
         points = [
