@@ -103,7 +103,9 @@ def fold(model: keras.Model, *, one_pass: bool = False) -> keras.Model:
     folded = keras.models.clone_model(model, clone_function=plain)
     for source, target in zip(model.layers, folded.layers, strict=True):
         if isinstance(source, layers.StandardizedConv2D):
-            target.kernel.assign(layers.standardize(source.kernel.value))
+            # Of several GPUs' variable TensorFlow's custom gradients make two.
+            kernel = keras.ops.convert_to_numpy(source.kernel.value)
+            target.kernel.assign(layers.standardize(keras.ops.convert_to_tensor(kernel)))
         else:
             target.set_weights(source.get_weights())
     return folded

@@ -28,6 +28,8 @@ RULE = HyperRule(
 SEED = 3
 CLASSES = 3
 
+NONE = probe.Examples(np.empty((0, 1, 0), np.float32), np.empty(0, np.int64))
+
 random = np.random.default_rng(0)
 LABELS = random.integers(0, CLASSES, 20)
 PICTURES = (random.random((20, 32, 32, 3)) * 0.5 + LABELS[:, None, None, None] / 6).astype(
@@ -88,6 +90,27 @@ def test_a_probe_is_fine_tuning_of_a_frozen_backbone_with_standardised_features(
     spread = examples.values.reshape(40, -1).std(0)
     np.testing.assert_allclose(fitted.kernel * spread[:, None], dense.kernel, atol=1e-4)
     assert np.abs(dense.kernel).max() > 0.01  # it has learned something
+
+
+def test_under_two_replicas_a_probe_is_that_of_one_device(model, examples):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        twin = resnet_v2.build("R14x0.5", num_classes=CLASSES)
+    one, other = (features.identity(each, 32, mirrored=True, code="") for each in (model, twin))
+    assert one == other
+    seen = features.network(twin)(PICTURES[:4])
+    np.testing.assert_allclose(seen, examples.values[:4, 0], atol=1e-4)
+    rule = RULE.with_overrides(steps=3)
+    head.train(twin, OneByOne(examples, NONE), rule, TrainSettings(seed=SEED))
+    fitted = probe.fit(examples, CLASSES, rule, seed=SEED)
+    assert np.abs(fitted.kernel).max() > 0
+    kernel, bias = twin.get_layer(resnet_v2.HEAD).weights
+    for variable, expected in ((kernel, fitted.kernel), (bias, fitted.bias)):
+        copies = strategy.experimental_local_results(variable.value)
+        assert len(copies) == 2
+        for copy in copies:
+            np.testing.assert_allclose(copy, expected, atol=1e-6)
 
 
 def test_the_backbone_stays_as_it_was(model, examples):
