@@ -88,17 +88,30 @@ def hold_out(rows: Sequence[Row], taken: Sequence[bool], share: float) -> list[b
     """Which of the taken rows are held out: `share` of the pictures of each label, rounded.
 
     At least one where a label has two different ones or more, and never all of them. Equal pictures
-    stay together, and the choice hangs on the digests alone: a picture that is added moves few.
+    stay together, also where they bear several labels: one that is held out counts for each, and
+    the last one that any of them has to train on is not held out, even where another label then
+    has none held out. The choice hangs on labels and digests alone: a picture that is added moves
+    few.
     """
     by_label: dict[bytes, set[bytes]] = collections.defaultdict(set)
+    labels: dict[bytes, set[bytes]] = collections.defaultdict(set)
     for (label, sha256), is_taken in zip(rows, taken, strict=True):
         if is_taken:
             by_label[label].add(sha256)
+            labels[sha256].add(label)
+    left = {label: len(digests) for label, digests in by_label.items()}
     chosen: set[bytes] = set()
     for label in sorted(by_label):
         # Hashed again: the split of the gate is cut from the digests themselves.
         order = sorted(by_label[label], key=lambda sha256: hashlib.sha256(sha256).digest())
-        chosen.update(order[: num_held_out(len(order), share)])
+        count = num_held_out(len(order), share)
+        for sha256 in order:
+            if len(order) - left[label] >= count:
+                break
+            if sha256 not in chosen and all(left[one] > 1 for one in labels[sha256]):
+                chosen.add(sha256)
+                for one in labels[sha256]:
+                    left[one] -= 1
     return [
         is_taken and sha256 in chosen for (_, sha256), is_taken in zip(rows, taken, strict=True)
     ]

@@ -34,9 +34,13 @@ def test_a_draw_does_not_depend_on_the_order_of_the_records(rows, seed, data):
 PICTURES = st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 30)), max_size=60)
 
 
-@given(pictures=PICTURES, share=st.floats(0.01, 0.5), data=st.data())
-def test_a_share_of_each_class_is_held_out_and_never_a_whole_class(pictures, share, data):
-    rows = [(label, f"{label!r}{number:03}".encode()) for label, number in pictures]
+@given(pictures=PICTURES, common=st.integers(0, 30), share=st.floats(0.01, 0.5), data=st.data())
+def test_a_share_of_each_class_is_held_out_and_never_a_whole_class(pictures, common, share, data):
+    """Pictures below `common` are equal in all classes, as `data.conflicts=keep` leaves them."""
+    rows = [
+        (label, f"{label.decode() * (number >= common)}{number:03}".encode())
+        for label, number in pictures
+    ]
     taken = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     held_out = selection.hold_out(rows, taken, share)
     assert not any(out and not is_taken for out, is_taken in zip(held_out, taken, strict=True))
@@ -47,9 +51,22 @@ def test_a_share_of_each_class_is_held_out_and_never_a_whole_class(pictures, sha
             sides[digest].add(out)
             by_label[label].add(digest)
     assert all(len(both) < 2 for both in sides.values())  # equal pictures on one side
-    for digests in by_label.values():
-        out = sum(sides[digest] == {True} for digest in digests)
-        assert out == min(len(digests) - 1, max(1, round(share * len(digests))))
+    trained = {label: {d for d in by_label[label] if sides[d] == {False}} for label in by_label}
+    assert all(trained.values())
+    for label, digests in by_label.items():
+        out = len(digests - trained[label])
+        wanted = min(len(digests) - 1, max(1, round(share * len(digests))))
+        if not any(digests & others for one, others in by_label.items() if one != label):
+            assert out == wanted
+        elif out < wanted:  # each one that is left is the last of some class
+            assert all({digest} in trained.values() for digest in trained[label])
+
+
+def test_a_picture_of_two_classes_is_trained_on_where_one_of_them_has_no_other():
+    rows = [(b"a", b"1"), (b"a", b"2"), (b"b", b"1")]
+    assert selection.hold_out(rows, [True] * 3, 0.5) == [False, True, False]
+    rows = [(b"a", b"1"), (b"a", b"2"), (b"b", b"2")]
+    assert selection.hold_out(rows, [True] * 3, 0.5) == [True, False, False]
 
 
 def test_another_picture_moves_few_between_the_sides():
