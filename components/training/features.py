@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import time
+import uuid
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 import keras
@@ -30,6 +31,9 @@ _SHARD_S = 30.0
 _MOST_BYTES = 8 << 30
 _ENDING = ".npz"
 _UNFINISHED = ".tmp"
+_UNREAD = "The features in %s cannot be read now and are computed anew: %s"
+# What is older belongs to a run that was killed; as in pipeline/scratch.py.
+_ABANDONED_S = 24 * 3600.0
 
 
 def network(model: keras.Model) -> keras.Model:
@@ -67,7 +71,8 @@ def identity(model: keras.Model, size: int, *, mirrored: bool, code: str) -> str
 class Kept:
     """The features of one identity in a folder, on a disk or in a store.
 
-    What cannot be read counts as not there; what cannot be written costs the next run its time.
+    What cannot be read counts as not there, and only what was read and is damaged is removed; what
+    cannot be written costs the next run its time. Several runs may share the root.
 
     Args:
         root: parent of the folders of all identities; made where it is missing.
@@ -83,10 +88,10 @@ class Kept:
         """Digest -> (views, C) float32 of those of the wanted pictures that are kept."""
         missing = set(wanted)
         found: dict[bytes, np.ndarray] = {}
-        for path in _shards(self._folder):
+        for path in _paths(self._folder, _ENDING):
             for digest, values in _rows(path):
                 if digest in missing:
-                    found[digest] = values
+                    found[digest] = values.copy()  # a view would hold all rows of the shard
                     missing.discard(digest)
                     self._used.add(path)
         for path in self._used:
@@ -98,7 +103,9 @@ class Kept:
         """Keeps (views, C) of each digest, in one shard that appears whole."""
         digests = sorted(rows)
         name = hashlib.sha256(b"".join(digests)).hexdigest()[:32]
-        path, unfinished = (f"{self._folder}/{name}{end}" for end in (_ENDING, _UNFINISHED))
+        path = f"{self._folder}/{name}{_ENDING}"
+        # A name of its own: another run may write the same features.
+        unfinished = f"{self._folder}/{name}.{uuid.uuid4().hex}{_UNFINISHED}"
         content = io.BytesIO()
         np.savez(content, digests=np.array(digests), values=np.stack([rows[d] for d in digests]))
         try:
@@ -108,23 +115,26 @@ class Kept:
             tf.io.gfile.rename(unfinished, path, overwrite=True)
         except (tf.errors.OpError, OSError) as error:
             _log.warning("Features cannot be kept in %s: %s", self._folder, error)
+            _remove(unfinished)
         self._used.add(path)
 
     def prune(self, most_bytes: int = _MOST_BYTES) -> None:
         """Removes what a killed run has left unfinished, and the shards unused for longest.
 
-        Those that `read` or `write` have used stay, however many they are.
+        Those that `read` or `write` have used stay, however many they are; so does what another run
+        may be writing just now.
         """
-        with contextlib.suppress(tf.errors.OpError, OSError):
-            for path in tf.io.gfile.glob(f"{self._root}/*/*{_UNFINISHED}"):
-                tf.io.gfile.remove(path)
-            sizes = {path: tf.io.gfile.stat(path) for path in _shards(f"{self._root}/*")}
-            total = sum(stat.length for stat in sizes.values())
-            for path in sorted(sizes.keys() - self._used, key=lambda path: sizes[path].mtime_nsec):
-                if total <= most_bytes:
-                    break
-                total -= sizes[path].length
-                tf.io.gfile.remove(path)
+        abandoned_nsec = (time.time() - _ABANDONED_S) * 1e9
+        for path, facts in _facts(f"{self._root}/*", _UNFINISHED).items():
+            if facts.mtime_nsec < abandoned_nsec:
+                _remove(path)
+        shards = _facts(f"{self._root}/*", _ENDING)
+        total = sum(facts.length for facts in shards.values())
+        for path in sorted(shards.keys() - self._used, key=lambda path: shards[path].mtime_nsec):
+            if total <= most_bytes:
+                break
+            total -= shards[path].length
+            _remove(path)
 
 
 def compute(
@@ -180,23 +190,46 @@ def missing(digests: Sequence[bytes], used: Sequence[bool], known: Container[byt
     return first
 
 
-def _shards(folder: str) -> list[str]:
+def _paths(folder: str, ending: str) -> list[str]:
     try:
-        return sorted(tf.io.gfile.glob(f"{folder}/*{_ENDING}"))
-    except (tf.errors.OpError, OSError):  # not there yet
+        return sorted(tf.io.gfile.glob(f"{folder}/*{ending}"))
+    except tf.errors.NotFoundError:
         return []
+    except (tf.errors.OpError, OSError) as error:
+        _log.warning("What is kept in %s cannot be listed: %s", folder, error)
+        return []
+
+
+def _facts(folder: str, ending: str) -> dict[str, tf.io.gfile.FileStatistics]:
+    """Length and time of each file that is still there."""
+    found = {}
+    for path in _paths(folder, ending):
+        with contextlib.suppress(tf.errors.OpError, OSError):  # another run has removed it
+            found[path] = tf.io.gfile.stat(path)
+    return found
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(tf.errors.OpError, OSError):  # gone, or the next run's
+        tf.io.gfile.remove(path)
 
 
 def _rows(path: str) -> Iterator[tuple[bytes, np.ndarray]]:
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             content = io.BytesIO(file.read())
+    except (tf.errors.OpError, OSError) as error:
+        _log.warning(_UNREAD, path, error)
+        return
+    try:
         with np.load(content, allow_pickle=False) as arrays:  # which compares checksums
             digests, values = arrays["digests"], arrays["values"]
+    except MemoryError as error:  # says nothing of the file
+        _log.warning(_UNREAD, path, error)
+        return
     # A cut file makes NumPy and zipfile raise whatever it leads to.
     except Exception as error:
         _log.warning("The features in %s are damaged and computed anew: %s", path, error)
-        with contextlib.suppress(tf.errors.OpError, OSError):
-            tf.io.gfile.remove(path)
+        _remove(path)
         return
     yield from zip(digests.tolist(), values, strict=True)

@@ -1,6 +1,7 @@
 """Features are kept for the next run, and computed anew for what is not the same."""
 
 import os
+import time
 from types import SimpleNamespace
 
 import keras
@@ -122,7 +123,57 @@ def test_a_shard_that_is_cut_or_flipped_is_computed_anew(tmp_path):
         assert features.Kept(str(tmp_path), "0").read([b"a"]) == {}
         assert not shard.exists()
     kept.write(ROWS)
-    assert features.Kept(str(tmp_path), "0").read([b"a", b"c"]).keys() == {b"a"}
+    found = features.Kept(str(tmp_path), "0").read([b"a", b"c"])
+    assert found.keys() == {b"a"}
+    assert found[b"a"].base is None  # the rest of the shard is not held
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ((tf.io.gfile.GFile, "read"), tf.errors.UnavailableError(None, None, "connection reset")),
+        ((tf.io.gfile.GFile, "read"), OSError("no such host")),
+        ((np, "load"), MemoryError("unable to allocate")),
+    ],
+)
+def test_a_shard_that_cannot_be_read_just_now_is_told_and_stays(
+    place, error, tmp_path, monkeypatch, caplog
+):
+    def fails(*_, **__):
+        raise error
+
+    features.Kept(str(tmp_path), "0").write(ROWS)
+    with monkeypatch.context() as broken:
+        broken.setattr(*place, fails)
+        assert features.Kept(str(tmp_path), "0").read([b"a"]) == {}
+    assert f"cannot be read now and are computed anew: {error}" in caplog.text
+    assert features.Kept(str(tmp_path), "0").read(ROWS).keys() == ROWS.keys()
+
+
+def test_two_runs_may_write_the_same_features_at_once(tmp_path, monkeypatch, caplog):
+    one, other = (features.Kept(str(tmp_path), "0") for _ in range(2))
+    rename = tf.io.gfile.rename
+
+    def rename_late(*args, **options):
+        monkeypatch.setattr(tf.io.gfile, "rename", rename)
+        other.write(ROWS)
+        other.prune()
+        rename(*args, **options)
+
+    monkeypatch.setattr(tf.io.gfile, "rename", rename_late)
+    one.write(ROWS)
+    assert not caplog.text
+    assert [path.suffix for path in (tmp_path / "0").iterdir()] == [".npz"]
+
+
+def test_a_write_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch, caplog):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space left")
+
+    monkeypatch.setattr(tf.io.gfile, "rename", full)
+    features.Kept(str(tmp_path), "0").write(ROWS)
+    assert "no space left" in caplog.text
+    assert list((tmp_path / "0").iterdir()) == []
 
 
 def test_a_kill_in_the_middle_costs_what_was_not_yet_written(model, tmp_path, monkeypatch):
@@ -144,14 +195,18 @@ def test_what_was_unused_for_longest_goes_first_and_what_is_in_use_stays(tmp_pat
         features.Kept(str(tmp_path), name).write(ROWS)
         (shard,) = (tmp_path / name).glob("*.npz")
         os.utime(shard, (1e9 - age, 1e9 - age))
-    (tmp_path / "a" / "killed.tmp").write_bytes(b"half")
+    for name, age_s in (("killed", 25 * 3600), ("written just now", 23 * 3600)):
+        unfinished = tmp_path / "a" / f"{name}.tmp"
+        unfinished.write_bytes(b"half")
+        os.utime(unfinished, (time.time() - age_s,) * 2)
     size = shard.stat().st_size
     in_use = features.Kept(str(tmp_path), "d")
     assert len(in_use.read(ROWS)) == 2
     in_use.prune(most_bytes=2 * size)
-    assert [path.parent.name for path in sorted(tmp_path.glob("*/*"))] == ["a", "d"]
+    assert [path.stem for path in tmp_path.glob("*/*.tmp")] == ["written just now"]
+    assert [path.parent.name for path in sorted(tmp_path.glob("*/*.npz"))] == ["a", "d"]
     in_use.prune(most_bytes=0)
-    assert [path.parent.name for path in tmp_path.glob("*/*")] == ["d"]
+    assert [path.parent.name for path in tmp_path.glob("*/*.npz")] == ["d"]
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path, caplog):
