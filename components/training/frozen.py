@@ -64,9 +64,8 @@ class Frozen:
         self._index = {name.encode(): index for index, name in enumerate(class_names)}
         self._size = size
         self._mirrored = mirrored
-        self._batch_size = memory.micro_batch_size(
-            model, _MOST_PICTURES_AT_ONCE, size, memory.available_bytes()
-        )
+        # Before any features are held: else kept ones would count twice, and be refused.
+        self._available = psutil.virtual_memory().available
         name = features.identity(model, size, mirrored=mirrored, code=code)
         self._kept = features.Kept(kept_in, name)
         self._known = self._kept.read(
@@ -75,11 +74,17 @@ class Frozen:
 
     @functools.cached_property
     def _forward(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Made when it is needed, which it is not where all features are kept."""
+        """Made when it is called for, which a probe does not where all features are kept."""
         network = features.network(self._model)
         return tf.function(
             lambda pictures: network(pictures, training=False),
             input_signature=[tf.TensorSpec([None, self._size, self._size, 3], tf.float32)],
+        )
+
+    @functools.cached_property
+    def _batch_size(self) -> int:
+        return memory.micro_batch_size(
+            self._model, _MOST_PICTURES_AT_ONCE, self._size, memory.available_bytes()
         )
 
     def forward_s(self) -> float:
@@ -90,11 +95,17 @@ class Frozen:
         pictures = tf.random.uniform(shape)
         return pace.seconds(lambda: self._forward(pictures)) / shape[0]
 
-    def seconds(self, forward_s: float) -> float:
-        """How long it takes here to compute what is missing, at `forward_s` for each view."""
+    def seconds(self, forward_s: Callable[[], float]) -> float:
+        """How long it takes here to compute what is missing.
+
+        Args:
+            forward_s: measures seconds per view; asked only where something is missing, as the
+                network has to be compiled for it.
+        """
         missing = sum(self._missing)
-        reading_s = self._reading_s() if missing else 0.0
-        return missing * (reading_s + (1 + self._mirrored) * forward_s)
+        if not missing:
+            return 0.0
+        return missing * (self._reading_s() + (1 + self._mirrored) * forward_s())
 
     def examples(self) -> tuple[Examples, Examples]:
         """Those that are trained on, and those that are held out; to be asked for once.
@@ -125,12 +136,11 @@ class Frozen:
     def _require_memory(self) -> None:
         used = sum(self._used)
         needed = _COPIES * used * (1 + self._mirrored) * self._width * np.dtype(np.float32).itemsize
-        available = psutil.virtual_memory().available
-        if needed > available:
+        if needed > self._available:
             raise TrainingError(
                 f"the features of {used:,} pictures take {needed / 2**30:.1f} GiB of memory, "
-                f"{available / 2**30:.1f} are free. Set train.method=fine_tune, or train on fewer "
-                "with train.examples_per_class."
+                f"{self._available / 2**30:.1f} are free. Set train.method=fine_tune, or train "
+                "on fewer with train.examples_per_class."
             )
 
     @property

@@ -60,7 +60,7 @@ class Job:
 
     @functools.cached_property
     def _features_s(self) -> float:
-        return self.frozen.seconds(self._forward_s)
+        return self.frozen.seconds(lambda: self._forward_s)
 
     def probe_s(self, method: str = PROBE) -> float:
         """Seconds of the probe of a method here, measured."""

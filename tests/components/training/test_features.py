@@ -10,10 +10,11 @@ import pytest
 import tensorflow as tf
 
 from bitpipe.errors import TrainingError
-from components.bit import resnet_v2
+from components.bit import hyperrule, resnet_v2
 from components.settings import TrainSettings
-from components.training import features, frozen, inputs
+from components.training import features, frozen, inputs, planning
 from components.training.frozen import Frozen
+from components.training.method import BOTH, PROBE
 from components.training.selection import select
 
 
@@ -57,9 +58,9 @@ class Counting(Frozen):
 
 
 @pytest.fixture
-def run(model, train_files, transform_output, tmp_path):
-    def run(settings=TrainSettings(), of=model, size=16, mirrored=True):  # noqa: B008
-        counting = Counting(
+def freeze(model, train_files, transform_output, tmp_path):
+    def freeze(settings=TrainSettings(), of=model, size=16, mirrored=True):  # noqa: B008
+        return Counting(
             of,
             train_files,
             transform_output,
@@ -70,9 +71,30 @@ def run(model, train_files, transform_output, tmp_path):
             kept_in=str(tmp_path / "features"),
             code="1",
         )
+
+    return freeze
+
+
+@pytest.fixture
+def run(freeze):
+    def run(*args, **options):
+        counting = freeze(*args, **options)
         return counting.examples(), counting.computed
 
     return run
+
+
+@pytest.fixture
+def rows(train_files):
+    """Features of all pictures that nobody has computed."""
+    digests = [digest for _, digest in select(train_files, TrainSettings()).rows]
+    return {digest: np.full((2, 1024), place, np.float32) for place, digest in enumerate(digests)}
+
+
+@pytest.fixture
+def kept(model, tmp_path):
+    """Where those of `freeze` are looked for."""
+    return features.Kept(str(tmp_path / "features"), identity(model))
 
 
 def test_only_pictures_that_are_new_are_computed(run, model, train_files, transform_output):
@@ -95,11 +117,12 @@ def test_only_pictures_that_are_new_are_computed(run, model, train_files, transf
         np.testing.assert_allclose(whole.values[:, view], of_backbone(shown), atol=5e-4)
 
 
-def test_another_backbone_or_mirror_image_is_computed_anew(run):
-    assert run()[1] == 33
-    assert run(of=new_model(2))[1] == 33
-    assert run(mirrored=False)[1] == 33
-    assert run()[1] == 0
+def test_another_backbone_or_mirror_image_is_computed_anew(freeze, rows, kept, monkeypatch):
+    monkeypatch.setattr(Frozen, "_reading_s", lambda _: 0.0)
+    kept.write(rows)
+    assert freeze().seconds(lambda: 1.0) == 0
+    assert freeze(of=new_model(2)).seconds(lambda: 1.0) == 33 * 2
+    assert freeze(mirrored=False).seconds(lambda: 1.0) == 33
 
 
 def test_more_features_than_fit_into_memory_are_refused_before_they_are_computed(run, monkeypatch):
@@ -107,6 +130,75 @@ def test_more_features_than_fit_into_memory_are_refused_before_they_are_computed
     monkeypatch.setattr(frozen, "psutil", no_memory)
     with pytest.raises(TrainingError, match=r"features of 33 pictures take .* GiB"):
         run()
+
+
+@pytest.mark.parametrize(("copies", "is_refused"), [(2.9, True), (3.1, False)])
+def test_memory_is_judged_alike_on_the_first_night_and_where_features_are_kept(
+    copies, is_refused, freeze, rows, kept, monkeypatch
+):
+    held = [0]
+    read = features.Kept.read
+
+    def reading(*args):
+        found = read(*args)
+        held[0] = sum(values.nbytes for values in found.values())
+        return found
+
+    def available():
+        return SimpleNamespace(available=copies * 33 * 2 * 1024 * 4 - held[0])
+
+    def is_refused_now():
+        try:
+            freeze().examples()
+        except TrainingError:
+            return True
+        return False
+
+    monkeypatch.setattr(features.Kept, "read", reading)
+    monkeypatch.setattr(frozen, "psutil", SimpleNamespace(virtual_memory=available))
+    monkeypatch.setattr(features, "compute", lambda *_, **__: dict(rows))
+    assert is_refused_now() == is_refused
+    kept.write(rows)
+    assert is_refused_now() == is_refused
+    assert held[0] > 0
+
+
+class Built(Exception):
+    pass
+
+
+@pytest.mark.parametrize("method", ["auto", "probe"])
+def test_a_run_whose_features_are_all_kept_builds_no_network(
+    method, model, freeze, rows, kept, tmp_path, monkeypatch
+):
+    def network(_):
+        raise Built
+
+    rule = hyperrule.for_dataset(33, 16 * 16)
+
+    def job():
+        return planning.Job(
+            model=model,
+            pretrained=True,
+            rule=rule,
+            head_rules={PROBE: rule, BOTH: rule},
+            settings=TrainSettings(method=method),
+            strategy=tf.distribute.get_strategy(),
+            freeze=freeze,
+            checkpoint_dir=str(tmp_path / "checkpoints"),
+            pictures_per_class=11.0,
+        )
+
+    monkeypatch.setattr(features, "network", network)
+    *most, last = rows
+    kept.write({digest: rows[digest] for digest in most})
+    with pytest.raises(Built):  # what is missing is measured
+        planning.plan(job())
+    kept.write({last: rows[last]})
+    planned = job()
+    assert planning.plan(planned).method == PROBE
+    examples, _ = planned.frozen.examples()
+    np.testing.assert_array_equal(examples.values, np.stack([*rows.values()]))
 
 
 ROWS = {b"a": np.ones((2, 4), np.float32), b"b": np.full((2, 4), 2, np.float32)}
