@@ -15,8 +15,10 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
+from bitpipe.wording import counted
 from components.bit.hyperrule import HyperRule
 from components.training import pace, probe
+from components.training.durations import in_words
 from components.training.guesses import FILE, Guess
 from components.training.probe import Examples
 
@@ -24,15 +26,26 @@ FOLDS = 5  # as cleanlab and scikit-learn take by default
 _MOMENTUM = 0.9  # as `probe.fit`
 # As many as the gate keeps of an answer.
 _MOST_LABELS = 5
-# About a minute of two cores. Thousands of classes would take hours.
-_MOST_FLOP = 2e12
+# Two cores do 2e12 in about a minute. Thousands of classes would take hours.
+_FLOP_PER_S = 2e12 / 60
+_MOST_S = 60.0
 
 
-def is_affordable(examples: Examples, num_classes: int, rule: HyperRule) -> bool:
-    """Whether it is a matter of seconds; there must be enough pictures to leave a fold out."""
+def obstacle(examples: Examples, num_classes: int, rule: HyperRule) -> str | None:
+    """Why it is not to be had, in words; `None` where it is a matter of seconds."""
+    count = len(examples.labels)
+    if count < FOLDS:
+        return f"{counted(count, 'picture')} cannot be dealt into {FOLDS} folds"
     width = examples.values.shape[-1]
-    flop = 4.0 * rule.steps * rule.batch_size * width * FOLDS * num_classes
-    return len(examples.labels) >= FOLDS and flop <= _MOST_FLOP
+    seconds = 4.0 * rule.steps * rule.batch_size * width * FOLDS * num_classes / _FLOP_PER_S
+    if seconds <= _MOST_S:
+        return None
+    classes = counted(num_classes, "class", plural="classes")
+    return (
+        f"{FOLDS} heads of {classes} on {width:,} features (steps: {rule.steps:,}, batch size: "
+        f"{rule.batch_size:,}) would take two cores about {in_words(seconds)}, more than "
+        f"{in_words(_MOST_S)}"
+    )
 
 
 def folds(labels: np.ndarray, digests: Sequence[bytes]) -> np.ndarray:
@@ -132,7 +145,7 @@ def multiplications(pictures: int, width: int, num_classes: int, rule: HyperRule
     alike = Examples(
         np.broadcast_to(np.float32(0), (pictures, 1, width)), np.broadcast_to(0, (pictures,))
     )
-    if not is_affordable(alike, num_classes, rule):
+    if obstacle(alike, num_classes, rule):
         return 0.0
     return 2.0 * rule.steps * rule.batch_size * width * FOLDS * num_classes
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from bitpipe.errors import ConfigError
 from bitpipe.model.training import NETWORK, Point
+from bitpipe.wording import counted
 from components import progress
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
@@ -132,11 +133,11 @@ def fine_tune(
             curve.save()  # first: a checkpoint without its curve would be a gap in it
         if saved.after(done):
             progress.kept(loop.STAGE, done, rule.steps)
-        if ends:
+        if ends and settings.patience is not None:
             progress.say(
                 loop.STAGE,
                 f"ended after step {done} of {rule.steps}: nothing better on the held-out pictures "
-                f"for {settings.patience} looks (train.patience)",
+                f"for {counted(settings.patience, 'look')} (train.patience)",
             )
         return ends
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from bitpipe.errors import TrainingError
+from bitpipe.wording import counted
 from components import progress
 from components.bit import resnet_v2
 from components.training import features, inputs, loop, memory, pace
@@ -118,7 +119,8 @@ class Frozen:
         if self._known and any(missing):
             progress.say(
                 loop.STAGE,
-                f"{len(self._known)} pictures have features from earlier runs, {sum(missing)} not",
+                f"features of {counted(len(self._known), 'picture')} are kept from earlier runs, "
+                f"those of {counted(sum(missing), 'picture')} are computed",
             )
         if any(missing):
             self._known |= features.compute(

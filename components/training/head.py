@@ -128,10 +128,9 @@ def _doubt(
     class_weights: np.ndarray | None,
 ) -> None:
     classes = len(doubts.class_names)
-    if not cross_validation.is_affordable(examples, classes, rule):
+    if obstacle := cross_validation.obstacle(examples, classes, rule):
         progress.say(
-            loop.STAGE,
-            "too few pictures, or too many classes, to look for wrong labels in the training split",
+            loop.STAGE, f"wrong labels in the training split are not looked for: {obstacle}"
         )
         return
     found = cross_validation.predict(

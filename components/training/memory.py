@@ -53,9 +53,12 @@ def require_batch(batch_size: int, picture_bytes: int) -> None:
     """
     needed, available = batch_size * picture_bytes, psutil.virtual_memory().available
     if needed > available:
+        what, setting = f"a batch of {batch_size:,} pictures", "train.batch_size"
+        if batch_size == 1:
+            what, setting = "a picture", "train.crop and train.resize"
         raise TrainingError(
-            f"a batch of {batch_size:,} pictures takes {needed / 2**30:,.1f} GiB of memory, "
-            f"{available / 2**30:.1f} are free. Set train.batch_size lower."
+            f"{what} takes {needed / 2**30:,.1f} GiB of memory, {available / 2**30:.1f} are free. "
+            f"Set {setting} lower."
         )
 
 

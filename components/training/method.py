@@ -18,6 +18,7 @@ pictures there are decides beyond that through the time they take, which is meas
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 from components.training.durations import in_words
@@ -99,8 +100,9 @@ def choose(facts: Facts, estimates: Mapping[str, Estimate]) -> Choice:
     if facts.is_few:
         return Choice(
             PROBE,
-            f"{facts.pictures_per_class:.0f} pictures a class are fewer than {FEW_PER_CLASS}, and "
-            "the steps that a CPU has time for gain nothing, or ruin the network",
+            f"with fewer than {FEW_PER_CLASS} pictures a class "
+            f"({math.floor(facts.pictures_per_class)}) the steps that a CPU has time for gain "
+            "nothing, or ruin the network",
         )
     budget = facts.budget_s
     if budget is None:

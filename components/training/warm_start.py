@@ -10,6 +10,7 @@ import numpy as np
 
 from bitpipe.errors import ConfigError
 from bitpipe.model import description
+from bitpipe.wording import counted
 from components.bit import matching, resnet_v2, weights
 
 # Spread below which a kernel's scale is no guide: what standardises adds 1e-10 to its square.
@@ -41,8 +42,9 @@ class Start:
         changes = (("new", self.new), ("gone", self.gone))
         told = "; ".join(f"{word}: {_listed(names)}" for word, names in changes if names)
         return (
-            f"training starts from the model in service, {len(self.known)} classes of which are "
-            f"the same{'; ' * bool(told)}{told}"
+            "training starts from the model in service, "
+            f"{counted(len(self.known), 'class', plural='classes')} of which "
+            f"{'is' if len(self.known) == 1 else 'are'} the same{'; ' * bool(told)}{told}"
         )
 
 

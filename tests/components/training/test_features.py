@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from bitpipe.errors import TrainingError
+from components import progress
 from components.bit import hyperrule, resnet_v2
 from components.settings import TrainSettings
 from components.training import features, frozen, inputs, planning
@@ -199,6 +200,18 @@ def test_a_run_whose_features_are_all_kept_builds_no_network(
     assert planning.plan(planned).method == PROBE
     examples, _ = planned.frozen.examples()
     np.testing.assert_array_equal(examples.values, np.stack([*rows.values()]))
+
+
+def test_one_picture_is_told_as_one(freeze, rows, kept, monkeypatch):
+    first, *others = rows
+    kept.write({first: rows[first]})
+    monkeypatch.setattr(features, "compute", lambda *_, **__: {one: rows[one] for one in others})
+    said = []
+    with progress.listen(lambda *_: None, said=lambda _, text: said.append(text)):
+        freeze().examples()
+    assert said == [
+        "features of 1 picture are kept from earlier runs, those of 32 pictures are computed"
+    ]
 
 
 ROWS = {b"a": np.ones((2, 4), np.float32), b"b": np.full((2, 4), 2, np.float32)}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bitpipe.errors import TrainingError
 from components.bit import resnet_v2
 from components.training import memory
 
@@ -64,6 +65,13 @@ def test_the_estimate_is_a_little_above_what_steps_took(variant, side, measured_
     for pictures, megabytes in measured_mb.items():
         estimate = (fixed + pictures * per_picture) / 1e6
         assert megabytes < estimate < 1.2 * megabytes
+
+
+def test_a_batch_beyond_the_memory_is_told_with_what_makes_it_smaller():
+    with pytest.raises(TrainingError, match=r"^a batch of 2,000 pictures .* Set train.batch_size"):
+        memory.require_batch(2_000, 1 << 50)
+    with pytest.raises(TrainingError, match=r"^a picture takes .* Set train\.crop and"):
+        memory.require_batch(1, 1 << 50)
 
 
 def test_the_machine_has_memory():

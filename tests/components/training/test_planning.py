@@ -81,7 +81,7 @@ def test_with_few_pictures_a_cpu_probes_whatever_would_fit(job):
     choice, said = planned(job(forward_s=1e-6, rule=quick, pictures_per_class=121.5))
     assert choice.method == PROBE
     assert said[0].endswith(
-        "122 pictures a class are fewer than 200, and the steps that a CPU has time for gain "
+        "with fewer than 200 pictures a class (121) the steps that a CPU has time for gain "
         "nothing, or ruin the network"
     )
 

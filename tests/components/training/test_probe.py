@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from bitpipe.errors import TrainingError
+from components import progress
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.bit.schedule import WarmupStaircase
@@ -111,6 +112,24 @@ def test_under_two_replicas_a_probe_is_that_of_one_device(model, examples):
         assert len(copies) == 2
         for copy in copies:
             np.testing.assert_allclose(copy, expected, atol=1e-6)
+
+
+def test_a_run_tells_why_it_does_not_look_for_wrong_labels(model, examples, tmp_path):
+    few = probe.Examples(examples.values[:3], LABELS[:3], (b"1", b"2", b"3"))
+    said = []
+    with progress.listen(lambda *_: None, said=lambda _, text: said.append(text)):
+        head.train(
+            model,
+            OneByOne(few, NONE),
+            RULE.with_overrides(steps=1),
+            TrainSettings(),
+            doubts=head.Doubts(str(tmp_path), ["a", "b", "c"]),
+        )
+    assert said == [
+        "wrong labels in the training split are not looked for: 3 pictures cannot be dealt into 5 "
+        "folds"
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_backbone_stays_as_it_was(model, examples):

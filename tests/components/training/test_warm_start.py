@@ -86,6 +86,11 @@ def test_new_classes_begin_at_zero_and_those_that_are_gone_are_told(trained, exp
     assert str(told).endswith("2 classes of which are the same; new: yellow; gone: green")
 
 
+def test_one_class_is_told_as_one():
+    only = warm_start.Start(known=("a",), new=(), gone=(), backbone_moved=False)
+    assert str(only).endswith("from the model in service, 1 class of which is the same")
+
+
 def test_a_backbone_that_no_training_has_moved_stays_as_it_is_to_the_bit(export):
     """Features that were kept of it are of use the next night."""
     model = random_network(1, 3)
