@@ -39,8 +39,9 @@ _ABANDONED_S = 24 * 3600.0
 def network(model: keras.Model) -> keras.Model:
     """The served network without its head: (B, H, W, 3) float32 in [0, 1] -> (B, C) float32.
 
-    Its kernels are standardised, so it is what the exported model computes; it shares no variables
-    with `model`.
+    Its kernels are standardised, as the exported model's are; it shares no variables with `model`.
+    It computes in the precision that `model` trains in, as a GPU is faster in a mixed one; there,
+    features differ from those of a float32 export by the rounding of bfloat16 or float16.
     """
     folded = resnet_v2.fold(model, one_pass=True)
     return keras.Model(folded.input, folded.get_layer(resnet_v2.FEATURES).output)

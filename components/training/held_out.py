@@ -25,7 +25,7 @@ def look(
     selection: Selection,
     size: int,
 ) -> Callable[[], Score]:
-    """A look at the held-out pictures, as the served network would see them.
+    """A look at the held-out pictures, prepared as for the served network, as `model` computes.
 
     Args:
         model: in training; logits (B, classes).

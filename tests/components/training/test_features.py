@@ -24,16 +24,16 @@ def model():
     return new_model(1)
 
 
-def new_model(seed):
+def new_model(seed, dtype=None):
     keras.utils.set_random_seed(seed)
-    return resnet_v2.build("R14x0.5", num_classes=3)
+    return resnet_v2.build("R14x0.5", num_classes=3, dtype=dtype)
 
 
 def identity(model, size=16, mirrored=True, code="1"):
     return features.identity(model, size, mirrored=mirrored, code=code)
 
 
-def test_features_hang_on_backbone_size_mirror_image_and_code_and_on_no_head(model):
+def test_features_hang_on_backbone_size_mirror_image_precision_and_code_and_on_no_head(model):
     known = identity(model)
     assert identity(new_model(1)) == known
     others = {
@@ -41,8 +41,9 @@ def test_features_hang_on_backbone_size_mirror_image_and_code_and_on_no_head(mod
         identity(model, size=18),
         identity(model, mirrored=False),
         identity(model, code="2"),
+        identity(new_model(1, "mixed_bfloat16")),
     }
-    assert len(others | {known}) == 5
+    assert len(others | {known}) == 6
     twin = new_model(1)
     twin.get_layer(resnet_v2.HEAD).set_weights([np.ones((1024, 3)), np.ones(3)])
     assert identity(twin) == known
