@@ -13,12 +13,15 @@ import keras
 import msgspec
 import tensorflow as tf
 
+from bitpipe.errors import TrainingError
+
 _log = logging.getLogger(__name__)
 
 # The newest one, and one to go back to where that turns out to be damaged.
 _KEPT = 2
 _NAME = re.compile(r"ckpt-(\d+)(?!\d).*")
 _LAST_WRITTEN = ".index"
+_READ_AT_ONCE = 16 << 20
 
 
 def folder(root: str, *identity: object) -> str:
@@ -64,6 +67,9 @@ class Checkpoints:
 
         Looks at the files themselves. TensorFlow's CheckpointManager keeps a list beside them,
         which may be what a kill or a full disk has cut, and refuses to start then.
+
+        Raises:
+            TrainingError: see `is_whole`.
         """
         if step := newest(self._path):
             self._checkpoint.read(_prefix(self._path, step))
@@ -107,16 +113,46 @@ def newest(path: str) -> int:
 
 
 def is_whole(prefix: str) -> bool:
-    """Whether all of it can be read. Restoring would stop in between, with half of it assigned."""
+    """Whether all of it makes sense. Restoring would stop in between, with half of it assigned.
+
+    Raises:
+        TrainingError: its files cannot be read, which says nothing of what is in them. Taken for
+            damaged, they would be removed by the checkpoints of a run that goes on without.
+    """
+    fault = _fault(prefix)
+    if fault is not None:
+        _require_readable(prefix)
+        fault = _fault(prefix)  # it may have been the connection
+    if fault is not None:
+        _log.info("%s: %s", prefix, fault)
+    return fault is None
+
+
+def _fault(prefix: str) -> Exception | None:
     try:
         reader = tf.train.load_checkpoint(prefix)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)  # which compares its checksum
-    # A cut file makes TensorFlow raise whatever it leads to.
+    # A cut file makes TensorFlow raise whatever it leads to, and a lost connection the same.
     except Exception as error:
-        _log.info("%s: %s", prefix, error)
-        return False
-    return True
+        return error
+    return None
+
+
+def _require_readable(prefix: str) -> None:
+    try:
+        for path in tf.io.gfile.glob(f"{prefix}.*"):
+            with tf.io.gfile.GFile(path, "rb") as file:
+                while file.read(_READ_AT_ONCE):
+                    pass
+    except tf.errors.NotFoundError:  # a part is gone
+        return
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", error)
+        raise TrainingError(
+            f"the checkpoint {prefix} cannot be read now ({reason}). Start the run again once it "
+            "can, to go on from there, or remove it to start from the beginning."
+        ) from error
 
 
 def _prefix(path: str, step: int) -> str:

@@ -5,7 +5,9 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from bitpipe.errors import TrainingError
 from components.training import checkpoints
 
 
@@ -82,6 +84,31 @@ def test_a_damaged_checkpoint_leaves_the_one_before(run_state, tmp_path, damaged
     assert again.restore() == 3
     for value in model.get_weights():
         np.testing.assert_array_equal(value, 3)
+
+
+def unreachable(*_):
+    raise tf.errors.UnavailableError(None, None, "connection reset")
+
+
+def test_a_checkpoint_that_cannot_be_read_just_now_is_told_and_stays(
+    run_state, tmp_path, monkeypatch
+):
+    saved = checkpoints.Checkpoints(str(tmp_path), *run_state, every=3)
+    saved.after(3)
+    with monkeypatch.context() as broken:
+        broken.setattr(tf.train, "load_checkpoint", unreachable)
+        broken.setattr(tf.io.gfile.GFile, "read", unreachable)
+        with pytest.raises(TrainingError, match=r"ckpt-3 cannot be read now \(connection reset\)"):
+            saved.restore()
+    assert saved.restore() == 3
+
+
+def test_a_connection_that_is_lost_once_costs_no_checkpoint(run_state, tmp_path, monkeypatch):
+    saved = checkpoints.Checkpoints(str(tmp_path), *run_state, every=3)
+    saved.after(3)
+    answers = iter([unreachable, tf.train.load_checkpoint])
+    monkeypatch.setattr(tf.train, "load_checkpoint", lambda prefix: next(answers)(prefix))
+    assert saved.restore() == 3
 
 
 def test_without_a_whole_checkpoint_nothing_is_assigned(run_state, tmp_path):
