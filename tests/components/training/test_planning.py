@@ -82,7 +82,7 @@ def test_with_few_pictures_a_cpu_probes_whatever_would_fit(job):
     assert choice.method == PROBE
     assert said[0].endswith(
         "with fewer than 200 pictures a class (121) the steps that a CPU has time for gain "
-        "nothing, or ruin the network"
+        "less than larger pictures do"
     )
 
 
