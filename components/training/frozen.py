@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
-import psutil
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -66,7 +65,7 @@ class Frozen:
         self._size = size
         self._mirrored = mirrored
         # Before any features are held: else kept ones would count twice, and be refused.
-        self._available = psutil.virtual_memory().available
+        self._available = memory.host_bytes()
         name = features.identity(model, size, mirrored=mirrored, code=code)
         self._kept = features.Kept(kept_in, name)
         self._known = self._kept.read(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import keras
-import psutil
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -44,7 +43,7 @@ def look(
         files, transform, batch_size=batch_size, keep=selection.held_out
     )
     needed = selection.num_held_out * size * size * 3 * tf.float32.size
-    if needed <= _CACHE_MEMORY_SHARE * psutil.virtual_memory().available:
+    if needed <= _CACHE_MEMORY_SHARE * memory.host_bytes():
         pictures = pictures.cache()
     answer = tf.function(
         lambda batch: model(batch, training=False),

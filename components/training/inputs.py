@@ -16,7 +16,7 @@ import tensorflow_transform as tft
 from components import features, preprocessing
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import augment
+from components.training import augment, memory
 
 _WORKERS = os.cpu_count() or 1
 _PREFETCHED_BATCHES = 2
@@ -154,7 +154,7 @@ def _cached(
 ) -> tf.data.Dataset:
     """Decodes once: caches in memory where it fits, else on disk, else not at all."""
     needed = num_examples * size * size * 3
-    if needed <= _CACHE_MEMORY_SHARE * psutil.virtual_memory().available:
+    if needed <= _CACHE_MEMORY_SHARE * memory.host_bytes():
         return examples.cache()
     if needed <= _CACHE_DISK_SHARE * psutil.disk_usage(str(cache_dir)).free:
         return examples.cache(str(cache_dir / "decoded"))

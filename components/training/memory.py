@@ -51,7 +51,7 @@ def require_batch(batch_size: int, picture_bytes: int) -> None:
     Raises:
         TrainingError: more than there is.
     """
-    needed, available = batch_size * picture_bytes, psutil.virtual_memory().available
+    needed, available = batch_size * picture_bytes, host_bytes()
     if needed > available:
         what, setting = f"a batch of {batch_size:,} pictures", "train.batch_size"
         if batch_size == 1:
@@ -76,10 +76,13 @@ def activation_bytes(model: keras.Model, side: int) -> int:
 
 
 def available_bytes() -> int:
-    """Memory of the smallest GPU, or what this machine and its control group have free."""
+    """Memory of the smallest GPU, or of `host_bytes`."""
     gpus = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
-    if gpus:
-        return min(gpus)
+    return min(gpus) if gpus else host_bytes()
+
+
+def host_bytes() -> int:
+    """What this machine and this process' control group, as of a container, have free."""
     available = psutil.virtual_memory().available
     used = psutil.Process().memory_info().rss
     for name in _CGROUP_LIMITS:

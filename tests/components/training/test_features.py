@@ -2,7 +2,6 @@
 
 import os
 import time
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -128,8 +127,7 @@ def test_another_backbone_or_mirror_image_is_computed_anew(freeze, rows, kept, m
 
 
 def test_more_features_than_fit_into_memory_are_refused_before_they_are_computed(run, monkeypatch):
-    no_memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=1024))
-    monkeypatch.setattr(frozen, "psutil", no_memory)
+    monkeypatch.setattr(frozen.memory, "host_bytes", lambda: 1024)
     with pytest.raises(TrainingError, match=r"features of 33 pictures take .* GiB"):
         run()
 
@@ -147,7 +145,7 @@ def test_memory_is_judged_alike_on_the_first_night_and_where_features_are_kept(
         return found
 
     def available():
-        return SimpleNamespace(available=copies * 33 * 2 * 1024 * 4 - held[0])
+        return copies * 33 * 2 * 1024 * 4 - held[0]
 
     def is_refused_now():
         try:
@@ -157,7 +155,7 @@ def test_memory_is_judged_alike_on_the_first_night_and_where_features_are_kept(
         return False
 
     monkeypatch.setattr(features.Kept, "read", reading)
-    monkeypatch.setattr(frozen, "psutil", SimpleNamespace(virtual_memory=available))
+    monkeypatch.setattr(frozen.memory, "host_bytes", available)
     monkeypatch.setattr(features, "compute", lambda *_, **__: dict(rows))
     assert is_refused_now() == is_refused
     kept.write(rows)

@@ -83,6 +83,8 @@ def test_the_limit_of_the_control_group_counts(tmp_path, monkeypatch):
     limit.write_text("1000\n")
     monkeypatch.setattr(memory, "_CGROUP_LIMITS", (str(limit),))
     assert memory.available_bytes() == 0  # this process alone is larger
+    with pytest.raises(TrainingError, match=r"^a batch of 2 pictures takes .* 0\.0 are free"):
+        memory.require_batch(2, 1)
     limit.write_text("max\n")
     assert memory.available_bytes() > 1 << 20
 
