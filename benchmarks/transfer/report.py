@@ -37,7 +37,7 @@ and maximum, of the pictures that are judged. Figures in the style of the first 
 | --- | --- | --- |
 | `probe` | a head on frozen features of [bit-mini](bit-mini.md) | 500 steps of 512 features |
 | the same at the same size | as small pictures as the following get | 500 steps of 512 features |
-| `probe_then_fine_tune` | the head, then all of the network | {budget} |
+| `probe_then_fine_tune` | the head, then all of the network, its gradients clipped | {budget} |
 | `fine_tune` | all of the network at once | the same |
 | from scratch | the same network (R26x0.5) without pre-training | the same |
 
