@@ -90,8 +90,7 @@ def grid(names: Sequence[str]) -> list[Cell]:
         *_accuracy(names, PROBES, few=True),
         *(
             Cell("rate", data, method, RATE_SHOTS, 0, rate)
-            for data in names
-            if data not in RATES_OF
+            for data in dict.fromkeys(RATES_OF.get(name, name) for name in names)
             for method, rates in RATES.items()
             for rate in rates
         ),

@@ -44,9 +44,10 @@ def test_what_is_ended_early_has_the_cheapest_and_the_fewest_pictures_first():
     assert last_probe < rate < trained < few < many
 
 
-def test_no_rate_is_wanted_before_it_was_tried():
+@pytest.mark.parametrize("names", [list(DATA), *([name] for name in DATA)])
+def test_no_rate_is_wanted_before_it_was_tried(names):
     before = set()
-    for cell in GRID:
+    for cell in cells.grid(names):
         assert set(cells.tried_for(cell)) <= before
         before.add(cell)
     assert not cells.tried_for(CELL)
