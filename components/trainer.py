@@ -40,8 +40,8 @@ from components.training.method import BOTH, FINE_TUNE, PROBE
 from components.training.selection import class_weights, select
 
 # Of the HyperRule's rate, where a probe has trained the head before. Gentler has gained nothing:
-# 0.3, 1 and 3 end within a point of each other; from 5 on few pictures lose what the probe had
-# (docs/results.md). So the rule's own stays.
+# 0.3, 1 and 3 end within a point of each other; from 5 on few pictures lost what the probe
+# had, before gradients were clipped (docs/results.md). So the rule's own stays.
 RATE_AFTER_PROBE = 1.0
 
 _OF_A_SCHEDULE = frozenset(("steps", "learning_rate", "warmup_steps", "boundaries"))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bitpipe.wording import counted
+
 # There wherever NVIDIA's kernel module is loaded.
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -50,7 +52,7 @@ def words(
     if gpus:
         names = Counter(str(details(gpu).get("device_name", "of unknown name")) for gpu in gpus)
         return ", ".join(f"{f'{n} x ' if n > 1 else ''}GPU {name}" for name, n in names.items())
-    cpu = f"CPU ({cores} {'core' if cores == 1 else 'cores'})"
+    cpu = f"CPU ({counted(cores, 'core')})"
     if has_driver:
         return f"{cpu}; TensorFlow cannot use the GPU of this machine, see `make setup GPU=1`"
     return cpu

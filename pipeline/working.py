@@ -87,12 +87,7 @@ def working(
 ) -> Iterator[Work]:
     """Claims a folder for outputs, and one for temporary files, which goes at the end.
 
-    Args:
-        config: checked.
-        data: folder or URL of the pictures.
-        out: folder for all outputs, which belongs to these pictures.
-        models: folder or address that versions are pushed to; `None` for `out`/serving.
-        verbose: show the frameworks' log as well.
+    Takes what `pipeline.launch.run` is given.
 
     Raises:
         BitpipeError: the folder is not to be had, or Beam's engine is not there.

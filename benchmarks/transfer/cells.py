@@ -13,7 +13,7 @@ SCRATCH = "scratch"
 # A probe can afford larger pictures than what trains the network; this one is not given them.
 SAME_SIZE = "probe_at_same_size"
 PROBES = (PROBE, SAME_SIZE)
-METHODS = (PROBE, SAME_SIZE, BOTH, FINE_TUNE, SCRATCH)
+METHODS = (*PROBES, BOTH, FINE_TUNE, SCRATCH)
 SEEDS = 5
 
 # The equal budget of whatever trains the whole network: three passes, or so many steps where there
@@ -60,17 +60,17 @@ class Cell:
         rate: that is tried; else `None`.
     """
 
-    @property
-    def of_curve(self) -> bool:
-        """Whether it takes the batches and steps of a curve."""
-        return self.kind in ("curve", "curve_rate")
-
     kind: str
     data: str
     method: str
     shots: int | None
     seed: int
     rate: float | None = None
+
+    @property
+    def of_curve(self) -> bool:
+        """Whether it takes the batches and steps of a curve."""
+        return self.kind in ("curve", "curve_rate")
 
 
 def steps(pictures: int) -> int:
@@ -85,25 +85,18 @@ def grid(names: Sequence[str]) -> list[Cell]:
     then rates, a curve, few pictures a class beginning with those that rates were chosen for, many,
     more curves. In each of these seed by seed, so that whatever ends it leaves rows for all.
     """
+    networks = [
+        *sorted(_accuracy(names, tuple(RATES), few=True), key=lambda cell: -(cell.shots or 0)),
+        *_accuracy(names, tuple(RATES), few=False),
+    ]
+    curves = list(_curve(names, SEEDS))
     return [
         *_accuracy(names, PROBES, few=False),
         *_accuracy(names, PROBES, few=True),
-        *(
-            Cell("rate", data, method, RATE_SHOTS, 0, rate)
-            for data in dict.fromkeys(RATES_OF.get(name, name) for name in names)
-            for method, rates in RATES.items()
-            for rate in rates
-        ),
-        *(
-            Cell("curve_rate", "tf_flowers", method, CURVE_RATE_SHOTS, 0, rate)
-            for method, rates in CURVE_RATES.items()
-            for rate in rates
-            if "tf_flowers" in names
-        ),
+        *dict.fromkeys(one for cell in (*networks, *curves) for one in tried_for(cell)),
         *_curve(names, 1),
-        *sorted(_accuracy(names, tuple(RATES), few=True), key=lambda cell: -(cell.shots or 0)),
-        *_accuracy(names, tuple(RATES), few=False),
-        *_curve(names, SEEDS),
+        *networks,
+        *curves,
     ]
 
 

@@ -31,13 +31,18 @@ _FLOP_PER_S = 2e12 / 60
 _MOST_S = 60.0
 
 
-def obstacle(examples: Examples, num_classes: int, rule: HyperRule) -> str | None:
-    """Why it is not to be had, in words; `None` where it is a matter of seconds."""
-    count = len(examples.labels)
-    if count < FOLDS:
-        return f"{counted(count, 'picture')} cannot be dealt into {FOLDS} folds"
-    width = examples.values.shape[-1]
-    seconds = 4.0 * rule.steps * rule.batch_size * width * FOLDS * num_classes / _FLOP_PER_S
+def obstacle(pictures: int, width: int, num_classes: int, rule: HyperRule) -> str | None:
+    """Why it is not to be had, in words; `None` where it is a matter of seconds.
+
+    Args:
+        pictures: that have features.
+        width: of the features.
+        num_classes: outputs of a head.
+        rule: steps and batch size.
+    """
+    if pictures < FOLDS:
+        return f"{counted(pictures, 'picture')} cannot be dealt into {FOLDS} folds"
+    seconds = 2 * _of_all_steps(width, num_classes, rule) / _FLOP_PER_S
     if seconds <= _MOST_S:
         return None
     classes = counted(num_classes, "class", plural="classes")
@@ -133,20 +138,14 @@ class _Heads:
 
 
 def multiplications(pictures: int, width: int, num_classes: int, rule: HyperRule) -> float:
-    """Of numbers in all steps of `predict`; 0 where it is not affordable, and not done.
-
-    Args:
-        pictures: that have features.
-        width: of the features.
-        num_classes: outputs of a head.
-        rule: steps and batch size.
-    """
-    # As large as they will be, and in no memory.
-    alike = Examples(
-        np.broadcast_to(np.float32(0), (pictures, 1, width)), np.broadcast_to(0, (pictures,))
-    )
-    if obstacle(alike, num_classes, rule):
+    """Of numbers in all steps of `predict`; 0 where there is an `obstacle`, and it is not done."""
+    if obstacle(pictures, width, num_classes, rule):
         return 0.0
+    return _of_all_steps(width, num_classes, rule)
+
+
+def _of_all_steps(width: int, num_classes: int, rule: HyperRule) -> float:
+    """Multiplications, forward and back."""
     return 2.0 * rule.steps * rule.batch_size * width * FOLDS * num_classes
 
 

@@ -128,7 +128,8 @@ def _doubt(
     class_weights: np.ndarray | None,
 ) -> None:
     classes = len(doubts.class_names)
-    if obstacle := cross_validation.obstacle(examples, classes, rule):
+    pictures, _, width = examples.values.shape
+    if obstacle := cross_validation.obstacle(pictures, width, classes, rule):
         progress.say(
             loop.STAGE, f"wrong labels in the training split are not looked for: {obstacle}"
         )

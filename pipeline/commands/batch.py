@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bitpipe import exits
+from bitpipe.wording import counted
 
 
 @click.command(short_help="Say what any number of pictures show, without a server.")
@@ -97,5 +98,5 @@ def batch(
             os._exit(exits.INTERRUPTED)
         raise
     told = counts.done(result.answered, result.failed, result.earlier, out)
-    click.echo(f"{told}, {result.files} {'file' if result.files == 1 else 'files'}", err=True)
+    click.echo(f"{told}, {counted(result.files, 'file')}", err=True)
     sys.exit(exits.USER if result.failed else exits.OK)

@@ -54,7 +54,7 @@ def classes_in_words(counts: Mapping[str, int]) -> str:
     more = (
         f" and {len(counts) - _SHOWN_CLASSES} smaller ones" if len(counts) > _SHOWN_CLASSES else ""
     )
-    return f"{len(counts)} {'class' if len(counts) == 1 else 'classes'}: {shown}{more}"
+    return f"{counted(len(counts), 'class', plural='classes')}: {shown}{more}"
 
 
 def _print(result: RunResult, console: Console) -> None:

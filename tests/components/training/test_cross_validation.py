@@ -74,24 +74,22 @@ def test_folds_are_even_in_each_class_and_keep_equal_pictures_together():
 
 def test_what_takes_seconds_meets_no_obstacle():
     _, some = examples()
-    assert cross_validation.obstacle(some, 4, RULE) is None
+    assert cross_validation.obstacle(len(some.labels), some.values.shape[-1], 4, RULE) is None
 
 
 def test_the_work_that_heads_would_take_is_the_obstacle_not_the_number_of_classes():
-    values = np.broadcast_to(np.float32(0), (50_000, 1, 2048))
-    many = Examples(values, np.zeros(50_000, np.int64))
     rule = RULE.with_overrides(steps=10_000, batch_size=512)
-    assert cross_validation.obstacle(many, 10, rule) == (
+    assert cross_validation.obstacle(50_000, 2048, 10, rule) == (
         "5 heads of 10 classes on 2,048 features (steps: 10,000, batch size: 512) would take two "
         "cores about 63 s, more than 60 s"
     )
-    assert "1 class on" in cross_validation.obstacle(many, 1, rule.with_overrides(steps=10**6))
+    long = rule.with_overrides(steps=10**6)
+    assert "1 class on" in cross_validation.obstacle(50_000, 2048, 1, long)
 
 
 @pytest.mark.parametrize(("num", "told"), [(1, "1 picture"), (4, "4 pictures")])
 def test_fewer_pictures_than_folds_are_an_obstacle(num, told):
-    _, few = examples(num=num)
-    assert cross_validation.obstacle(few, 4, RULE) == f"{told} cannot be dealt into 5 folds"
+    assert cross_validation.obstacle(num, 16, 4, RULE) == f"{told} cannot be dealt into 5 folds"
 
 
 def test_guesses_are_read_back_as_they_were_written(tmp_path):
