@@ -15,6 +15,7 @@ from bitpipe.model.training import NETWORK, Point
 from bitpipe.wording import counted
 from components import progress
 from components.bit.hyperrule import HyperRule
+from components.bit.momentum import MomentumSGD
 from components.bit.schedule import WarmupStaircase
 from components.settings import TrainSettings
 from components.training import checkpoints, devices, loop, memory, pace
@@ -85,9 +86,7 @@ def fine_tune(
     strategy = strategy or tf.distribute.get_strategy()
     micro_batch_size = _micro_batch_size(model, rule, settings, strategy)
     with strategy.scope():
-        optimizer: keras.optimizers.Optimizer = keras.optimizers.SGD(
-            WarmupStaircase.from_rule(rule), momentum=0.9
-        )
+        optimizer: keras.optimizers.Optimizer = MomentumSGD(WarmupStaircase.from_rule(rule))
         if "float16" in {layer.compute_dtype for layer in model.layers}:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)

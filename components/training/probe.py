@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from components.bit import resnet_v2
 from components.bit.hyperrule import REFERENCE_BATCH_SIZE, HyperRule
+from components.bit.momentum import MomentumSGD
 from components.bit.schedule import WarmupStaircase
 from components.training import loop, pace
 from components.training.step import TrainingStep
@@ -99,7 +100,7 @@ def fit(
     head = _zeros(values.shape[-1], num_classes)
     if start is not None:
         head.set_weights([start.kernel * spread[:, None], start.bias + mean @ start.kernel])
-    optimizer = keras.optimizers.SGD(WarmupStaircase.from_rule(rule), momentum=0.9)
+    optimizer = MomentumSGD(WarmupStaircase.from_rule(rule))
     optimizer.build(head.trainable_variables)
 
     def folded() -> Head:
@@ -128,7 +129,7 @@ def seconds_per_step(width: int, num_classes: int, batch_size: int) -> float:
         batch_size: pictures.
     """
     head = _zeros(width, num_classes)
-    optimizer = keras.optimizers.SGD(0.0, momentum=0.9)
+    optimizer = MomentumSGD(0.0)
     optimizer.build(head.trainable_variables)
     step = TrainingStep(head, optimizer)
     count = min(batch_size, MOST_MEASURED)

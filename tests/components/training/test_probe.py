@@ -12,6 +12,7 @@ from bitpipe.errors import TrainingError
 from components import progress
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
+from components.bit.momentum import MomentumSGD
 from components.bit.schedule import WarmupStaircase
 from components.settings import TrainSettings
 from components.training import best, features, fine_tuning, head, probe
@@ -64,7 +65,7 @@ def frozen(model, examples):
     for layer in network.layers:
         layer.trainable = layer is dense
     network.compile(
-        keras.optimizers.SGD(WarmupStaircase.from_rule(RULE), momentum=0.9),
+        MomentumSGD(WarmupStaircase.from_rule(RULE)),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     one_hot = np.eye(CLASSES, dtype=np.float32)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from components.bit import layers
+from components.bit.momentum import MomentumSGD
 from components.training.step import TrainingStep
 from tests.components.training import small
 
@@ -22,7 +23,7 @@ def trained(strategy=None, dtype=None, **options):
     keras.utils.set_random_seed(0)
     with strategy.scope():
         model = small.build(3, dtype)
-        optimizer = keras.optimizers.SGD(LEARNING_RATE, momentum=0.9)
+        optimizer = MomentumSGD(LEARNING_RATE)
         if dtype == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
