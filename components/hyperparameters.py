@@ -163,5 +163,9 @@ def HyperRule(
     fileio.makedirs(hyperparameters.uri)
     with fileio.open(posixpath.join(hyperparameters.uri, FILE_NAME), "w") as file:
         file.write(json.dumps(decision, indent=2))
-    sizes = {"resize": rule.resize, "crop": rule.crop, "longest_side": longest_side}
+    sizes = {
+        "resize": rule.resize,
+        "eval_size": rule.eval_size,
+        "longest_side": longest_side,
+    }
     return {"transform_config": json.dumps(sizes)}

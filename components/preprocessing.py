@@ -18,7 +18,7 @@ from components import decoding, features
 
 # Outputs of the transform graph. Float pictures are in [0, 1], the range of the TF Hub BiT modules.
 TRAIN_IMAGE = "train_image"  # (B, resize, resize, 3), to be cropped at random to `crop`
-EVAL_IMAGE = "eval_image"  # (B, crop, crop, 3): the reference resizes straight to the crop size
+EVAL_IMAGE = "eval_image"  # (B, eval_size, eval_size, 3): the reference has no crop here, either
 LABEL = "label_index"  # (B,) int64; -1 for a class that training has not seen
 
 VOCABULARY = "labels"
@@ -31,7 +31,7 @@ def preprocessing_fn(
 
     Args:
         inputs: `image` and `label`, string tensors (B, 1) or (B,).
-        custom_config: `resize` and `crop` in pixels, from the HyperRule stage, and the
+        custom_config: `resize` and `eval_size` in pixels, from the HyperRule stage, and the
             `longest_side` to which the ingest scaled its pictures down, 0 for none.
     """
     longest_side = int(custom_config.get("longest_side", 0))
@@ -39,7 +39,7 @@ def preprocessing_fn(
     labels = tf.reshape(inputs[features.LABEL], [-1])
     return {
         TRAIN_IMAGE: decode_batch(images, int(custom_config["resize"]), longest_side),
-        EVAL_IMAGE: decode_batch(images, int(custom_config["crop"]), longest_side),
+        EVAL_IMAGE: decode_batch(images, int(custom_config["eval_size"]), longest_side),
         LABEL: tft.compute_and_apply_vocabulary(
             labels, vocab_filename=VOCABULARY, default_value=-1, num_oov_buckets=0
         ),

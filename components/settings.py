@@ -91,6 +91,9 @@ class TrainSettings(Settings, frozen=True):
     boundaries: tuple[PositiveInt, ...] | None = None
     resize: PixelSize | None = None
     crop: PixelSize | None = None
+    # Side of the pictures that the head of a probe learns from and the served model sees; `None`:
+    # the crop, which is what the whole network is trained on.
+    eval_size: PixelSize | None = None
     mixup_alpha: Annotated[float, Meta(ge=0.0)] | None = None
     label_safe: LabelSafe = LabelSafe()
     examples_per_class: PositiveInt | None = None
@@ -98,7 +101,15 @@ class TrainSettings(Settings, frozen=True):
 
     def hyperrule_overrides(self) -> dict[str, object]:
         """The settings that replace a value of the HyperRule, by the rule's own names."""
-        names = ("steps", "learning_rate", "warmup_steps", "boundaries", "resize", "crop")
+        names = (
+            "steps",
+            "learning_rate",
+            "warmup_steps",
+            "boundaries",
+            "resize",
+            "crop",
+            "eval_size",
+        )
         given = {name: getattr(self, name) for name in (*names, "mixup_alpha")}
         return {name: value for name, value in given.items() if value is not None}
 

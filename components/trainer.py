@@ -28,6 +28,7 @@ from components.training import (
     inputs,
     loop,
     own_answers,
+    pace,
     planning,
     probe,
     served_model,
@@ -43,8 +44,6 @@ from components.training.selection import class_weights, select
 # 0.3, 1 and 3 end within a point of each other; from 5 on few pictures lost what the probe
 # had, before gradients were clipped (docs/results.md). So the rule's own stays.
 RATE_AFTER_PROBE = 1.0
-
-_OF_A_SCHEDULE = frozenset(("steps", "learning_rate", "warmup_steps", "boundaries"))
 
 
 def run_fn(fn_args: Any) -> None:
@@ -91,18 +90,19 @@ def run_fn(fn_args: Any) -> None:
             rule,
             selection.num_trained + selection.num_held_out,
             fn_args.hyperparameters["overridden"],
+            settings,
         ),
         settings=settings,
         strategy=strategy,
-        freeze=lambda: Frozen(
+        freeze=lambda folder: Frozen(
             model,
             files,
             transform,
             selection,
             class_names,
-            size=rule.crop,
+            size=rule.eval_size,
             mirrored=settings.label_safe.flip,
-            kept_in=config["features"],
+            kept_in=folder or config["features"],
             code=config["features_code"],
         ),
         checkpoint_dir=checkpoints.folder(
@@ -154,20 +154,33 @@ def run_fn(fn_args: Any) -> None:
                 log_dir=fn_args.model_run_dir,
                 class_weights=loss_weights,
                 clip_norm=CLIP_AFTER_PROBE if choice.method == BOTH else None,
-                look=held_out.look(model, files, transform, selection, rule.crop)
+                look=held_out.look(model, files, transform, selection, rule.eval_size)
                 if selection.num_held_out
                 else None,
                 announce=planning.says_its_pace(job, choice),
             )
         curve += finished.curve
         best_step, discard = finished.best_step, finished.discard
+    if choice.method == BOTH:
+        with tempfile.TemporaryDirectory(
+            prefix="bitpipe-features-"
+        ) as folder:  # of one run's weights
+            more, best_step = head.train(
+                model,
+                job.freeze(folder),
+                job.head_rules[BOTH],
+                settings,
+                class_weights=loss_weights,
+                log_dir=f"{fn_args.model_run_dir}/probe_again",
+            )
+        curve += more
     if devices.is_chief():
         # Of no strategy, and in float32: the export decides what it computes in.
         served = resnet_v2.build(variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
         check_answers(served, rule)
         export = msgspec.convert(config["export"], ExportSettings)
-        precision = served_precision.choose(export.precision, served, rule.crop, strategy)
+        precision = served_precision.choose(export.precision, served, rule.eval_size, strategy)
         exported = served_model.ServedModel(served, transform, class_names, precision)
         judged = [file for pattern in fn_args.eval_files for file in tf.io.gfile.glob(pattern)]
         own_answers.write(fn_args.model_run_dir, own_answers.ask(exported, judged))
@@ -206,7 +219,7 @@ def _start(
             "model.backbone",
         )
         return None
-    start = warm_start.load(model, served, class_names, variant=variant, size=rule.crop)
+    start = warm_start.load(model, served, class_names, variant=variant, size=rule.eval_size)
     progress.say(loop.STAGE, str(start))
     return start
 
@@ -219,7 +232,7 @@ def check_answers(model: keras.Model, rule: HyperRule) -> None:
     Raises:
         TrainingError: it does not.
     """
-    pictures = np.random.default_rng(0).random((2, rule.crop, rule.crop, 3), np.float32)
+    pictures = np.random.default_rng(0).random((2, rule.eval_size, rule.eval_size, 3), np.float32)
     if not np.isfinite(keras.ops.convert_to_numpy(model(pictures, training=False))).all():
         raise TrainingError(
             f"training diverged: the network no longer answers with numbers after step {rule.steps}"
@@ -228,24 +241,22 @@ def check_answers(model: keras.Model, rule: HyperRule) -> None:
 
 
 def _head_rules(
-    rule: HyperRule, num_examples: int, overridden: Sequence[str]
+    rule: HyperRule, num_examples: int, overridden: Sequence[str], settings: TrainSettings
 ) -> dict[str, HyperRule]:
-    """The rule of a head by method: what is overridden is meant for the last phase of a method.
+    """The rule of a head by method: what is overridden is meant for the whole network.
 
-    A head whose schedule nobody has touched takes the rule's, of 512 pictures, whatever batch the
-    whole network is given.
+    A head takes the schedule of the rule, of 512 pictures, whatever the whole network is given; but
+    for one that was asked for by name, of which it can be meant.
 
     Args:
         rule: of the whole network, overrides applied.
         num_examples: that were drawn of the training split.
         overridden: fields of the rule that were.
+        settings: the method.
     """
     own = hyperrule.for_dataset(num_examples, rule.crop * rule.crop)
-    own = dataclasses.replace(own, resize=rule.resize, crop=rule.crop)
-    is_touched = not _OF_A_SCHEDULE.isdisjoint(overridden)
-    return {
-        PROBE: probe.rule_for(
-            rule if is_touched else own, rate_is_given="learning_rate" in overridden
-        ),
-        BOTH: probe.rule_for(own, rate_is_given=False),
-    }
+    own = dataclasses.replace(own, resize=rule.resize, crop=rule.crop, eval_size=rule.eval_size)
+    own = probe.rule_for(own, rate_is_given=False)
+    if settings.method != PROBE or pace.OF_A_SCHEDULE.isdisjoint(overridden):
+        return {PROBE: own, BOTH: own}
+    return {PROBE: probe.rule_for(rule, rate_is_given="learning_rate" in overridden), BOTH: own}

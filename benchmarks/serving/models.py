@@ -90,7 +90,7 @@ def _write_transform(folder: Path, size: int) -> None:
     spec = {name: tf.io.FixedLenFeature([1], tf.string) for name in rows[0]}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     preprocess = functools.partial(
-        preprocessing.preprocessing_fn, custom_config={"resize": size, "crop": size}
+        preprocessing.preprocessing_fn, custom_config={"resize": size, "eval_size": size}
     )
     with tft_beam.Context(temp_dir=str(folder.parent / "beam")):
         transform_fn = (rows, metadata) | tft_beam.AnalyzeDataset(preprocess)

@@ -26,8 +26,8 @@ LEAST_STEPS = 100
 # draw; the best is taken for all cells of the method. The HyperRule's own for this batch is
 # 0.00019.
 RATES: Mapping[str, Sequence[float]] = {
-    BOTH: (0.0002, 0.003, 0.01, 0.03),
-    FINE_TUNE: (0.001, 0.003, 0.01, 0.03, 0.1),
+    BOTH: (0.001, 0.003, 0.01, 0.03),
+    FINE_TUNE: (0.003, 0.01, 0.03, 0.1),
     SCRATCH: (0.01, 0.03, 0.1),
 }
 RATE_SHOTS = 25
@@ -39,7 +39,7 @@ CURVE_BATCH = 128
 CURVE_STEPS = 60
 CURVE_EVERY = 4
 CURVE_RATES: Mapping[str, Sequence[float]] = {
-    FINE_TUNE: (0.004, 0.012, 0.04),
+    FINE_TUNE: (0.012, 0.04, 0.12),
     SCRATCH: (0.01, 0.03, 0.1),
 }
 # Enough for five passes, and as many are left to judge by.

@@ -26,7 +26,7 @@ from components.training import head, held_out, inputs, probe
 from components.training.best import Score
 from components.training.fine_tuning import CLIP_AFTER_PROBE, fine_tune
 from components.training.frozen import Frozen
-from components.training.method import BOTH, PROBE
+from components.training.method import BOTH
 from components.training.selection import Selection, select
 
 # By which a rate is judged: unused training pictures, as these cost as much as training.
@@ -74,14 +74,20 @@ class Bench:
         chosen = select(ingested.train, settings)
         run = _Run(cell, data, ingested, model, settings, chosen)
         started = time.monotonic()
-        size = data.probe_size if cell.method == PROBE else data.train_size
+        size = data.train_size if cell.method == cells.SAME_SIZE else data.probe_size
+        facts: dict[str, Any] = {"size": size}
         if cell.method in (*cells.PROBES, BOTH):
-            self._train_head(run, size)
-        if cell.method in cells.PROBES:
-            facts, accuracy = {"size": size}, self._judged_by_features(run, size)
-        else:
+            self._train_head(run, size, self._kept)
+        if cell.method not in cells.PROBES:
             assert rate is not None
             facts, accuracy = self._train_network(run, rate)
+        if cell.method == BOTH:
+            with tempfile.TemporaryDirectory(prefix="bitpipe-transfer-") as folder:
+                self._train_head(run, size, folder)
+                accuracy = self._judged_by_features(run, size, folder)
+            facts["eval_size"] = size
+        elif cell.method in cells.PROBES:
+            accuracy = self._judged_by_features(run, size, self._kept)
         return Measured(
             cell,
             accuracy,
@@ -89,7 +95,13 @@ class Bench:
             facts | {"pictures": chosen.num_trained},
         )
 
-    def _frozen(self, run: _Run, files: list[str], chosen: Selection, size: int) -> Frozen:
+    @property
+    def _kept(self) -> str:
+        return str(self._folder / "features")
+
+    def _frozen(
+        self, run: _Run, files: list[str], chosen: Selection, size: int, kept_in: str
+    ) -> Frozen:
         return Frozen(
             run.model,
             files,
@@ -98,23 +110,25 @@ class Bench:
             run.examples.class_names,
             size=size,
             mirrored=run.data.flip,
-            kept_in=str(self._folder / "features"),
+            kept_in=kept_in,
             code=self._code,
         )
 
-    def _train_head(self, run: _Run, size: int) -> None:
+    def _train_head(self, run: _Run, size: int, kept_in: str) -> None:
         rule = hyperrule.for_dataset(run.chosen.num_trained, _AREA)
         head.train(
             run.model,
-            self._frozen(run, run.examples.train, run.chosen, size),
+            self._frozen(run, run.examples.train, run.chosen, size, kept_in),
             probe.rule_for(rule, rate_is_given=False),
             run.settings,
         )
 
-    def _judged_by_features(self, run: _Run, size: int) -> float:
-        whole = select(run.examples.judged, TrainSettings())
-        frozen = self._frozen(run, run.examples.judged, whole, size)
-        judged, _ = frozen.examples()
+    def _judged_by_features(self, run: _Run, size: int, kept_in: str) -> float:
+        files, shown = _judged(run)
+        trained = dataclasses.replace(
+            shown, trained=shown.held_out, held_out=(False,) * len(shown.rows)
+        )
+        judged, _ = self._frozen(run, files, trained, size, kept_in).examples()
         found = probe.Head(*run.model.get_layer(resnet_v2.HEAD).get_weights())
         right = probe.answers(found, judged.values[:, 0]).argmax(1) == judged.labels
         return float(np.mean(right))
@@ -159,14 +173,8 @@ class Bench:
         return facts | {"curve": points}, points[-1][1]
 
     def _look(self, run: _Run) -> Callable[[], Score]:
-        """Cross-entropy and accuracy on the judged pictures, or on unused ones of training."""
-        if run.cell.rate is not None:
-            files = run.examples.train
-            shown = examples.unused(run.chosen, _MOST_UNUSED, run.cell.seed)
-        else:
-            files = run.examples.judged
-            whole = select(files, TrainSettings())
-            shown = dataclasses.replace(whole, held_out=whole.trained)
+        """Cross-entropy and accuracy on the pictures that are judged by."""
+        files, shown = _judged(run)
         return held_out.look(run.model, files, run.prepared, shown, run.data.train_size)
 
 
@@ -187,6 +195,16 @@ class _Run:
         return Prepared(
             self.examples.class_names, resize(self.data.train_size), self.data.train_size
         )
+
+
+def _judged(run: _Run) -> tuple[list[str], Selection]:
+    """Files and, held out, what is judged by: of a rate that is tried, unused training pictures."""
+    if run.cell.rate is not None:
+        return run.examples.train, examples.unused(run.chosen, _MOST_UNUSED, run.cell.seed)
+    whole = select(run.examples.judged, TrainSettings())
+    return run.examples.judged, dataclasses.replace(
+        whole, trained=whole.held_out, held_out=whole.trained
+    )
 
 
 def resize(crop: int) -> int:

@@ -31,7 +31,10 @@ class HyperRule:
         learning_rate: peak learning rate of SGD with momentum 0.9, already scaled to `batch_size`.
         batch_size: examples per optimiser step (the effective batch, not the micro-batch).
         resize: side in pixels to which an image is resized, both ways.
-        crop: side in pixels of the random crop taken from it; evaluation resizes to this.
+        crop: side in pixels of the random crop taken from it.
+        eval_size: side in pixels to which evaluation and serving resize: the crop in the reference;
+            larger ones suit what was trained on smaller ones ("Fixing the train-test resolution
+            discrepancy", arXiv:1906.06423).
         mixup_alpha: parameter of Beta(alpha, alpha); 0.0 means no MixUp.
 
     Raises:
@@ -45,11 +48,12 @@ class HyperRule:
     batch_size: int
     resize: int
     crop: int
+    eval_size: int
     mixup_alpha: float
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        for name in ("steps", "batch_size", "resize", "crop"):
+        for name in ("steps", "batch_size", "resize", "crop", "eval_size"):
             _require_integer(name, getattr(self, name), minimum=1)
         _require_integer("warmup_steps", self.warmup_steps, minimum=0)
         for boundary in self.boundaries:
@@ -93,7 +97,8 @@ class HyperRule:
         """This rule with some fields replaced and the dependent ones kept in proportion.
 
         A new `batch_size` scales the learning rate linearly and the steps inversely; new `steps`
-        scale warm-up and boundaries. Fields named in `overrides` are taken as they are.
+        scale warm-up and boundaries; a new `crop` is evaluated at as well. Fields named in
+        `overrides` are taken as they are.
 
         Raises:
             ConfigError: an unknown field, a value out of range, or contradicting values.
@@ -114,6 +119,8 @@ class HyperRule:
         scale = _require_integer("steps", steps, minimum=1) / self.steps
         derived["warmup_steps"] = round(self.warmup_steps * scale)
         derived["boundaries"] = tuple(round(boundary * scale) for boundary in self.boundaries)
+        if "crop" in overrides:
+            derived["eval_size"] = overrides["crop"]
         return dataclasses.replace(self, **(derived | overrides))
 
 
@@ -163,6 +170,7 @@ def for_dataset(
         batch_size=REFERENCE_BATCH_SIZE,
         resize=resize,
         crop=crop,
+        eval_size=crop,
         mixup_alpha=mixup_alpha,
     )
     return rule.with_overrides(batch_size=batch_size)

@@ -64,7 +64,7 @@ class Executor(executor.Executor):
         references = msgspec.json.decode(exec_properties.get(REFERENCES) or "{}", type=References)
         facts = gather(
             read_report(examples.uri),
-            crop=_crop(hyperparameters),
+            size=_size(hyperparameters),
             references=references,
             anomalies=tuple(_sentences(anomalies)),
         )
@@ -82,13 +82,13 @@ class Executor(executor.Executor):
 
 
 def gather(
-    report: dict[str, Any], *, crop: int, references: References, anomalies: tuple[str, ...] = ()
+    report: dict[str, Any], *, size: int, references: References, anomalies: tuple[str, ...] = ()
 ) -> rules.Facts:
     """What the rules judge by.
 
     Args:
         report: the content of `ingest.json`.
-        crop: as of `rules.Facts`, like all that follows.
+        size: as of `rules.Facts`, like all that follows.
         references: of the driver.
         anomalies: sentences.
     """
@@ -102,16 +102,16 @@ def gather(
         },
         single_colour=look.get("single_colour", 0),
         of_one_colour=look.get("of_one_colour", ()),
-        crop=crop,
+        size=size,
         served=references.served,
         before=references.before,
         anomalies=anomalies,
     )
 
 
-def _crop(hyperparameters: str) -> int:
+def _size(hyperparameters: str) -> int:
     with fileio.open(posixpath.join(hyperparameters, _HYPERPARAMETERS_FILE)) as file:
-        return int(json.loads(file.read())["rule"]["crop"])
+        return int(json.loads(file.read())["rule"]["eval_size"])
 
 
 def _sentences(artifact: types.Artifact) -> Iterator[str]:

@@ -21,7 +21,7 @@ _ENOUGH = 5
 # A size gives a class away where no more than this share of the others have it.
 _RARE = 0.1
 # A smaller picture is enlarged more than twice.
-_SMALLEST_OF_CROP = 0.5
+_SMALLEST_OF_SIZE = 0.5
 
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
@@ -38,7 +38,7 @@ class Facts:
         sizes: class -> its most frequent sizes -> pictures.
         single_colour: how many pictures show nothing but one colour.
         of_one_colour: names of the first of them.
-        crop: side in pixels of what the network is shown.
+        size: side in pixels of what the served network is shown.
         served: classes of the model in service, with its version; None where there is none, or
             where it knows just these classes.
         before: class -> pictures, of those that were checked last; None where there are none.
@@ -50,7 +50,7 @@ class Facts:
     sizes: Mapping[str, Mapping[Size, int]] = dataclasses.field(default_factory=dict)
     single_colour: int = 0
     of_one_colour: Sequence[str] = ()
-    crop: int = 0
+    size: int = 0
     served: tuple[Sequence[str], str] | None = None
     before: Mapping[str, int] | None = None
     anomalies: Sequence[str] = ()
@@ -197,17 +197,17 @@ def _share_drift(facts: Facts, limit: float) -> Iterator[_Found]:
 
 def _small_pictures(facts: Facts, limit: float) -> Iterator[_Found]:
     total = sum(facts.shorter_sides.values())
-    if not total or not facts.crop:
+    if not total or not facts.size:
         return
-    least = _SMALLEST_OF_CROP * facts.crop
+    least = _SMALLEST_OF_SIZE * facts.size
     small = sum(count for side, count in facts.shorter_sides.items() if side < least)
     told = (
         f"{small} of {total} pictures have a side of less than {least:g} pixels, half of the "
-        f"{facts.crop} that the network is shown"
+        f"{facts.size} that the network is shown"
     )
     remedy = (
         f": more than {limit:g} of all (checks.max_small_share). Find larger ones, or set a "
-        "smaller train.crop and train.resize"
+        "smaller train.eval_size, train.crop and train.resize"
     )
     yield _up_to(limit, small / total, told, remedy)
 

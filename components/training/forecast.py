@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from bitpipe.wording import counted
-from components.bit import packaged, resnet_v2, variants
+from components.bit import hyperrule, packaged, resnet_v2, variants
 from components.bit.hyperrule import HyperRule
 from components.settings import SCRATCH, ModelSettings, TrainSettings
 from components.training import cross_validation, features, pace
@@ -70,14 +70,14 @@ def sentence(
     cores = len(os.sched_getaffinity(0))
     if operations[method] / (cores * _MOST_PER_CORE_S) < patience_s:
         return None
-    per_s = _measured(variant, rule.crop)
+    per_s = _measured(variant, rule.eval_size)
     seconds = {name: count / per_s for name, count in operations.items()}
     if is_measured:
         method = choose(facts, {name: Estimate(took) for name, took in seconds.items()}).method
         if seconds[method] <= patience_s:
             return None
         subject = f"{method}, the least that train.method=auto can take,"
-    text = f"{subject} {_takes(method, seconds[method], job)} at {rule.crop} px"
+    text = f"{subject} {_takes(method, seconds[method], job)}"
     offers = [
         f"{option} (about {in_words(count / per_s)})"
         for option, count in sorted(_offers(method, job).items(), key=lambda item: item[1])
@@ -101,41 +101,46 @@ class _Job:
         gradient = pace.LEAST_GRADIENT_COST * self.network.multiplications(self.rule.crop)
         probe = self.features() + self.head()
         fine_tune = pace.of_fine_tuning(self.rule, gradient)
-        return {PROBE: probe, FINE_TUNE: fine_tune, BOTH: probe + fine_tune}
+        return {PROBE: probe, FINE_TUNE: fine_tune, BOTH: 2 * probe + fine_tune}
 
     def features(self) -> float:
         """Of the network, for each view of a picture once."""
         views = 1 + self.train.label_safe.flip
-        return float(views * self.pictures * self.network.multiplications(self.rule.crop))
+        return float(views * self.pictures * self.network.multiplications(self.rule.eval_size))
 
     def head(self) -> float:
         """Of its own steps and the cross-validation's; two passes each, forward and back."""
-        width, seen = self.network.features, self.rule.steps * self.rule.batch_size
-        validation = cross_validation.multiplications(
-            self.pictures, width, self.num_classes, self.rule
-        )
+        rule = self.rule
+        if self.train.method != PROBE:  # what is given is for the whole network
+            rule = hyperrule.for_dataset(self.pictures, 1.0)
+        width, seen = self.network.features, rule.steps * rule.batch_size
+        validation = cross_validation.multiplications(self.pictures, width, self.num_classes, rule)
         return 2.0 * seen * width * self.num_classes + validation
 
-    def at(self, crop: int) -> _Job:
+    def at(self, size: int) -> _Job:
         """The same at another size."""
-        rule = dataclasses.replace(self.rule, crop=crop, resize=max(crop, self.rule.resize))
+        rule = dataclasses.replace(self.rule, eval_size=size)
         return dataclasses.replace(self, rule=rule)
 
 
 def _takes(method: str, took_s: float, job: _Job) -> str:
     duration = in_words(took_s)
     if method == PROBE:
-        return f"will take about {duration} here: {counted(job.pictures, 'picture')}"
-    batch = counted(job.rule.batch_size, "picture")
-    return f"would take at least {duration} here: {counted(job.rule.steps, 'step')} of {batch}"
+        pictures = counted(job.pictures, "picture")
+        return f"will take about {duration} here: {pictures} at {job.rule.eval_size} px"
+    steps = f"{counted(job.rule.steps, 'step')} of {counted(job.rule.batch_size, 'picture')}"
+    return f"would take at least {duration} here: {steps} at {job.rule.crop} px"
 
 
 def _offers(method: str, job: _Job) -> dict[str, float]:
     """Multiplications by the options that could be given instead."""
     probe = "" if method == PROBE else "--set train.method=probe"
     offers = {probe: job.operations()[PROBE]} if probe else {}
-    if job.rule.crop > _SMALL_PX:
-        small = f"{probe} --set train.crop={_SMALL_PX} --set train.resize={_SMALL_RESIZE_PX}"
+    if job.rule.eval_size > _SMALL_PX:
+        sizes = f"--set train.crop={_SMALL_PX} --set train.resize={_SMALL_RESIZE_PX}"
+        if job.rule.eval_size != job.rule.crop:
+            sizes = f"--set train.eval_size={_SMALL_PX}"
+        small = f"{probe} {sizes}"
         offers[small.strip()] = job.at(_SMALL_PX).operations()[PROBE]
     network = variants.get(packaged.SOURCES[packaged.BACKBONE].variant)
     mini = dataclasses.replace(job, network=network).at(_PACKAGED_PX)

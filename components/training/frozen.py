@@ -95,17 +95,18 @@ class Frozen:
         pictures = tf.random.uniform(shape)
         return pace.seconds(lambda: self._forward(pictures)) / shape[0]
 
-    def seconds(self, forward_s: Callable[[], float]) -> float:
+    def seconds(self, forward_s: Callable[[], float], *, anew: bool = False) -> float:
         """How long it takes here to compute what is missing.
 
         Args:
             forward_s: measures seconds per view; asked only where something is missing, as the
                 network has to be compiled for it.
+            anew: as if nothing were kept.
         """
-        missing = sum(self._missing)
-        if not missing:
+        missing = self._used if anew else self._missing
+        if not any(missing):
             return 0.0
-        return missing * (self._reading_s() + (1 + self._mirrored) * forward_s())
+        return sum(missing) * (self._reading_s(missing) + (1 + self._mirrored) * forward_s())
 
     def examples(self) -> tuple[Examples, Examples]:
         """Those that are trained on, and those that are held out; to be asked for once.
@@ -162,8 +163,8 @@ class Frozen:
         for pictures, _ in batches:
             yield list(itertools.islice(digests, len(pictures))), pictures
 
-    def _reading_s(self) -> float:
-        batches = self._batches(self._missing)
+    def _reading_s(self, keep: Sequence[bool]) -> float:
+        batches = self._batches(keep)
         next(batches, None)
         started, count = time.monotonic(), 0
         for digests, _ in itertools.islice(batches, _MEASURED_BATCHES - 1):

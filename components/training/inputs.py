@@ -102,8 +102,8 @@ def evaluation_dataset(
 ) -> tf.data.Dataset:
     """One pass of (pictures, label indices) as the served model sees them, in the files' order.
 
-    pictures: (B, crop, crop, 3) float32 in [0, 1], of the transform graph's `EVAL_IMAGE`; labels:
-    (B,) int64. The last batch may be smaller.
+    pictures: (B, eval_size, eval_size, 3) float32 in [0, 1], of the transform graph's `EVAL_IMAGE`;
+    labels: (B,) int64. The last batch may be smaller.
     """
     layer = transform.transform_features_layer()
 

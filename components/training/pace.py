@@ -33,6 +33,8 @@ _WORTH_S = 60.0
 # Halving the size is not offered below it: little is left to be seen.
 _SMALLEST_PX = 96
 _MEASURED_STEPS = 3
+# Fields of the HyperRule.
+OF_A_SCHEDULE = frozenset(("steps", "learning_rate", "warmup_steps", "boundaries"))
 _LEAST_MEASURED_S = 0.2
 
 
@@ -74,9 +76,9 @@ class Took:
     """Seconds of the phases of a method; those that it does not have are 0.
 
     Attributes:
-        features: computing those that are missing, by the number of pixels.
+        features: computing those that are missing, by the number of pixels that are evaluated.
         head: its steps and those of the cross-validation, whatever the size of a picture.
-        network: steps of fine-tuning, by the number of pixels.
+        network: steps of fine-tuning, by the number of pixels of a crop.
     """
 
     features: float = 0.0
@@ -87,6 +89,12 @@ class Took:
     def total(self) -> float:
         """Of all phases."""
         return self.features + self.head + self.network
+
+    def __add__(self, other: Took) -> Took:
+        """Of the phases of both."""
+        return Took(
+            self.features + other.features, self.head + other.head, self.network + other.network
+        )
 
     def resized(self, fraction: float) -> float:
         """Of all phases, where a picture has so many of its pixels."""
@@ -115,6 +123,8 @@ def about(
     text = f"{method} takes about {in_words(took.total)} here"
     if method != PROBE:
         text += f": {_schedule(rule)} at {rule.crop} px"
+    elif settings.method != PROBE and _is_given(settings):
+        text += f": a head by {_schedule(rule)}, as what is given is for the whole network"
     most_s = patience_s(settings)
     if took.total <= most_s:
         return text
@@ -127,12 +137,10 @@ def about(
     left = most_s - (took.total - of_steps)
     steps = int(rule.steps * left / of_steps) if of_steps else 0
     if rule.batch_size == settings.batch_size and steps >= fewest_steps(settings, pictures):
-        faster.append(f"{_fewer(steps, rule, settings)} about {in_words(most_s)}")
-    small = rule.crop // 2
-    resized = took.resized((small / rule.crop) ** 2)
-    if small >= _SMALLEST_PX and resized < took.total / 2:
-        sizes = f"train.crop={small} with train.resize={max(small, rule.resize // 2)}"
-        faster.append(f"{sizes} about {in_words(resized)}")
+        faster.append(f"{_fewer(steps, rule, settings, method)} about {in_words(most_s)}")
+    resized = took.resized(0.25)
+    if min(rule.crop, rule.eval_size) // 2 >= _SMALLEST_PX and resized < took.total / 2:
+        faster.append(f"{_halved(rule, method)} about {in_words(resized)}")
     return f"{text}. Faster: {'; '.join(faster)}" if faster else text
 
 
@@ -165,7 +173,12 @@ def fewest_steps(settings: TrainSettings, pictures: int = 1) -> int:
 
 
 def of_schedule(
-    rule: HyperRule, pictures: int, settings: TrainSettings, *, took_s: float | None = None
+    method: str,
+    rule: HyperRule,
+    pictures: int,
+    settings: TrainSettings,
+    *,
+    took_s: float | None = None,
 ) -> str | None:
     """What to say of a batch of more pictures than there are, and where fewer steps may do as well.
 
@@ -173,7 +186,8 @@ def of_schedule(
     steps, and each picture is seen as often.
 
     Args:
-        rule: that the last phase goes by: steps and batch size.
+        method: that is to come.
+        rule: that it goes by: steps and batch size.
         pictures: to train on.
         settings: what has been said of the schedule.
         took_s: seconds of all steps; None where whatever is saved is worth a word.
@@ -191,16 +205,35 @@ def of_schedule(
     if saved <= 0:
         return f"{text} show some of them twice a step" if rule.batch_size > pictures else None
     passes = rule.steps * rule.batch_size / pictures
-    fewer = _fewer(steps, rule, settings)
+    fewer = _fewer(steps, rule, settings, method)
     return f"{text} show each picture {passes:,.0f} times; {fewer} may do as well"
+
+
+def _is_given(settings: TrainSettings) -> bool:
+    """Whether anything has been said of the schedule."""
+    return settings.epochs is not None or not OF_A_SCHEDULE.isdisjoint(
+        settings.hyperrule_overrides()
+    )
+
+
+def _halved(rule: HyperRule, method: str) -> str:
+    """The settings of half the size of what takes the time, in the user's words."""
+    crop, eval_size = rule.crop // 2, f"train.eval_size={rule.eval_size // 2}"
+    sizes = f"train.crop={crop} with train.resize={max(crop, rule.resize // 2)}"
+    if rule.eval_size == rule.crop or method == FINE_TUNE:
+        return sizes
+    return eval_size if method == PROBE else f"{sizes} and {eval_size}"
 
 
 def _schedule(rule: HyperRule) -> str:
     return f"{counted(rule.steps, 'step')} of {counted(rule.batch_size, 'picture')}"
 
 
-def _fewer(steps: int, rule: HyperRule, settings: TrainSettings) -> str:
+def _fewer(steps: int, rule: HyperRule, settings: TrainSettings, method: str) -> str:
     """The setting of so many steps, in the user's words; never of more."""
+    if method == PROBE and settings.method != PROBE:  # what is given is about the whole network
+        asked = f"train.method={PROBE} with train.steps={steps}"
+        return asked if settings.epochs is None else f"{asked} and train.epochs=null"
     if settings.epochs is None:
         return f"train.steps={steps}"
     epochs = settings.epochs * steps / rule.steps

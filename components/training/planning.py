@@ -34,7 +34,8 @@ class Job:
         head_rules: of a head, by the methods that train one.
         settings: of training.
         strategy: devices.
-        freeze: makes the pictures' features available; reads those that are kept.
+        freeze: makes the pictures' features under the weights of now available; reads those that
+            are kept, in a folder or, for `None`, in that of all runs.
         checkpoint_dir: of this very run.
         pictures_per_class: pictures to train on, by the number of classes.
     """
@@ -45,14 +46,14 @@ class Job:
     head_rules: Mapping[str, HyperRule]
     settings: TrainSettings
     strategy: tf.distribute.Strategy
-    freeze: Callable[[], Frozen]
+    freeze: Callable[[str | None], Frozen]
     checkpoint_dir: str
     pictures_per_class: float
 
     @functools.cached_property
     def frozen(self) -> Frozen:
-        """Of `freeze`, once."""
-        return self.freeze()
+        """Of `freeze` for the weights of the beginning."""
+        return self.freeze(None)
 
     @functools.cached_property
     def _forward_s(self) -> float:
@@ -70,6 +71,13 @@ class Job:
         """Seconds of it beyond the features, measured."""
         return head.seconds(self.model, self.head_rules[method], self.pictures)
 
+    def again(self) -> pace.Took:
+        """Seconds of the head on the features of a network that has been trained; measured."""
+        return pace.Took(
+            features=self.frozen.seconds(lambda: self._forward_s, anew=True),
+            head=head.seconds(self.model, self.head_rules[BOTH], 0),
+        )
+
     def took(self, method: str, steps: int) -> pace.Took:
         """Seconds of a method here, with so many steps of fine-tuning; measured."""
         features_s = head_s = network_s = 0.0
@@ -77,7 +85,8 @@ class Job:
             features_s, head_s = self._features_s, self.head_s(method)
         if method != PROBE and steps:
             network_s = self.fine_tune_s * steps / self.rule.steps
-        return pace.Took(features_s, head_s, network_s)
+        took = pace.Took(features_s, head_s, network_s)
+        return took + self.again() if method == BOTH else took
 
     @functools.cached_property
     def pictures(self) -> int:
@@ -115,7 +124,7 @@ class Job:
         return {
             PROBE: Estimate(self.probe_s()),
             FINE_TUNE: Estimate(fine_tune_s, at_least),
-            BOTH: Estimate(self.probe_s(BOTH) + fine_tune_s, at_least),
+            BOTH: Estimate(self.probe_s(BOTH) + fine_tune_s + self.again().total, at_least),
         }
 
 
@@ -190,7 +199,9 @@ def _of_schedule(job: Job, method: str) -> str | None:
         return None
     else:
         took_s = None
-    return pace.of_schedule(_last_rule(job, method), job.pictures, job.settings, took_s=took_s)
+    return pace.of_schedule(
+        method, _last_rule(job, method), job.pictures, job.settings, took_s=took_s
+    )
 
 
 def _last_rule(job: Job, method: str) -> HyperRule:

@@ -96,13 +96,16 @@ def _keys(config: Config) -> list[str]:
     return [layers.dotted(keys) for keys, _ in layers.leaves(as_dict(config))]
 
 
-def _check_longest_side(longest_side: int | None, resize: int | None) -> None:
+def _check_longest_side(longest_side: int | None, train: TrainSettings) -> None:
     """A shorter side of half of it must hold all that the network is shown."""
     from components.bit import hyperrule
 
-    least = 2 * (resize or hyperrule.LARGEST_RESIZE)
+    sizes = {"resize": train.resize or hyperrule.LARGEST_RESIZE, "eval_size": train.eval_size or 0}
+    name = max(sizes, key=sizes.__getitem__)
+    least = 2 * sizes[name]
     if longest_side is not None and longest_side < least:
-        told = f"train.resize {resize}" if resize else "the HyperRule's largest resize"
+        given = getattr(train, name)
+        told = f"train.{name} {given}" if given else "the HyperRule's largest resize"
         raise ConfigError(
             f"data.longest_side must be at least {least}, twice {told}: else crops would lose what "
             f"the pictures hold. Received: {longest_side}; leave it out, or raise it."
@@ -163,7 +166,7 @@ def _check_together(config: Config) -> None:
             f"Received: {config.data.span_window} and {config.data.pattern!r}."
         )
     train = config.train
-    _check_longest_side(config.data.longest_side, train.resize)
+    _check_longest_side(config.data.longest_side, train)
     if train.steps is not None and train.epochs is not None:
         raise ConfigError(
             "train.steps and train.epochs say the same in two ways: set one of them to null. "

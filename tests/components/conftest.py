@@ -51,7 +51,7 @@ def transform_output(tmp_path_factory):
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     folder = str(tmp_path_factory.mktemp("transform"))
     preprocessing_fn = functools.partial(
-        preprocessing.preprocessing_fn, custom_config={"resize": 20, "crop": 16}
+        preprocessing.preprocessing_fn, custom_config={"resize": 20, "eval_size": 16}
     )
     with tft_beam.Context(temp_dir=str(tmp_path_factory.mktemp("transform_temp"))):
         transform_fn = (rows, metadata) | tft_beam.AnalyzeDataset(preprocessing_fn)

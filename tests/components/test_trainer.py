@@ -21,6 +21,7 @@ RULE = HyperRule(
     batch_size=8,
     resize=32,
     crop=32,
+    eval_size=32,
     mixup_alpha=0.0,
 )
 
@@ -212,9 +213,9 @@ def test_the_first_steps_tell_how_long_it_takes(tiny, batches, fine_tune):
     assert "25 steps of 8 pictures at 32 px" in sentence
 
 
-def head_rules(num_examples=3000, **overrides):
+def head_rules(num_examples=3000, method="auto", **overrides):
     rule = RULE.with_overrides(**{"steps": 40, "learning_rate": 0.02} | overrides)
-    return trainer._head_rules(rule, num_examples, tuple(overrides))
+    return trainer._head_rules(rule, num_examples, tuple(overrides), TrainSettings(method=method))
 
 
 def test_a_head_takes_the_rules_own_schedule_whatever_batch_fits_the_network():
@@ -233,14 +234,22 @@ def test_a_heads_schedule_is_that_of_the_pictures_that_were_drawn():
     assert {rule.steps for rule in head_rules(num_examples=25).values()} == {500}
 
 
-def test_what_is_overridden_is_meant_for_the_last_phase():
-    only, first = head_rules(steps=40).values()
+def test_what_is_overridden_is_meant_for_a_head_that_was_asked_for():
+    only, first = head_rules(method="probe", steps=40).values()
     assert (only.steps, only.batch_size) == (40, 8)
     assert only.learning_rate == pytest.approx(0.01 * 8 / 512)
     assert (first.steps, first.batch_size) == (500, 512)
-    only, first = head_rules(learning_rate=0.02).values()
+    only, first = head_rules(method="probe", learning_rate=0.02).values()
     assert only.learning_rate == pytest.approx(0.02)
     assert first.learning_rate == pytest.approx(0.01)
-    only, first = head_rules(warmup_steps=0, boundaries=(10,)).values()
+    only, first = head_rules(method="probe", warmup_steps=0, boundaries=(10,)).values()
     assert (only.warmup_steps, only.boundaries) == (0, (10,))
     assert (first.warmup_steps, first.boundaries) == (100, (200, 300, 400))
+
+
+@pytest.mark.parametrize("method", ["auto", "probe_then_fine_tune"])
+def test_else_what_is_overridden_is_meant_for_the_whole_network(method):
+    given = {"steps": 40, "learning_rate": 0.02, "warmup_steps": 3, "boundaries": (10,)}
+    for rule in head_rules(method=method, **given).values():
+        assert (rule.steps, rule.batch_size, rule.warmup_steps) == (500, 512, 100)
+        assert rule.learning_rate == pytest.approx(0.01)

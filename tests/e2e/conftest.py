@@ -70,6 +70,8 @@ def _better(pipeline, first):
         "train.steps=40",
         "train.keep_best=true",
         method,
+        "train.crop=24",
+        "train.eval_size=32",
         *start,
         "gate.reject_below=0.01",
         UNASKED,

@@ -91,7 +91,7 @@ def test_the_best_rate_is_known_when_all_were_tried_and_of_equals_the_gentlest(t
     assert results.rate_for(TRAINED) is None
     try_rates(results, [0.6, 0.7, 0.7, 0.5])
     assert results.rate_for(TRAINED) == 0.003
-    assert results.rate_for(cells.tried_for(TRAINED)[0]) == 0.0002
+    assert results.rate_for(cells.tried_for(TRAINED)[0]) == 0.001
 
 
 def test_what_was_trained_at_another_rate_is_measured_again(tmp_path):

@@ -37,7 +37,15 @@ def test_schedule_follows_the_number_of_examples(
 )
 def test_resolution_follows_the_image_area(image_area, resize, crop):
     rule = hyperrule.for_dataset(1000, image_area)
-    assert (rule.resize, rule.crop) == (resize, crop)
+    assert (rule.resize, rule.crop, rule.eval_size) == (resize, crop, crop)
+
+
+def test_what_is_served_is_as_large_as_a_crop_unless_something_else_is_said():
+    rule = hyperrule.for_dataset(1000, SMALL_IMAGE)
+    assert rule.with_overrides(crop=96).eval_size == 96
+    other = rule.with_overrides(crop=96, eval_size=160)
+    assert (other.crop, other.eval_size) == (96, 160)
+    assert other.with_overrides(steps=20).eval_size == 160
 
 
 def test_a_smaller_batch_takes_more_and_smaller_steps():
@@ -133,6 +141,7 @@ def test_an_unknown_override_is_rejected_with_a_suggestion():
         ({"learning_rate": float("nan")}, "learning_rate must be a positive number"),
         ({"crop": 200}, "crop=200, resize=160"),
         ({"resize": 96}, "crop=128, resize=96"),
+        ({"eval_size": 0}, "eval_size must be an integer of at least 1"),
         ({"mixup_alpha": -0.1}, "mixup_alpha must be"),
         ({"warmup_steps": 450}, "warmup_steps=450"),
         ({"boundaries": (300, 200)}, "boundaries=\\(300, 200\\)"),

@@ -96,11 +96,11 @@ def test_shares_do_not_drift_where_every_class_grows_alike(before, factor):
 
 def test_pictures_of_less_than_half_of_the_crop_are_counted():
     sides = {239: 11, 240: 89}
-    ((passed, sentence),) = judge("small_pictures", shorter_sides=sides, crop=480)
+    ((passed, sentence),) = judge("small_pictures", shorter_sides=sides, size=480)
     assert not passed
     assert sentence.startswith("11 of 100 pictures have a side of less than 240 pixels")
     assert "train.crop" in sentence
-    ((passed, _),) = judge("small_pictures", shorter_sides=sides, crop=478)
+    ((passed, _),) = judge("small_pictures", shorter_sides=sides, size=478)
     assert passed
 
 

@@ -26,6 +26,7 @@ RULE = HyperRule(
     batch_size=4,
     resize=32,
     crop=32,
+    eval_size=32,
     mixup_alpha=0.0,
 )
 

@@ -19,6 +19,7 @@ RULE = HyperRule(
     batch_size=64,
     resize=32,
     crop=32,
+    eval_size=32,
     mixup_alpha=0.0,
 )
 

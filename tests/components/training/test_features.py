@@ -119,9 +119,10 @@ def test_only_pictures_that_are_new_are_computed(run, model, train_files, transf
 
 
 def test_another_backbone_or_mirror_image_is_computed_anew(freeze, rows, kept, monkeypatch):
-    monkeypatch.setattr(Frozen, "_reading_s", lambda _: 0.0)
+    monkeypatch.setattr(Frozen, "_reading_s", lambda *_: 0.0)
     kept.write(rows)
     assert freeze().seconds(lambda: 1.0) == 0
+    assert freeze().seconds(lambda: 1.0, anew=True) == 33 * 2
     assert freeze(of=new_model(2)).seconds(lambda: 1.0) == 33 * 2
     assert freeze(mirrored=False).seconds(lambda: 1.0) == 33
 
@@ -184,7 +185,7 @@ def test_a_run_whose_features_are_all_kept_builds_no_network(
             head_rules={PROBE: rule, BOTH: rule},
             settings=TrainSettings(method=method),
             strategy=tf.distribute.get_strategy(),
-            freeze=freeze,
+            freeze=lambda _: freeze(),
             checkpoint_dir=str(tmp_path / "checkpoints"),
             pictures_per_class=11.0,
         )

@@ -82,6 +82,19 @@ def test_a_size_that_is_not_smaller_is_not_offered(say, crop):
     assert "train.crop" not in told
 
 
+def test_of_a_probe_the_size_that_it_looks_at_is_told(say):
+    told = say(TrainSettings(method="probe", minutes=5), SMALL.with_overrides(eval_size=480))
+    assert "2,900 pictures at 480 px. Faster: " in told
+    assert offered(told)[1:] == [("--set train.eval_size=224", "8 min")]
+
+
+def test_a_head_that_was_not_asked_for_takes_its_own_schedule(say):
+    short = hyperrule.for_dataset(21_000, 500 * 400).with_overrides(crop=128, steps=1)
+    many = {"pictures": 21_000, "classes": 20_000}
+    assert ". It will take about 2.6 h here" in say(rule=short, **many)
+    assert say(TrainSettings(method="probe"), short, **many) is None
+
+
 def test_a_head_for_thousands_of_classes_counts_and_is_no_smaller_at_another_size(say):
     medium = hyperrule.for_dataset(21_000, 500 * 400).with_overrides(crop=128, resize=160)
     probes = TrainSettings(method="probe")

@@ -20,6 +20,7 @@ RULE = HyperRule(
     batch_size=8,
     resize=20,
     crop=16,
+    eval_size=16,
     mixup_alpha=0.0,
 )
 

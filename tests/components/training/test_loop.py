@@ -18,6 +18,7 @@ RULE = HyperRule(
     batch_size=8,
     resize=32,
     crop=32,
+    eval_size=32,
     mixup_alpha=0.0,
 )
 PAUSE_S = 0.02

@@ -48,7 +48,7 @@ def rule_of(pictures, settings):
 
 
 def told(pictures, settings=TrainSettings(), **more):  # noqa: B008
-    return pace.of_schedule(rule_of(pictures, settings), pictures, settings, **more)
+    return pace.of_schedule("fine_tune", rule_of(pictures, settings), pictures, settings, **more)
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ def test_advice_that_is_followed_is_silent_and_leaves_a_schedule(pictures, batch
 
 def test_a_head_is_told_only_where_that_saves_a_minute():
     own = probe.rule_for(RULE, rate_is_given=False)
-    assert pace.of_schedule(own, 500, TrainSettings(), took_s=60) is None
-    assert "train.steps=196" in pace.of_schedule(own, 500, TrainSettings(), took_s=120)
+    assert pace.of_schedule("probe", own, 500, TrainSettings(), took_s=60) is None
+    assert "train.steps=196" in pace.of_schedule("probe", own, 500, TrainSettings(), took_s=120)
     # Its own batch of 512 would go with its own steps.
     small = TrainSettings(batch_size=64)
-    assert pace.of_schedule(own, 500, small, took_s=120) is None
+    assert pace.of_schedule("probe", own, 500, small, took_s=120) is None
 
 
 def test_a_short_run_is_told_without_advice():
@@ -160,7 +160,7 @@ def test_what_is_long_can_be_said():
             "probe",
             pace.Took(features=300, head=600),
             {},
-            ["train.steps=250 about 10 min"],
+            ["train.method=probe with train.steps=250 about 10 min"],
         ),
         (
             "probe",
@@ -176,11 +176,44 @@ def test_what_is_long_can_be_said():
             ["train.epochs=5 about 10 min", "train.crop=240 with train.resize=256 about 5 min"],
         ),
         ("probe_then_fine_tune", pace.Took(features=200, head=500, network=20), {}, []),
+        # What was given is for the whole network.
+        (
+            "probe",
+            pace.Took(features=300, head=600),
+            {"epochs": 3},
+            ["train.method=probe with train.steps=250 and train.epochs=null about 10 min"],
+        ),
+        ("probe", pace.Took(300, 600), {"method": "probe"}, ["train.steps=250 about 10 min"]),
     ],
 )
 def test_an_offer_counts_what_it_changes_alone(method, took, settings, offers):
     _, _, faster = pace.about(method, took, RULE, TrainSettings(**settings)).partition("Faster: ")
     assert [one for one in faster.split("; ") if one] == offers
+
+
+@pytest.mark.parametrize(
+    ("method", "sizes"),
+    [
+        ("probe", "train.eval_size=160"),
+        ("fine_tune", "train.crop=240 with train.resize=256"),
+        ("probe_then_fine_tune", "train.crop=240 with train.resize=256 and train.eval_size=160"),
+    ],
+)
+def test_an_offer_of_smaller_pictures_names_the_sizes_that_take_the_time(method, sizes):
+    took = pace.Took(features=9000 * (method != "fine_tune"), network=9000 * (method != "probe"))
+    told = pace.about(method, took, RULE.with_overrides(eval_size=320), TrainSettings())
+    assert f"{sizes} about " in told
+
+
+def test_a_head_that_does_not_heed_what_is_given_says_so():
+    given = TrainSettings(learning_rate=0.01, batch_size=32)
+    told = pace.about("probe", pace.Took(head=5), RULE, given)
+    assert told == (
+        "probe takes about 5 s here: a head by 500 steps of 512 pictures, as what is given is for "
+        "the whole network"
+    )
+    asked = msgspec.structs.replace(given, method="probe")
+    assert pace.about("probe", pace.Took(head=5), RULE, asked) == "probe takes about 5 s here"
 
 
 def test_one_is_spoken_of_as_one():

@@ -25,6 +25,7 @@ RULE = HyperRule(
     batch_size=8,
     resize=32,
     crop=32,
+    eval_size=32,
     mixup_alpha=0.0,
 )
 SEED = 3

@@ -327,3 +327,7 @@ def test_a_longest_side_that_crops_would_notice_is_refused():
     with pytest.raises(ConfigError, match=r"at least 416, twice train.resize 208.*Received: 400"):
         config.load("photos", ["data.longest_side=400"])
     assert config.load("photos", ["data.longest_side=416"]).config.data.longest_side == 416
+    with pytest.raises(
+        ConfigError, match=r"at least 600, twice train.eval_size 300.*Received: 416"
+    ):
+        config.load("photos", ["data.longest_side=416", "train.eval_size=300"])
