@@ -101,7 +101,8 @@ def run_fn(fn_args: Any) -> None:
             selection,
             class_names,
             size=rule.eval_size,
-            mirrored=settings.label_safe.flip,
+            # One that was trained on mirror images answers them alike (docs/results.md).
+            mirrored=settings.label_safe.flip and folder is None,
             kept_in=folder or config["features"],
             code=config["features_code"],
         ),

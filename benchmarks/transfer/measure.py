@@ -83,7 +83,8 @@ class Bench:
             facts, accuracy = self._train_network(run, rate)
         if cell.method == BOTH:
             with tempfile.TemporaryDirectory(prefix="bitpipe-transfer-") as folder:
-                self._train_head(run, size, folder)
+                plain = dataclasses.replace(data, flip=False)  # as the Trainer, at the end
+                self._train_head(dataclasses.replace(run, data=plain), size, folder)
                 accuracy = self._judged_by_features(run, size, folder)
             facts["eval_size"] = size
         elif cell.method in cells.PROBES:

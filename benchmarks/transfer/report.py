@@ -17,7 +17,7 @@ from components.training.method import BOTH, FINE_TUNE, PROBE
 NAMES = {
     PROBE: "probe",
     SAME_SIZE: "probe, same size",
-    BOTH: "probe, then all",
+    BOTH: "probe, all, probe",
     FINE_TUNE: "fine-tuning",
     SCRATCH: "from scratch",
 }
@@ -37,14 +37,14 @@ and maximum, of the pictures that are judged. Figures in the style of the first 
 | --- | --- | --- |
 | `probe` | a head on frozen features of [bit-mini](bit-mini.md) | 500 steps of 512 features |
 | the same at the same size | as small pictures as the following get | 500 steps of 512 features |
-| `probe_then_fine_tune` | the head, then all of the network, its gradients clipped | {budget} |
-| `fine_tune` | all of the network at once | the same |
+| `probe_then_fine_tune` | the head, all weights (small pictures), the head again | {budget} |
+| `fine_tune` | all of the network at once, on small pictures | the same |
 | from scratch | the same network (R26x0.5) without pre-training | the same |
 
 Whole networks get an equal budget for the sake of time, and it is small: more of it helps the
 network from scratch most ([0.66](bit-mini.md#how-good-it-is) on tf_flowers with many passes).
-A probe passes each picture once, so in the same time it can afford larger ones; how much of its
-lead is their size, the probe at the same size tells.
+A head needs one pass, so it can afford larger pictures (`train.eval_size`), and so are those that
+its network is judged by; how much of its lead is their size, the probe at the same size tells.
 Rates were chosen for each method at {rate_shots} pictures a class, by training pictures that the
 draw left over, never by those that are judged: see [below](#rates). Training, features, split and
 preprocessing are the product's own functions; only TFX is left out.
@@ -81,8 +81,8 @@ def write(results: Results, folder: Path, machine: str, date: datetime.date) -> 
 def _section(results: Results, data: DataSet, folder: Path) -> str:
     lines = [
         f"## {data.name}\n",
-        f"Split: {data.split}. Features for the probe at {data.probe_size} px, whole networks at "
-        f"{data.train_size} px.\n",
+        f"Split: {data.split}. Features for heads at {data.probe_size} px, whole networks "
+        f"trained at {data.train_size} px.\n",
     ]
     drawn = _lines(results, data)
     if len(data.shots) > 1 and drawn:

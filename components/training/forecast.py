@@ -13,7 +13,15 @@ from components.bit.hyperrule import HyperRule
 from components.settings import SCRATCH, ModelSettings, TrainSettings
 from components.training import cross_validation, features, pace
 from components.training.durations import in_words
-from components.training.method import BOTH, FINE_TUNE, PROBE, Estimate, Facts, choose
+from components.training.method import (
+    BOTH,
+    FEW_PER_CLASS,
+    FINE_TUNE,
+    PROBE,
+    Estimate,
+    Facts,
+    choose,
+)
 
 # No core is faster: two multiplications of 16 numbers each, 4.7e9 times a second. Below what that
 # takes, nothing is measured.
@@ -25,7 +33,8 @@ _PICTURES = 2
 _SMALL_PX, _SMALL_RESIZE_PX = 224, 256
 # `photos`: see its file. A small network takes twice as long for a multiplication, and decoding
 # counts (docs/results.md).
-_PACKAGED_PX, _PACKAGED_COST = 192, 2.0
+_PACKAGED_PX, _PACKAGED_CROP, _PACKAGED_PASSES, _PACKAGED_MINUTES = 192, 96, 4, 10
+_PACKAGED_COST = 2.0
 
 
 def sentence(
@@ -80,7 +89,7 @@ def sentence(
     text = f"{subject} {_takes(method, seconds[method], job)}"
     offers = [
         f"{option} (about {in_words(count / per_s)})"
-        for option, count in sorted(_offers(method, job).items(), key=lambda item: item[1])
+        for option, count in sorted(_offers(method, job, per_s).items(), key=lambda item: item[1])
         if facts.pretrained and count < operations[method] / 2
     ]
     return f"{text}. Faster: {', '.join(offers)}" if offers else text
@@ -132,8 +141,8 @@ def _takes(method: str, took_s: float, job: _Job) -> str:
     return f"would take at least {duration} here: {steps} at {job.rule.crop} px"
 
 
-def _offers(method: str, job: _Job) -> dict[str, float]:
-    """Multiplications by the options that could be given instead."""
+def _offers(method: str, job: _Job, per_s: float) -> dict[str, float]:
+    """Multiplications by the options that could be given instead, at so many a second."""
     probe = "" if method == PROBE else "--set train.method=probe"
     offers = {probe: job.operations()[PROBE]} if probe else {}
     if job.rule.eval_size > _SMALL_PX:
@@ -142,10 +151,20 @@ def _offers(method: str, job: _Job) -> dict[str, float]:
             sizes = f"--set train.eval_size={_SMALL_PX}"
         small = f"{probe} {sizes}"
         offers[small.strip()] = job.at(_SMALL_PX).operations()[PROBE]
+    offers["--config photos"] = _of_photos(job, per_s)
+    return offers
+
+
+def _of_photos(job: _Job, per_s: float) -> float:
+    """Multiplications by that configuration; of the whole network where it takes these steps."""
     network = variants.get(packaged.SOURCES[packaged.BACKBONE].variant)
     mini = dataclasses.replace(job, network=network).at(_PACKAGED_PX)
-    offers["--config photos"] = _PACKAGED_COST * mini.features() + mini.head()
-    return offers
+    probe = _PACKAGED_COST * mini.features() + mini.head()
+    steps = _PACKAGED_PASSES * job.pictures * network.multiplications(_PACKAGED_CROP)
+    again = job.pictures * network.multiplications(_PACKAGED_PX)
+    whole = probe + _PACKAGED_COST * (pace.LEAST_GRADIENT_COST * steps + again) + mini.head()
+    is_few = job.pictures / job.num_classes < FEW_PER_CLASS
+    return probe if is_few or whole > 60 * _PACKAGED_MINUTES * per_s else whole
 
 
 def _measured(variant: str, size: int) -> float:

@@ -101,12 +101,13 @@ class Frozen:
         Args:
             forward_s: measures seconds per view; asked only where something is missing, as the
                 network has to be compiled for it.
-            anew: as if nothing were kept.
+            anew: of all pictures, as if nothing were kept, and without mirror images.
         """
         missing = self._used if anew else self._missing
         if not any(missing):
             return 0.0
-        return sum(missing) * (self._reading_s(missing) + (1 + self._mirrored) * forward_s())
+        views = 1 + (self._mirrored and not anew)
+        return sum(missing) * (self._reading_s(missing) + views * forward_s())
 
     def examples(self) -> tuple[Examples, Examples]:
         """Those that are trained on, and those that are held out; to be asked for once.

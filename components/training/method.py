@@ -6,7 +6,7 @@
 | pre-trained | several workers, or a TPU | any | `fine_tune`: a probe computes on one machine |
 | pre-trained | one GPU or several | none | `fine_tune`, the paper's recipe |
 | pre-trained | GPUs | given | the first that fits into it |
-| pre-trained | a CPU, below 200 pictures a class | any | `probe`: larger pictures gain more |
+| pre-trained | a CPU, below 200 pictures a class | any | `probe`: the network gains nothing sure |
 | pre-trained | a CPU | given, or 10 | the first that fits into it |
 
 The first of `probe_then_fine_tune` and `probe`; where none fits it is `probe`, which takes the
@@ -26,10 +26,9 @@ from components.training.durations import in_words
 FINE_TUNE, PROBE, BOTH = "fine_tune", "probe", "probe_then_fine_tune"
 # Best first, measured: see docs/results.md.
 ORDER = (BOTH, PROBE)
-# Below it larger pictures, which a probe can afford, gain more on a CPU than steps of the whole
-# network. Measured with bit-mini, see docs/results.md: 122 photographs a class 0.843 by a probe at
-# 192 px, 0.778 by fine-tuning at 96 px; with 591 flowers at 160 px half a point was gained. Where
-# between these the two meet was not measured.
+# Below it the steps that a CPU can take gain nothing that is sure. Measured with bit-mini, see
+# docs/results.md: with 100 to 122 photographs a class one data set gains 2 points, one none, and
+# one loses 5; with 500 and 591 both gain 2 to 4.
 FEW_PER_CLASS = 200
 # What a person waits for without having been asked.
 CPU_MINUTES = 10.0
@@ -102,8 +101,8 @@ def choose(facts: Facts, estimates: Mapping[str, Estimate]) -> Choice:
         return Choice(
             PROBE,
             f"with fewer than {FEW_PER_CLASS} pictures a class "
-            f"({math.floor(facts.pictures_per_class)}) the steps that a CPU has time for gain less "
-            "than larger pictures do",
+            f"({math.floor(facts.pictures_per_class)}) the steps that a CPU has time for may lose "
+            "what the backbone knows",
         )
     budget = facts.budget_s
     if budget is None:

@@ -35,7 +35,8 @@ class Job:
         settings: of training.
         strategy: devices.
         freeze: makes the pictures' features under the weights of now available; reads those that
-            are kept, in a folder or, for `None`, in that of all runs.
+            are kept, in that of all runs for `None`; in another folder, of a network that has been
+            trained, without mirror images.
         checkpoint_dir: of this very run.
         pictures_per_class: pictures to train on, by the number of classes.
     """
@@ -111,7 +112,9 @@ class Job:
 
     @property
     def _least_gradient_s(self) -> float:
-        return pace.LEAST_GRADIENT_COST * self._forward_s
+        # The features are those of larger pictures; per pixel small ones take longer, if anything.
+        pixels = (self.rule.crop / self.rule.eval_size) ** 2
+        return pace.LEAST_GRADIENT_COST * pixels * self._forward_s
 
     def estimates(self, budget_s: float) -> dict[str, Estimate]:
         """Of every method; where fine-tuning cannot fit into the budget, what it takes at least.

@@ -82,6 +82,17 @@ def test_a_size_that_is_not_smaller_is_not_offered(say, crop):
     assert "train.crop" not in told
 
 
+def test_photos_is_offered_with_the_time_of_what_it_will_train(say):
+    def offer(**facts):
+        told = say(TrainSettings(method="fine_tune"), **facts)
+        return dict(offered(told))["--config photos"]
+
+    assert offer(pictures=2900) == "5 min"
+    assert offer(pictures=2900, classes=200) == "2 min"
+    # All of the network would take 35 minutes, more than that configuration gives.
+    assert offer(pictures=20_000) == "12 min"
+
+
 def test_of_a_probe_the_size_that_it_looks_at_is_told(say):
     told = say(TrainSettings(method="probe", minutes=5), SMALL.with_overrides(eval_size=480))
     assert "2,900 pictures at 480 px. Faster: " in told
@@ -112,8 +123,9 @@ def test_the_configuration_laptop_is_not_measured(say):
 
 def test_a_budget_that_is_too_small_is_told_for_a_probe_too(say):
     told = say(TrainSettings(method="probe", minutes=0.5), SMALL)
-    assert told.startswith("probe will take about 8 min here: 2,900 pictures at 224 px. Faster:")
-    assert "train.crop" not in told
+    assert told == "probe will take about 8 min here: 2,900 pictures at 224 px"
+    few = say(TrainSettings(method="probe", minutes=0.5), SMALL, classes=20)
+    assert few.endswith(". Faster: --config photos (about 2 min)")
 
 
 def test_one_is_spoken_of_as_one(say):
