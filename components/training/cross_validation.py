@@ -17,13 +17,13 @@ import tensorflow as tf
 
 from bitpipe.wording import counted
 from components.bit.hyperrule import HyperRule
+from components.bit.momentum import MOMENTUM
 from components.training import pace, probe
 from components.training.durations import in_words
 from components.training.guesses import FILE, Guess
 from components.training.probe import Examples
 
 FOLDS = 5  # as cleanlab and scikit-learn take by default
-_MOMENTUM = 0.9  # as `probe.fit`
 # As many as the gate keeps of an answer.
 _MOST_LABELS = 5
 # Two cores do 2e12 in about a minute. Thousands of classes would take hours.
@@ -126,10 +126,10 @@ class _Heads:
         wrong *= (seen / np.maximum((seen > 0).sum(axis=0), 1))[..., None]
         slope = wrong.reshape(len(labels), -1)
         stride = np.float32(rate)
-        self._speed = _MOMENTUM * self._speed - stride * (batch.T @ slope)
-        self._bias_speed = _MOMENTUM * self._bias_speed - stride * slope.sum(axis=0)
-        self._kernel += self._speed
-        self._bias += self._bias_speed
+        self._speed = MOMENTUM * self._speed + batch.T @ slope
+        self._bias_speed = MOMENTUM * self._bias_speed + slope.sum(axis=0)
+        self._kernel -= stride * self._speed
+        self._bias -= stride * self._bias_speed
 
     def answers(self, number: int, shown: np.ndarray) -> np.ndarray:
         """Probabilities (N, classes) of standardised features (N, C) by one of the heads."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.bit.hyperrule import HyperRule
-from components.training import cross_validation
+from components.training import cross_validation, probe
 from components.training import guesses as kept
 from components.training.probe import Examples
 
@@ -52,6 +52,21 @@ def test_a_label_has_no_part_in_the_answer_on_its_own_picture(monkeypatch):
     np.testing.assert_array_equal(before[7], after[7])
     others = same_fold != same_fold[7]
     assert np.abs(before[others] - after[others]).max() > 0
+
+
+def test_a_head_is_trained_as_the_probe_is():
+    """With nothing left out it is the same head, beyond the step at which the rate falls."""
+    _, shown = examples()
+    trained = probe.fit(shown, 4, RULE, seed=3)
+    mean, spread = probe.standard(shown.values)
+    heads = cross_validation._Heads(16, 4)
+    order = probe.order(400, 2, RULE.batch_size, 3)
+    for step, (rows, views) in zip(range(RULE.steps), order, strict=False):
+        batch = (shown.values[rows, views] - mean) / spread
+        seen = np.ones((len(rows), cross_validation.FOLDS))
+        heads.step(batch, shown.labels[rows], seen, RULE.learning_rate_at(step))
+    kernel = heads._kernel[:, :4] / spread[:, None]
+    np.testing.assert_allclose(kernel, trained.kernel, atol=1e-5)
 
 
 def test_wrong_labels_are_contradicted():
