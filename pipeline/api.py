@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 # Outputs of a head; the shapes of tensors are counted in 32 bits.
 _MOST_CLASSES = 2**31 - 1
-# Sides of pictures, in pixels, as of `train.crop`.
+# Sides of pictures, in pixels, as of `train.eval_size`.
 _SIZES = (8, 4096)
 
 

@@ -57,7 +57,7 @@ class ExampleValidator(TfxExampleValidator):
             statistics: of StatisticsGen.
             schema: of SchemaGen.
             examples: of the ingest, with its counts.
-            hyperparameters: of the HyperRule, which says the crop.
+            hyperparameters: of the HyperRule, which says the size that is served.
             checks: what the rules are told.
             folder: the versions of the model, of which one may be in service.
         """

@@ -30,7 +30,7 @@ class CheckSettings(Settings, frozen=True):
     # the largest of these differences is TFDV's L-infinity distance.
     share_drift: Severity = "warn"
     max_share_drift: Share = 0.1
-    # Pictures whose shorter side is less than half of the crop: they are enlarged more than twice.
+    # Pictures whose shorter side is less than half of what is served: enlarged more than twice.
     small_pictures: Severity = "warn"
     max_small_share: Share = 0.1
     # One size that most pictures have and others do not, or that gives a class away.

@@ -184,8 +184,8 @@ def _check_together(config: Config) -> None:
         )
     if train.resize is not None and train.crop is not None and train.crop > train.resize:
         raise ConfigError(
-            "train.crop must not be larger than train.resize. "
-            f"Received: crop {train.crop}, resize {train.resize}."
+            "train.crop must not be larger than train.resize, from which it is cut. Received: crop "
+            f"{train.crop}, resize {train.resize}. Set both; what is served is train.eval_size."
         )
     if train.micro_batch_size is not None and train.batch_size % train.micro_batch_size:
         raise ConfigError(

@@ -12,6 +12,10 @@ from bitpipe.errors import ConfigError
 
 # Two ways to say one thing: said with --set, the file's other way no longer counts.
 _ALTERNATIVES = {"train.steps": "train.epochs", "train.epochs": "train.steps"}
+# A file's recipe is for the whole network; a head that is asked for in its place has its own.
+_OF_A_NETWORK = tuple(
+    f"train.{name}" for name in ("steps", "epochs", "learning_rate", "warmup_steps", "boundaries")
+)
 
 
 def merge(
@@ -37,17 +41,28 @@ def merge(
         origins[dotted(keys)] = called or str(path)
     for override in overrides:
         key, value = _parse_override(override)
+        no_longer_meant = _no_longer_meant(key, value, merged)
         _assign(merged, tuple(key.split(".")), value, origin=f"--set {override}")
         # A group given whole (`--set train={}`) hides what the file said about its members.
         for old in [old for old in origins if old.startswith(f"{key}.")]:
             del origins[old]
-        other = _ALTERNATIVES.get(key, "")
-        if other in origins and not origins[other].startswith("--set "):
-            _assign(merged, tuple(other.split(".")), None, origin=f"--set {override}")
-            origins[other] = f"--set {override}"
+        for other in no_longer_meant:
+            if other in origins and not origins[other].startswith("--set "):
+                _assign(merged, tuple(other.split(".")), None, origin=f"--set {override}")
+                origins[other] = f"--set {override}"
         for keys, _ in leaves({key: value}):
             origins[dotted(keys)] = f"--set {override}"
     return merged, origins
+
+
+def _no_longer_meant(key: str, value: Any, merged: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a file has said, and is not meant where this is said over it."""
+    if key in _ALTERNATIVES:
+        return (_ALTERNATIVES[key],)
+    before = merged.get("train")
+    if (key, value) == ("train.method", "probe") and isinstance(before, dict):
+        return () if before.get("method") == "probe" else _OF_A_NETWORK
+    return ()
 
 
 def leaves(
