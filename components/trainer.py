@@ -21,6 +21,7 @@ from components.bit import hyperrule, networks, packaged, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
 from components.settings import SCRATCH, ExportSettings, ModelSettings, TrainSettings
 from components.training import (
+    best,
     checkpoints,
     devices,
     head,
@@ -120,6 +121,7 @@ def run_fn(fn_args: Any) -> None:
     curve: tuple[Point, ...] = ()
     best_step: int | None = None
     discard: Callable[[], None] | None = None
+    ends = best.Ends(model)
     if choice.method == PROBE:
         rule = job.head_rules[PROBE]
     if choice.method != FINE_TUNE:
@@ -132,9 +134,12 @@ def run_fn(fn_args: Any) -> None:
             log_dir=f"{fn_args.model_run_dir}/probe",
             doubts=head.Doubts(fn_args.model_run_dir, class_names) if devices.is_chief() else None,
         )
+    ends.add(curve, best_step)
     if choice.method != PROBE:
         if choice.method == BOTH and settings.learning_rate is None:
             rule = rule.with_overrides(learning_rate=RATE_AFTER_PROBE * rule.learning_rate)
+        # At another size the network's own head says little of what the last one will make of it.
+        judges_itself = choice.method == FINE_TUNE or rule.crop == rule.eval_size
         with tempfile.TemporaryDirectory(prefix="bitpipe-cache-") as cache_dir:
             finished = fine_tune(
                 model,
@@ -156,25 +161,26 @@ def run_fn(fn_args: Any) -> None:
                 class_weights=loss_weights,
                 clip_norm=CLIP_AFTER_PROBE if choice.method == BOTH else None,
                 look=held_out.look(model, files, transform, selection, rule.eval_size)
-                if selection.num_held_out
+                if selection.num_held_out and judges_itself
                 else None,
                 announce=planning.says_its_pace(job, choice),
             )
         curve += finished.curve
         best_step, discard = finished.best_step, finished.discard
+        ends.add(finished.curve, best_step)
     if choice.method == BOTH:
-        with tempfile.TemporaryDirectory(
-            prefix="bitpipe-features-"
-        ) as folder:  # of one run's weights
-            more, best_step = head.train(
-                model,
-                job.freeze(folder),
-                job.head_rules[BOTH],
-                settings,
-                class_weights=loss_weights,
-                log_dir=f"{fn_args.model_run_dir}/probe_again",
-            )
+        check_answers(model, rule)  # first: else the features would be blamed
+        more, best_step = head.train(
+            model,
+            job.freeze(f"{job.checkpoint_dir}/features"),  # no other run will have these weights
+            job.head_rules[BOTH],
+            settings,
+            class_weights=loss_weights,
+            log_dir=f"{fn_args.model_run_dir}/probe_again",
+        )
         curve += more
+        ends.add(more, best_step)
+        best_step = ends.restore()
     if devices.is_chief():
         # Of no strategy, and in float32: the export decides what it computes in.
         served = resnet_v2.build(variant, len(class_names), dtype="float32")

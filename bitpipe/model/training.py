@@ -57,9 +57,9 @@ class Training:
         trained: pictures that it was trained on.
         held_out: pictures of the training split that it was not trained on, 0 without
             `train.keep_best`.
-        best_step: of the last phase, that of the exported weights where `train.keep_best` chose
-            them; else `None`.
-        curve: in the order of the training.
+        best_step: that of the exported weights, in the phase that they end, where `train.keep_best`
+            chose them; else `None`.
+        curve: in the order of the training; `probe_then_fine_tune` ends with a second phase `HEAD`.
     """
 
     method: str

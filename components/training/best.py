@@ -126,6 +126,34 @@ class Lookout:
         return [point for point in self._curve.points if point.held_out_accuracy is not None]
 
 
+class Ends:
+    """Of the networks at the ends of a run's phases the best on the held-out pictures.
+
+    Args:
+        model: in training.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._best: Point | None = None
+        self._weights: list[np.ndarray] = []
+
+    def add(self, curve: Sequence[Point], step: int | None) -> None:
+        """The network of now ends a phase, with the look after `step`; `None` where none was."""
+        looks = [one for one in curve if one.step == step and one.held_out_accuracy is not None]
+        if not looks:
+            return
+        if self._best is None or _merit(looks[-1])[:2] >= _merit(self._best)[:2]:
+            self._best, self._weights = looks[-1], self._model.get_weights()
+
+    def restore(self) -> int | None:
+        """Gives the model the best weights, the later of equals; returns the step of their look."""
+        if self._best is None:
+            return None
+        self._model.set_weights(self._weights)
+        return self._best.step
+
+
 class BestWeights:
     """A network's best weights, on the disk beside its checkpoints."""
 

@@ -76,9 +76,13 @@ class Checkpoints:
             return int(self._step)
         return 0
 
-    def after(self, step: int) -> bool:
-        """Saves if `step` steps, counted from 1, complete an interval; returns whether they do."""
-        if step % self._every:
+    def after(self, step: int, *, last: bool = False) -> bool:
+        """Saves if `step` steps, counted from 1, complete an interval, and after the last one.
+
+        Returns:
+            Whether that is so.
+        """
+        if step % self._every and not last:
             return False
         if self._write:
             self._step.assign(step)

@@ -127,9 +127,9 @@ def fine_tune(
         ends = lookout is not None and lookout.at(done)
         if clock:
             clock.at(done)
-        if done % settings.checkpoint_every == 0:
+        if done % settings.checkpoint_every == 0 or done == rule.steps:
             curve.save()  # first: a checkpoint without its curve would be a gap in it
-        if saved.after(done):
+        if saved.after(done, last=done == rule.steps):
             progress.kept(loop.STAGE, done, rule.steps)
         if ends and settings.patience is not None:
             progress.say(
@@ -205,7 +205,7 @@ def seconds_per_picture(
     """How long the gradient of a picture takes here, on all devices together; measured."""
     count = _micro_batch_size(model, rule, settings, strategy)
     if not devices.accelerated(strategy):
-        count = min(count, pace.PICTURES_ON_A_CPU)
+        count = min(count, pace.pictures_on_a_cpu(model, rule.crop))
     gradients = TrainingStep(
         model,
         keras.optimizers.SGD(0.0),

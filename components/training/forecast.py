@@ -110,7 +110,8 @@ class _Job:
         gradient = pace.LEAST_GRADIENT_COST * self.network.multiplications(self.rule.crop)
         probe = self.features() + self.head()
         fine_tune = pace.of_fine_tuning(self.rule, gradient)
-        return {PROBE: probe, FINE_TUNE: fine_tune, BOTH: 2 * probe + fine_tune}
+        again = self.pictures * self.network.multiplications(self.rule.eval_size)
+        return {PROBE: probe, FINE_TUNE: fine_tune, BOTH: probe + fine_tune + again}
 
     def features(self) -> float:
         """Of the network, for each view of a picture once."""

@@ -89,11 +89,11 @@ class Frozen:
 
     def forward_s(self) -> float:
         """Seconds per picture of the network, measured."""
-        shape = (min(self._batch_size, pace.PICTURES_ON_A_CPU), self._size, self._size, 3)
-        if tf.config.list_physical_devices("GPU"):
-            shape = (self._batch_size, *shape[1:])
-        pictures = tf.random.uniform(shape)
-        return pace.seconds(lambda: self._forward(pictures)) / shape[0]
+        count = self._batch_size
+        if not tf.config.list_physical_devices("GPU"):
+            count = min(count, pace.pictures_on_a_cpu(self._model, self._size))
+        pictures = tf.random.uniform((count, self._size, self._size, 3))
+        return pace.seconds(lambda: self._forward(pictures)) / count
 
     def seconds(self, forward_s: Callable[[], float], *, anew: bool = False) -> float:
         """How long it takes here to compute what is missing.

@@ -28,7 +28,7 @@ FINE_TUNE, PROBE, BOTH = "fine_tune", "probe", "probe_then_fine_tune"
 ORDER = (BOTH, PROBE)
 # Below it the steps that a CPU can take gain nothing that is sure. Measured with bit-mini, see
 # docs/results.md: with 100 to 122 photographs a class one data set gains 2 points, one none, and
-# one loses 5; with 500 and 591 both gain 2 to 4.
+# one loses 5; with 500 and 591 both gain 2 to 4. Where between these it turns was not measured.
 FEW_PER_CLASS = 200
 # What a person waits for without having been asked.
 CPU_MINUTES = 10.0

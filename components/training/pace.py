@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -20,8 +21,10 @@ from components.training import loop
 from components.training.durations import in_words
 from components.training.method import FINE_TUNE, PROBE
 
-# More are no faster there, and of a large network they take minutes.
-PICTURES_ON_A_CPU = 4
+# Measured at a time on a CPU: more of R50x1 at 224 px are no faster, and of larger networks take
+# minutes; small ones are (bit-mini at 96 px, gradients, one core: 43 ms a picture, 31 of 32).
+_LEAST_PICTURES, _MOST_PICTURES = 4, 32
+_LEAST_OF_WEIGHTS, _LEAST_OF_PX = 25e6, 224
 # What a gradient takes at least, in forward passes: two more, by counting multiplications. Measured
 # 2.5 (R14x0.5, 32 px) to 3.4 (R50x1, 224 px) on two cores; kernels folded in the forward pass.
 LEAST_GRADIENT_COST = 2.5
@@ -54,6 +57,17 @@ def seconds(call: Callable[[], Any], *, mean: bool = False) -> float:
         _wait(call())
         took.append(time.monotonic() - started)
     return sum(took) / len(took) if mean else min(took)
+
+
+def pictures_on_a_cpu(model: keras.Model, size: int) -> int:
+    """How many are measured at a time there: about equal work, as a convolution's grows with both.
+
+    Args:
+        model: of `resnet_v2.build`.
+        size: side in pixels.
+    """
+    work = model.count_params() / _LEAST_OF_WEIGHTS * (size / _LEAST_OF_PX) ** 2
+    return int(np.clip(_LEAST_PICTURES / work, _LEAST_PICTURES, _MOST_PICTURES))
 
 
 def _wait(result: Any) -> None:
@@ -124,7 +138,9 @@ def about(
     if method != PROBE:
         text += f": {_schedule(rule)} at {rule.crop} px"
     elif settings.method != PROBE and _is_given(settings):
-        text += f": a head by {_schedule(rule)}, as what is given is for the whole network"
+        text += (
+            f": a head by {_schedule(rule)}, as the schedule that is given is for the whole network"
+        )
     most_s = patience_s(settings)
     if took.total <= most_s:
         return text
@@ -139,7 +155,10 @@ def about(
     if rule.batch_size == settings.batch_size and steps >= fewest_steps(settings, pictures):
         faster.append(f"{_fewer(steps, rule, settings, method)} about {in_words(most_s)}")
     resized = took.resized(0.25)
-    if min(rule.crop, rule.eval_size) // 2 >= _SMALLEST_PX and resized < took.total / 2:
+    sizes = {PROBE: [rule.eval_size], FINE_TUNE: [rule.crop]}.get(
+        method, [rule.crop, rule.eval_size]
+    )
+    if min(sizes) // 2 >= _SMALLEST_PX and resized < took.total / 2:
         faster.append(f"{_halved(rule, method)} about {in_words(resized)}")
     return f"{text}. Faster: {'; '.join(faster)}" if faster else text
 

@@ -72,6 +72,7 @@ class Job:
         """Seconds of it beyond the features, measured."""
         return head.seconds(self.model, self.head_rules[method], self.pictures)
 
+    @functools.cached_property
     def again(self) -> pace.Took:
         """Seconds of the head on the features of a network that has been trained; measured."""
         return pace.Took(
@@ -87,7 +88,7 @@ class Job:
         if method != PROBE and steps:
             network_s = self.fine_tune_s * steps / self.rule.steps
         took = pace.Took(features_s, head_s, network_s)
-        return took + self.again() if method == BOTH else took
+        return took + self.again if method == BOTH else took
 
     @functools.cached_property
     def pictures(self) -> int:
@@ -127,7 +128,7 @@ class Job:
         return {
             PROBE: Estimate(self.probe_s()),
             FINE_TUNE: Estimate(fine_tune_s, at_least),
-            BOTH: Estimate(self.probe_s(BOTH) + fine_tune_s + self.again().total, at_least),
+            BOTH: Estimate(self.probe_s(BOTH) + fine_tune_s + self.again.total, at_least),
         }
 
 
@@ -159,6 +160,13 @@ def plan(job: Job) -> Choice:
         progress.say(loop.STAGE, f"train.method=auto takes {choice.method}: {choice.reason}")
         if budget_s is not None and choice.method != PROBE:
             _remember(job, choice)
+    if choice.method == FINE_TUNE and job.rule.eval_size > job.rule.crop:
+        progress.say(
+            loop.STAGE,
+            f"the network is trained at {job.rule.crop} px (train.crop) and served at "
+            f"{job.rule.eval_size} (train.eval_size): by train.method={BOTH} a head would learn "
+            "from what is served",
+        )
     if not says_its_pace(job, choice):
         progress.say(loop.STAGE, _about(job, choice.method))
     if sentence := _of_schedule(job, choice.method):

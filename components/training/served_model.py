@@ -26,8 +26,8 @@ class ServedModel(tf.__internal__.tracking.AutoTrackable):
     `trainable_variables` can be trained further.
 
     Args:
-        model: of `resnet_v2.build`; pictures (B, crop, crop, 3) float32 in [0, 1] -> logits
-            (B, classes). Not changed.
+        model: of `resnet_v2.build`; pictures (B, eval_size, eval_size, 3) float32 in [0, 1] ->
+            logits (B, classes). Not changed.
         transform: output of the Transform stage; its graph decodes and resizes.
         class_names: names in the order of the logits.
         precision: in which the signatures compute, of `served_precision`; what they take and give

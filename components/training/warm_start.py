@@ -134,8 +134,8 @@ def _same(value: np.ndarray, before: np.ndarray | None) -> bool:
 def _refused(served: str, wanted: str) -> ConfigError:
     return ConfigError(
         f"train.warm_start=served starts from the model in service, which {served}. Received: "
-        f"settings for {wanted}. Set train.warm_start=upstream for this run, or model.variant, "
-        "train.resize and train.crop to what is served."
+        f"settings for {wanted}. Set train.warm_start=upstream for this run, or model.variant and "
+        "train.eval_size to what is served."
     )
 
 

@@ -6,11 +6,12 @@ import pytest
 import tensorflow as tf
 
 from bitpipe.errors import ConfigError, TrainingError
+from bitpipe.model.training import Point
 from components import progress, trainer
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import fine_tuning, loop
+from components.training import best, fine_tuning, loop
 from tests.components.training import small
 
 RULE = HyperRule(
@@ -195,6 +196,23 @@ def test_a_resumed_run_knows_its_best_look_and_its_curve(
     assert looks == [0, 2, 4, 6, 8]
     finished.discard()
     assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "kept"), [((0.8, 0.7, 0.9), 2), ((0.8, 0.7, 0.8), 2), ((0.9, 0.8, 0.7), 0)]
+)
+def test_a_phase_that_makes_it_worse_on_held_out_pictures_is_undone(tiny, accuracies, kept):
+    ends = best.Ends(tiny)
+    kernel = tiny.get_layer(resnet_v2.HEAD).kernel
+    for phase, accuracy in enumerate(accuracies):
+        kernel.assign(keras.ops.full_like(kernel, phase))
+        look = Point(phase="probe", step=50, held_out_loss=1.0, held_out_accuracy=accuracy)
+        ends.add([Point(phase="probe", step=20, loss=1.0), look], 50)
+    kernel.assign(keras.ops.full_like(kernel, 7))
+    ends.add([Point(phase="fine_tune", step=20, loss=1.0)], None)  # which was not looked at
+    assert ends.restore() == 50
+    assert (np.asarray(kernel) == kept).all()
+    assert best.Ends(tiny).restore() is None  # nothing is held out
 
 
 def test_a_class_that_counts_nothing_is_not_learned(tiny, batches, fine_tune):

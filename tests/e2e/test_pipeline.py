@@ -210,8 +210,8 @@ def test_a_model_tells_how_it_was_trained(pipeline, first, better):
     phases = [phase for phase, _ in itertools.groupby(point.phase for point in of_better.curve)]
     assert phases == [training.HEAD, training.NETWORK, training.HEAD]  # and for its features again
     assert steps[training.HEAD][-1] > 40  # the HyperRule's own
-    assert steps[training.NETWORK] == [0, 20, 40]
-    assert of_better.best_step > 40
+    assert steps[training.NETWORK] == [20, 40]  # at another size only heads are looked at
+    assert of_better.best_step >= 50
     assert list((pipeline.out / "artifacts" / "features").glob("*/*.npz"))
     # Heads that have not seen a picture say what they take it for: by that, labels are suspected.
     (told,) = (pipeline.out / "artifacts" / "Trainer" / "model_run").glob("*/cross_validated.jsonl")

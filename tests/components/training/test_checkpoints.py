@@ -64,6 +64,12 @@ def weights_after(model, step):
     return [np.full_like(value, step) for value in model.get_weights()]
 
 
+def test_the_last_step_is_saved_wherever_it_falls(run_state, tmp_path):
+    saved = checkpoints.Checkpoints(str(tmp_path / "run"), *run_state, every=3)
+    assert [saved.after(step, last=step == 5) for step in range(1, 6)] == [0, 0, 1, 0, 1]
+    assert checkpoints.newest(str(tmp_path / "run")) == 5
+
+
 @pytest.mark.parametrize("damaged", ["ckpt-6.data-00000-of-00001", "ckpt-6.index"])
 @pytest.mark.parametrize("to", ["cut", "empty", "gone", "flipped"])
 def test_a_damaged_checkpoint_leaves_the_one_before(run_state, tmp_path, damaged, to):

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 import time
+import types
 
 import msgspec
 import pytest
@@ -36,6 +37,15 @@ def test_what_others_take_of_the_machine_counts_in_a_mean():
     pauses = itertools.cycle([0.001, 0.001, 0.03])
     assert pace.seconds(lambda: call(pauses)) < 0.01
     assert 0.01 < pace.seconds(lambda: call(pauses), mean=True) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("weights", "size", "count"),
+    [(25e6, 224, 4), (25e6, 480, 4), (200e6, 96, 4), (4.5e6, 96, 32), (4.5e6, 192, 30)],
+)
+def test_of_a_small_network_more_pictures_are_measured_at_a_time(weights, size, count):
+    model = types.SimpleNamespace(count_params=lambda: weights)
+    assert pace.pictures_on_a_cpu(model, size) == count
 
 
 def rule_of(pictures, settings):
@@ -205,12 +215,22 @@ def test_an_offer_of_smaller_pictures_names_the_sizes_that_take_the_time(method,
     assert f"{sizes} about " in told
 
 
+@pytest.mark.parametrize(
+    ("method", "is_offered"),
+    [("probe", True), ("fine_tune", False), ("probe_then_fine_tune", False)],
+)
+def test_half_of_what_is_small_already_is_not_offered(method, is_offered):
+    small = RULE.with_overrides(crop=96, resize=108, eval_size=192)
+    took = pace.Took(features=9000 * (method != "fine_tune"), network=9000 * (method != "probe"))
+    assert ("train.eval_size=96" in pace.about(method, took, small, TrainSettings())) == is_offered
+
+
 def test_a_head_that_does_not_heed_what_is_given_says_so():
     given = TrainSettings(learning_rate=0.01, batch_size=32)
     told = pace.about("probe", pace.Took(head=5), RULE, given)
     assert told == (
-        "probe takes about 5 s here: a head by 500 steps of 512 pictures, as what is given is for "
-        "the whole network"
+        "probe takes about 5 s here: a head by 500 steps of 512 pictures, as the schedule that is "
+        "given is for the whole network"
     )
     asked = msgspec.structs.replace(given, method="probe")
     assert pace.about("probe", pace.Took(head=5), RULE, asked) == "probe takes about 5 s here"

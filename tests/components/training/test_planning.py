@@ -129,6 +129,17 @@ def test_steps_on_small_pictures_are_not_judged_by_the_time_of_large_ones(job):
     assert not fits(RULE)
 
 
+@pytest.mark.parametrize(("eval_size", "is_told"), [(64, True), (32, False)])
+def test_what_is_served_larger_than_it_was_trained_is_told_where_no_head_follows(
+    job, eval_size, is_told
+):
+    rule = RULE.with_overrides(eval_size=eval_size, steps=2, batch_size=4)
+    _, said = planned(job(TrainSettings(method="fine_tune"), rule=rule))
+    assert any("trained at 32 px (train.crop) and served at 64" in one for one in said) == is_told
+    _, said = planned(job(TrainSettings(method="probe_then_fine_tune"), rule=rule))
+    assert not any("served at" in one for one in said)
+
+
 def test_from_scratch_nothing_is_measured_before(job):
     choice, (why,) = planned(job(pretrained=False, freeze=refused))
     assert choice.method == FINE_TUNE
