@@ -181,6 +181,12 @@ def run_fn(fn_args: Any) -> None:
         curve += more
         ends.add(more, best_step)
         best_step = ends.restore()
+        if ends.undone:
+            progress.say(
+                loop.STAGE,
+                "on the held-out pictures the last head does worse than what was there before it, "
+                "which is kept (train.keep_best)",
+            )
     if devices.is_chief():
         # Of no strategy, and in float32: the export decides what it computes in.
         served = resnet_v2.build(variant, len(class_names), dtype="float32")

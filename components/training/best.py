@@ -131,9 +131,13 @@ class Ends:
 
     Args:
         model: in training.
+
+    Attributes:
+        undone: whether `restore` takes back the last phase that was looked at.
     """
 
     def __init__(self, model: keras.Model) -> None:
+        self.undone = False
         self._model = model
         self._best: Point | None = None
         self._weights: list[np.ndarray] = []
@@ -143,7 +147,8 @@ class Ends:
         looks = [one for one in curve if one.step == step and one.held_out_accuracy is not None]
         if not looks:
             return
-        if self._best is None or _merit(looks[-1])[:2] >= _merit(self._best)[:2]:
+        self.undone = self._best is not None and _merit(looks[-1])[:2] < _merit(self._best)[:2]
+        if not self.undone:
             self._best, self._weights = looks[-1], self._model.get_weights()
 
     def restore(self) -> int | None:

@@ -212,6 +212,7 @@ def test_a_phase_that_makes_it_worse_on_held_out_pictures_is_undone(tiny, accura
     ends.add([Point(phase="fine_tune", step=20, loss=1.0)], None)  # which was not looked at
     assert ends.restore() == 50
     assert (np.asarray(kernel) == kept).all()
+    assert ends.undone == (kept != 2)
     assert best.Ends(tiny).restore() is None  # nothing is held out
 
 
