@@ -26,6 +26,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Common options: immutable, and an unknown key is an error rather than a silent no-op."""
 
 
+# Overrides of the HyperRule that are for the whole network, unless a head is asked for by name.
+OF_A_SCHEDULE = ("steps", "learning_rate", "warmup_steps", "boundaries")
+
 # A backbone that is not pre-trained.
 SCRATCH = "scratch"
 
@@ -101,16 +104,8 @@ class TrainSettings(Settings, frozen=True):
 
     def hyperrule_overrides(self) -> dict[str, object]:
         """The settings that replace a value of the HyperRule, by the rule's own names."""
-        names = (
-            "steps",
-            "learning_rate",
-            "warmup_steps",
-            "boundaries",
-            "resize",
-            "crop",
-            "eval_size",
-        )
-        given = {name: getattr(self, name) for name in (*names, "mixup_alpha")}
+        names = (*OF_A_SCHEDULE, "resize", "crop", "eval_size", "mixup_alpha")
+        given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value is not None}
 
 

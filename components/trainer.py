@@ -19,7 +19,13 @@ from bitpipe.model.training import Point, Training
 from components import preprocessing, progress
 from components.bit import hyperrule, networks, packaged, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
-from components.settings import SCRATCH, ExportSettings, ModelSettings, TrainSettings
+from components.settings import (
+    OF_A_SCHEDULE,
+    SCRATCH,
+    ExportSettings,
+    ModelSettings,
+    TrainSettings,
+)
 from components.training import (
     best,
     checkpoints,
@@ -29,7 +35,6 @@ from components.training import (
     inputs,
     loop,
     own_answers,
-    pace,
     planning,
     probe,
     served_model,
@@ -270,6 +275,6 @@ def _head_rules(
     own = hyperrule.for_dataset(num_examples, rule.crop * rule.crop)
     own = dataclasses.replace(own, resize=rule.resize, crop=rule.crop, eval_size=rule.eval_size)
     own = probe.rule_for(own, rate_is_given=False)
-    if settings.method != PROBE or pace.OF_A_SCHEDULE.isdisjoint(overridden):
+    if settings.method != PROBE or set(OF_A_SCHEDULE).isdisjoint(overridden):
         return {PROBE: own, BOTH: own}
     return {PROBE: probe.rule_for(rule, rate_is_given="learning_rate" in overridden), BOTH: own}

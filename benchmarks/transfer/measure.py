@@ -130,8 +130,9 @@ class Bench:
             shown, trained=shown.held_out, held_out=(False,) * len(shown.rows)
         )
         judged, _ = self._frozen(run, files, trained, size, kept_in).examples()
-        found = probe.Head(*run.model.get_layer(resnet_v2.HEAD).get_weights())
-        right = probe.answers(found, judged.values[:, 0]).argmax(1) == judged.labels
+        right = (
+            probe.answers(probe.head_of(run.model), judged.values[:, 0]).argmax(1) == judged.labels
+        )
         return float(np.mean(right))
 
     def _train_network(self, run: _Run, rate: float) -> tuple[dict, float]:

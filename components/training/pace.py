@@ -16,7 +16,7 @@ from bitpipe.wording import counted
 from components import progress
 from components.bit import hyperrule
 from components.bit.hyperrule import HyperRule
-from components.settings import TrainSettings
+from components.settings import OF_A_SCHEDULE, TrainSettings
 from components.training import loop
 from components.training.durations import in_words
 from components.training.method import FINE_TUNE, PROBE
@@ -36,8 +36,6 @@ _WORTH_S = 60.0
 # Halving the size is not offered below it: little is left to be seen.
 _SMALLEST_PX = 96
 _MEASURED_STEPS = 3
-# Fields of the HyperRule.
-OF_A_SCHEDULE = frozenset(("steps", "learning_rate", "warmup_steps", "boundaries"))
 _LEAST_MEASURED_S = 0.2
 
 
@@ -230,9 +228,8 @@ def of_schedule(
 
 def _is_given(settings: TrainSettings) -> bool:
     """Whether anything has been said of the schedule."""
-    return settings.epochs is not None or not OF_A_SCHEDULE.isdisjoint(
-        settings.hyperrule_overrides()
-    )
+    given = settings.hyperrule_overrides()
+    return settings.epochs is not None or any(name in given for name in OF_A_SCHEDULE)
 
 
 def _halved(rule: HyperRule, method: str) -> str:

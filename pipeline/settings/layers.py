@@ -9,13 +9,12 @@ from typing import Any
 import yaml
 
 from bitpipe.errors import ConfigError
+from components.settings import OF_A_SCHEDULE
 
 # Two ways to say one thing: said with --set, the file's other way no longer counts.
 _ALTERNATIVES = {"train.steps": "train.epochs", "train.epochs": "train.steps"}
 # A file's recipe is for the whole network; a head that is asked for in its place has its own.
-_OF_A_NETWORK = tuple(
-    f"train.{name}" for name in ("steps", "epochs", "learning_rate", "warmup_steps", "boundaries")
-)
+_OF_A_NETWORK = tuple(f"train.{name}" for name in (*OF_A_SCHEDULE, "epochs"))
 
 
 def merge(
