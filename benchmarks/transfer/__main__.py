@@ -27,17 +27,18 @@ from components.bit.packaged import BACKBONE, SOURCES
 @click.option(
     "--docs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Write transfer.md and its figures into this folder.",
+    help="Write transfer.md, its figures and transfer.jsonl, all results, into this folder.",
 )
 def main(
     data: Path, cache: Path, only: Sequence[str], minutes: float | None, docs: Path | None
 ) -> None:
     """Measures transfer from bit-mini to the pictures in DATA, cell by cell, and keeps it in CACHE.
 
-    What CACHE holds is not measured again. With `--minutes 0 --docs DIR` only the page is written.
+    What CACHE holds, or a transfer.jsonl in the folder --docs, is not measured again. With
+    `--minutes 0 --docs DIR` only the page is written.
     """
     names = list(only or DATA)
-    results = Results(cache, str(SOURCES[BACKBONE].sha256)[:12])
+    results = Results(cache, str(SOURCES[BACKBONE].sha256)[:12], docs)
     try:
         _measure(data, cache, names, results, minutes)
     except BitpipeError as error:

@@ -26,8 +26,9 @@ _EARLY_STEPS = 20
 
 _HEAD = """# Transfer: how far bit-mini's weights carry
 
-Written by the script, all of it: `make bench-transfer DATA=dir CACHE=dir`. What CACHE holds is not
-measured again, so an ended run goes on with the same command. {machine}; {date}.
+Written by the script, all of it: `make bench-transfer DATA=dir CACHE=dir`, from the runs in
+[transfer.jsonl](transfer.jsonl). What that file or CACHE holds is not measured again, so an ended
+run goes on with the same command. {machine}; {date}.
 
 Each row holds the median of {seeds} seeds, which draw the pictures and their order, with minimum
 and maximum, of the pictures that are judged. Figures in the style of the first one of
@@ -56,7 +57,7 @@ def write(results: Results, folder: Path, machine: str, date: datetime.date) -> 
 
     Args:
         results: as far as there are any.
-        folder: for `transfer.md` and `transfer-*.svg`.
+        folder: for `transfer.md`, `transfer-*.svg` and `transfer.jsonl`.
         machine: what the figures belong to.
         date: of the page.
     """
@@ -76,6 +77,7 @@ def write(results: Results, folder: Path, machine: str, date: datetime.date) -> 
         _missing(results),
     ]
     (folder / "transfer.md").write_text("\n".join(part for part in parts if part))
+    results.publish(folder)
 
 
 def _section(results: Results, data: DataSet, folder: Path) -> str:

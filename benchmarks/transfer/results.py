@@ -1,4 +1,7 @@
-"""What was measured, a line a cell, so that a run goes on where it was ended."""
+"""What was measured, a line a cell, so that a run goes on where it was ended.
+
+The lines lie in the cache, and beside the page as well: hours of measuring outlive the machine.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from benchmarks.transfer import cells
 from benchmarks.transfer.cells import Cell
 
 FILE = "results.jsonl"
+PUBLISHED = "transfer.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,24 +40,29 @@ class Results:
     Args:
         folder: the cache; made where it is missing.
         weights: names the backbone; what another one reached is not read.
+        docs: the page's folder; what lies there as `PUBLISHED` was measured as well.
     """
 
-    def __init__(self, folder: Path, weights: str) -> None:
+    def __init__(self, folder: Path, weights: str, docs: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE
         self._weights = weights
         self._found: dict[Cell, Measured] = {}
-        if self._path.exists():
-            for line in self._path.read_text().splitlines():
-                # A killed run may leave half a line: that cell is measured again.
-                try:
-                    values = json.loads(line)
-                except ValueError:
-                    continue
-                if values.pop("weights", None) != weights:
-                    continue
-                one = Measured(cell=Cell(**values.pop("cell")), **values)
-                self._found[one.cell] = one
+        for path in (docs and docs / PUBLISHED, self._path):
+            if path and path.exists():
+                self._read(path)
+
+    def _read(self, path: Path) -> None:
+        for line in path.read_text().splitlines():
+            # A killed run may leave half a line: that cell is measured again.
+            try:
+                values = json.loads(line)
+            except ValueError:
+                continue
+            if values.pop("weights", None) != self._weights:
+                continue
+            one = Measured(cell=Cell(**values.pop("cell")), **values)
+            self._found[one.cell] = one
 
     def __contains__(self, cell: Cell) -> bool:
         """Whether it was measured, and at the rate that now counts as the best."""
@@ -70,9 +79,16 @@ class Results:
         """Keeps it."""
         whole = not self._path.exists() or self._path.read_bytes()[-1:] in (b"\n", b"")
         with self._path.open("a") as file:
-            line = json.dumps({"weights": self._weights} | dataclasses.asdict(measured))
-            file.write(("" if whole else "\n") + line + "\n")
+            file.write(("" if whole else "\n") + self._line(measured))
         self._found[measured.cell] = measured
+
+    def publish(self, docs: Path) -> None:
+        """Writes all of them beside the page, in an order of their own."""
+        lines = sorted(map(self._line, self._found.values()))
+        (docs / PUBLISHED).write_text("".join(lines))
+
+    def _line(self, measured: Measured) -> str:
+        return json.dumps({"weights": self._weights} | dataclasses.asdict(measured)) + "\n"
 
     def of(self, kind: str, data: str, method: str) -> list[Measured]:
         """All that was measured of this kind."""

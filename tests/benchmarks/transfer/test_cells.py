@@ -77,6 +77,21 @@ def test_a_line_that_a_kill_cut_is_measured_again_and_harms_no_other(tmp_path):
     assert {CELL, other} <= {cell for cell in GRID if cell in Results(tmp_path, "w")}
 
 
+def test_what_lies_beside_the_page_needs_no_cache_and_what_the_cache_holds_is_newer(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    other = Cell("accuracy", "digits", PROBE, 5, 1)
+    results = Results(tmp_path / "a", "w")
+    for cell in (other, CELL):
+        results.add(measured(cell))
+    results.publish(docs)
+    elsewhere = Results(tmp_path / "b", "w", docs)
+    assert elsewhere.get(CELL) == measured()
+    elsewhere.add(measured(accuracy=0.9))
+    again = Results(tmp_path / "b", "w", docs)
+    assert (again.get(CELL), again.get(other)) == (measured(accuracy=0.9), measured(other))
+
+
 TRAINED = Cell("accuracy", "ants_bees", BOTH, None, 3)
 
 
