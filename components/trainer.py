@@ -42,7 +42,7 @@ from components.training import (
     warm_start,
 )
 from components.training.fine_tuning import CLIP_AFTER_PROBE, fine_tune
-from components.training.frozen import Frozen
+from components.training.frozen import Frozen, is_mirrored
 from components.training.method import BOTH, FINE_TUNE, PROBE
 from components.training.selection import class_weights, select
 
@@ -72,6 +72,7 @@ def run_fn(fn_args: Any) -> None:
     class_names = [name.decode() for name in transform.vocabulary_by_name(preprocessing.VOCABULARY)]
     files = sorted(tf.io.gfile.glob(fn_args.train_files))
     selection = select(files, settings)
+    pictures_per_class = selection.num_trained / len(class_names)
     weighted = settings.class_weights == "balanced"
     loss_weights = class_weights(selection, class_names) if weighted else None
     if settings.keep_best and not selection.num_held_out:
@@ -108,7 +109,7 @@ def run_fn(fn_args: Any) -> None:
             class_names,
             size=rule.eval_size,
             # One that was trained on mirror images answers them alike (docs/results.md).
-            mirrored=settings.label_safe.flip and folder is None,
+            mirrored=folder is None and is_mirrored(settings.label_safe, pictures_per_class),
             kept_in=folder or config["features"],
             code=config["features_code"],
         ),
@@ -120,7 +121,7 @@ def run_fn(fn_args: Any) -> None:
             {key: value for key, value in config.items() if key != "export"},
             fn_args.base_model,
         ),
-        pictures_per_class=selection.num_trained / len(class_names),
+        pictures_per_class=pictures_per_class,
     )
     choice = planning.plan(job)
     curve: tuple[Point, ...] = ()

@@ -25,7 +25,7 @@ from components.settings import LabelSafe, TrainSettings
 from components.training import head, held_out, inputs, probe
 from components.training.best import Score
 from components.training.fine_tuning import CLIP_AFTER_PROBE, fine_tune
-from components.training.frozen import Frozen
+from components.training.frozen import Frozen, is_mirrored
 from components.training.method import BOTH
 from components.training.selection import Selection, select
 
@@ -110,7 +110,7 @@ class Bench:
             chosen,
             run.examples.class_names,
             size=size,
-            mirrored=run.data.flip,
+            mirrored=run.is_mirrored,
             kept_in=kept_in,
             code=self._code,
         )
@@ -190,6 +190,12 @@ class _Run:
     model: keras.Model
     settings: TrainSettings
     chosen: Selection
+
+    @property
+    def is_mirrored(self) -> bool:
+        """As the Trainer decides."""
+        per_class = self.chosen.num_trained / len(self.examples.class_names)
+        return is_mirrored(LabelSafe(flip=self.data.flip), per_class)
 
     @property
     def prepared(self) -> Prepared:

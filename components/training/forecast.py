@@ -11,7 +11,7 @@ from bitpipe.wording import counted
 from components.bit import hyperrule, packaged, resnet_v2, variants
 from components.bit.hyperrule import HyperRule
 from components.settings import SCRATCH, ModelSettings, TrainSettings
-from components.training import cross_validation, features, pace
+from components.training import cross_validation, features, frozen, pace
 from components.training.durations import in_words
 from components.training.method import (
     BOTH,
@@ -33,7 +33,7 @@ _PICTURES = 2
 _SMALL_PX, _SMALL_RESIZE_PX = 224, 256
 # `photos`: see its file. A small network takes twice as long for a multiplication, and decoding
 # counts (docs/results.md).
-_PACKAGED_PX, _PACKAGED_CROP, _PACKAGED_PASSES, _PACKAGED_MINUTES = 192, 96, 4, 10
+_PACKAGED_PX, _PACKAGED_CROP, _PACKAGED_PASSES, _PACKAGED_MINUTES = 256, 96, 6, 10
 _PACKAGED_COST = 2.0
 
 
@@ -115,7 +115,7 @@ class _Job:
 
     def features(self) -> float:
         """Of the network, for each view of a picture once."""
-        views = 1 + self.train.label_safe.flip
+        views = 1 + frozen.is_mirrored(self.train.label_safe, self.pictures / self.num_classes)
         return float(views * self.pictures * self.network.multiplications(self.rule.eval_size))
 
     def head(self) -> float:

@@ -16,6 +16,7 @@ from bitpipe.errors import TrainingError
 from bitpipe.wording import counted
 from components import progress
 from components.bit import resnet_v2
+from components.settings import LabelSafe
 from components.training import features, inputs, loop, memory, pace
 from components.training.probe import Examples
 from components.training.selection import Selection
@@ -26,6 +27,19 @@ _MOST_PICTURES_AT_ONCE = 32
 _MEASURED_BATCHES = 3
 # As they are kept, in the order of the records, and standardised.
 _COPIES = 3
+# From so many pictures a class a head gains nothing from mirror images, which take as long as the
+# pictures themselves (docs/results.md).
+_MIRRORED_BELOW = 200
+
+
+def is_mirrored(label_safe: LabelSafe, pictures_per_class: float) -> bool:
+    """Whether a head is trained on mirror images as well.
+
+    Args:
+        label_safe: whether they bear the picture's label.
+        pictures_per_class: pictures to train on, by the number of classes.
+    """
+    return label_safe.flip and pictures_per_class < _MIRRORED_BELOW
 
 
 class Frozen:
@@ -38,7 +52,7 @@ class Frozen:
         selection: of the records in `files`.
         class_names: in the order of the logits.
         size: side in pixels of the served network's pictures.
-        mirrored: whether the mirror image of a picture bears its label.
+        mirrored: whether mirror images are wanted as well.
         kept_in: the folder of all features.
         code: see `features.identity`.
     """

@@ -11,7 +11,7 @@ import tensorflow as tf
 from bitpipe.errors import TrainingError
 from components import progress
 from components.bit import hyperrule, resnet_v2
-from components.settings import TrainSettings
+from components.settings import LabelSafe, TrainSettings
 from components.training import features, frozen, inputs, planning
 from components.training.frozen import Frozen
 from components.training.method import BOTH, PROBE
@@ -125,6 +125,13 @@ def test_another_backbone_or_mirror_image_is_computed_anew(freeze, rows, kept, m
     assert freeze().seconds(lambda: 1.0, anew=True) == 33
     assert freeze(of=new_model(2)).seconds(lambda: 1.0) == 33 * 2
     assert freeze(mirrored=False).seconds(lambda: 1.0) == 33
+
+
+@pytest.mark.parametrize(
+    ("flip", "per_class", "expected"), [(True, 199.5, True), (True, 200, False), (False, 1, False)]
+)
+def test_mirror_images_are_for_few_pictures_whose_labels_they_bear(flip, per_class, expected):
+    assert frozen.is_mirrored(LabelSafe(flip=flip), per_class) == expected
 
 
 def test_more_features_than_fit_into_memory_are_refused_before_they_are_computed(run, monkeypatch):

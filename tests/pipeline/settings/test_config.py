@@ -322,10 +322,10 @@ def test_an_unknown_severity_is_refused():
 
 
 def test_a_head_that_is_asked_for_has_its_own_schedule_in_place_of_the_files():
-    assert config.load("photos").config.train.epochs == 4
+    assert config.load("photos").config.train.epochs == 6
     asked = config.load("photos", ["train.method=probe"])
     train = asked.config.train
-    assert (train.epochs, train.learning_rate, train.eval_size) == (None, None, 192)
+    assert (train.epochs, train.learning_rate, train.eval_size) == (None, None, 256)
     assert asked.origins["train.epochs"] == "--set train.method=probe"
     given = ["train.steps=50", "train.method=probe", "train.learning_rate=0.1"]
     train = config.load("photos", given).config.train
@@ -336,10 +336,10 @@ def test_a_longest_side_that_crops_would_notice_is_refused():
     with pytest.raises(ConfigError, match=r"at least 1024, twice the HyperRule's largest resize"):
         config.load("bit-m-r50x1", ["data.longest_side=1000"])
     with pytest.raises(
-        ConfigError, match=r"at least 384, twice train.eval_size 192.*Received: 383"
+        ConfigError, match=r"at least 512, twice train.eval_size 256.*Received: 511"
     ):
-        config.load("photos", ["data.longest_side=383"])
-    assert config.load("photos", ["data.longest_side=384"]).config.data.longest_side == 384
+        config.load("photos", ["data.longest_side=511"])
+    assert config.load("photos", ["data.longest_side=512"]).config.data.longest_side == 512
     with pytest.raises(ConfigError, match=r"at least 512, twice train.resize 256"):
         config.load("laptop", ["data.longest_side=400"])
     with pytest.raises(
