@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import msgspec
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from bitpipe.errors import TrainingError
-from bitpipe.model.training import Point, Training
+from bitpipe.model.training import Training
 from components import preprocessing, progress
 from components.bit import hyperrule, networks, packaged, resnet_v2, weights
 from components.bit.hyperrule import HyperRule
@@ -27,29 +23,20 @@ from components.settings import (
     TrainSettings,
 )
 from components.training import (
-    best,
     checkpoints,
     devices,
-    head,
-    held_out,
-    inputs,
     loop,
     own_answers,
+    phases,
     planning,
     probe,
     served_model,
     served_precision,
     warm_start,
 )
-from components.training.fine_tuning import CLIP_AFTER_PROBE, fine_tune
 from components.training.frozen import Frozen, is_mirrored
-from components.training.method import BOTH, FINE_TUNE, PROBE
+from components.training.method import BOTH, PROBE
 from components.training.selection import class_weights, select
-
-# Of the HyperRule's rate, where a probe has trained the head before. Gentler has gained nothing:
-# 0.3, 1 and 3 end within a point of each other; from 5 on few pictures lost what the probe
-# had, before gradients were clipped (docs/results.md). So the rule's own stays.
-RATE_AFTER_PROBE = 1.0
 
 
 def run_fn(fn_args: Any) -> None:
@@ -124,82 +111,17 @@ def run_fn(fn_args: Any) -> None:
         pictures_per_class=pictures_per_class,
     )
     choice = planning.plan(job)
-    curve: tuple[Point, ...] = ()
-    best_step: int | None = None
-    discard: Callable[[], None] | None = None
-    ends = best.Ends(model)
-    if choice.method == PROBE:
-        rule = job.head_rules[PROBE]
-    if choice.method != FINE_TUNE:
-        curve, best_step = head.train(
-            model,
-            job.frozen,
-            job.head_rules[choice.method],
-            settings,
-            class_weights=loss_weights,
-            log_dir=f"{fn_args.model_run_dir}/probe",
-            doubts=head.Doubts(fn_args.model_run_dir, class_names) if devices.is_chief() else None,
-        )
-    ends.add(curve, best_step)
-    if choice.method != PROBE:
-        if choice.method == BOTH and settings.learning_rate is None:
-            rule = rule.with_overrides(learning_rate=RATE_AFTER_PROBE * rule.learning_rate)
-        # At another size the network's own head says little of what the last one will make of it.
-        judges_itself = choice.method == FINE_TUNE or rule.crop == rule.eval_size
-        with tempfile.TemporaryDirectory(prefix="bitpipe-cache-") as cache_dir:
-            finished = fine_tune(
-                model,
-                lambda start_step: inputs.training_dataset(
-                    files,
-                    transform,
-                    rule,
-                    settings,
-                    num_examples=selection.num_trained,
-                    cache_dir=Path(cache_dir),
-                    start_step=start_step,
-                    keep=selection.trained,
-                ),
-                rule,
-                settings,
-                strategy=strategy,
-                checkpoint_dir=job.checkpoint_dir,
-                log_dir=fn_args.model_run_dir,
-                class_weights=loss_weights,
-                clip_norm=CLIP_AFTER_PROBE if choice.method == BOTH else None,
-                look=held_out.look(model, files, transform, selection, rule.eval_size)
-                if selection.num_held_out and judges_itself
-                else None,
-                announce=planning.says_its_pace(job, choice),
-            )
-        curve += finished.curve
-        best_step, discard = finished.best_step, finished.discard
-        ends.add(finished.curve, best_step)
-    if choice.method == BOTH:
-        check_answers(model, rule)  # first: else the features would be blamed
-        more, best_step = head.train(
-            model,
-            job.freeze(f"{job.checkpoint_dir}/features"),  # no other run will have these weights
-            job.head_rules[BOTH],
-            settings,
-            class_weights=loss_weights,
-            log_dir=f"{fn_args.model_run_dir}/probe_again",
-        )
-        curve += more
-        ends.add(more, best_step)
-        best_step = ends.restore()
-        if ends.undone:
-            progress.say(
-                loop.STAGE,
-                "on the held-out pictures the last head does worse than what was there before it, "
-                "which is kept (train.keep_best)",
-            )
+    pictures = phases.Pictures(files, transform, selection, class_names, loss_weights)
+    trained = phases.train(job, choice, pictures, fn_args.model_run_dir)
     if devices.is_chief():
         # Of no strategy, and in float32: the export decides what it computes in.
         served = resnet_v2.build(variant, len(class_names), dtype="float32")
         served.set_weights(model.get_weights())
-        check_answers(served, rule)
+        phases.check_answers(served, trained.rule)
         export = msgspec.convert(config["export"], ExportSettings)
-        precision = served_precision.choose(export.precision, served, rule.eval_size, strategy)
+        precision = served_precision.choose(
+            export.precision, served, trained.rule.eval_size, strategy
+        )
         exported = served_model.ServedModel(served, transform, class_names, precision)
         judged = [file for pattern in fn_args.eval_files for file in tf.io.gfile.glob(pattern)]
         own_answers.write(fn_args.model_run_dir, own_answers.ask(exported, judged))
@@ -212,12 +134,11 @@ def run_fn(fn_args: Any) -> None:
                 start=str(start or f"training starts from {model_settings.backbone}"),
                 trained=selection.num_trained,
                 held_out=selection.num_held_out,
-                best_step=best_step,
-                curve=curve,
+                best_step=trained.best_step,
+                curve=trained.curve,
             ),
         )
-    if discard:
-        discard()
+    trained.discard()
 
 
 def _start(
@@ -241,22 +162,6 @@ def _start(
     start = warm_start.load(model, served, class_names, variant=variant, size=rule.eval_size)
     progress.say(loop.STAGE, str(start))
     return start
-
-
-def check_answers(model: keras.Model, rule: HyperRule) -> None:
-    """Makes sure that the trained network answers with numbers.
-
-    A step tells its loss before its update, so nothing has told yet what the last one did.
-
-    Raises:
-        TrainingError: it does not.
-    """
-    pictures = np.random.default_rng(0).random((2, rule.eval_size, rule.eval_size, 3), np.float32)
-    if not np.isfinite(keras.ops.convert_to_numpy(model(pictures, training=False))).all():
-        raise TrainingError(
-            f"training diverged: the network no longer answers with numbers after step {rule.steps}"
-            f", the last. Lower train.learning_rate (now {rule.learning_rate:g})."
-        )
 
 
 def _head_rules(

@@ -11,7 +11,7 @@ from components import progress, trainer
 from components.bit import resnet_v2
 from components.bit.hyperrule import HyperRule
 from components.settings import TrainSettings
-from components.training import best, fine_tuning, loop
+from components.training import best, fine_tuning, loop, phases
 from tests.components.training import small
 
 RULE = HyperRule(
@@ -97,10 +97,10 @@ def test_what_the_last_update_ruins_is_seen_too(batches, fine_tune):
     model = resnet_v2.build("R14x0.5", num_classes=2)  # enough features to sum up beyond float32
     # The only loss is taken before the only update.
     wild = RULE.with_overrides(steps=1, warmup_steps=0, boundaries=(), learning_rate=3e38)
-    trainer.check_answers(model, wild)
+    phases.check_answers(model, wild)
     fine_tune(model, batches, wild)
     with pytest.raises(TrainingError, match=r"diverged.*the last.*train\.learning_rate"):
-        trainer.check_answers(model, wild)
+        phases.check_answers(model, wild)
 
 
 def test_tensorboard_finds_the_curves(model, batches, fine_tune, tmp_path):
