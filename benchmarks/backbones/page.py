@@ -26,9 +26,9 @@ Written by `{command}`.
 The weights are random, with the names, shapes and size of BiT-M's own files: seconds and memory
 are those of the released ones, scores would mean nothing. Features at {size} px as the
 configuration [`laptop`](../pipeline/configs/laptop.yaml) computes them: each picture is decoded and
-resized, and passes the network as it is and mirrored. The networks take turns, each in a process of
-its own; medians of {iterations} turns of {pictures} photographs. The machine is shared and noisy:
-ratios are what counts.
+resized, and passes the network as it is and, as with fewer than 200 a class, mirrored. The networks
+take turns, each in a process of its own; medians of {iterations} turns of {pictures} photographs.
+The machine is shared and noisy: ratios are what counts.
 
 {table}
 
