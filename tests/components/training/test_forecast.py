@@ -98,7 +98,7 @@ def test_photos_is_offered_with_the_time_of_what_it_will_train(say):
 def test_of_a_probe_the_size_that_it_looks_at_is_told(say):
     told = say(TrainSettings(method="probe", minutes=2), SMALL.with_overrides(eval_size=480))
     assert "2,900 pictures at 480 px. Faster: " in told
-    assert offered(told)[0] == ("--set train.eval_size=224", "4 min")
+    assert offered(told) == [("--set train.eval_size=224", "4 min"), ("--config photos", "6 min")]
 
 
 def test_a_head_that_was_not_asked_for_takes_its_own_schedule(say):
